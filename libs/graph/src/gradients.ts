@@ -1,0 +1,87 @@
+import { formatShape, shapesEqual } from './dimension.ts';
+import { GraphError } from './error.ts';
+import type { GraphBuilder, TapeEntry } from './graph-builder.ts';
+import { binary } from './ops/arithmetic.ts';
+import { densify } from './ops/embedding.ts';
+import type { Gradient, Tensor } from './tensor.ts';
+
+/** Gradients of one scalar with respect to the tensors that it was computed from. */
+export class GradientMap {
+  readonly #builder: GraphBuilder;
+  readonly #gradients = new Map<Tensor, Gradient>();
+
+  constructor(builder: GraphBuilder) {
+    this.#builder = builder;
+  }
+
+  get(tensor: Tensor): Gradient | undefined {
+    return this.#gradients.get(tensor);
+  }
+
+  /** The gradient as a tensor of the same shape, or undefined where none flows. */
+  getDense(tensor: Tensor): Tensor | undefined {
+    const gradient = this.#gradients.get(tensor);
+    if (gradient === undefined || gradient.kind === 'dense') return gradient?.value;
+    return densify(this.#builder, gradient);
+  }
+
+  /** Adds a contribution. Sums are chains of two-operand additions: the engine then adds in place. */
+  accumulate(tensor: Tensor, gradient: Gradient): void {
+    if (gradient.kind === 'dense' && !shapesEqual(gradient.value.shape, tensor.shape)) {
+      throw new GraphError(
+        'SHAPE_MISMATCH',
+        `Gradient ${formatShape(gradient.value.shape)} of "${tensor.node.name}" ${formatShape(tensor.shape)}`,
+      );
+    }
+    const before = this.#gradients.get(tensor);
+    if (before === undefined) this.#gradients.set(tensor, gradient);
+    else
+      this.#gradients.set(tensor, {
+        kind: 'dense',
+        value: binary(this.#builder, 'AddV2', this.#dense(before), this.#dense(gradient)),
+      });
+  }
+
+  /** Walks a tape backwards. */
+  propagate(tape: readonly TapeEntry[]): void {
+    for (const entry of tape.toReversed()) {
+      const outputGradient = this.getDense(entry.output);
+      if (outputGradient === undefined) continue;
+      // Nothing reads the output's gradient again, so it need not be kept by this map.
+      this.#gradients.delete(entry.output);
+      entry.backward(outputGradient).forEach((gradient, index) => {
+        const input = entry.inputs[index];
+        if (gradient !== undefined && input !== undefined) this.accumulate(input, gradient);
+      });
+    }
+  }
+
+  #dense(gradient: Gradient): Tensor {
+    return gradient.kind === 'dense' ? gradient.value : densify(this.#builder, gradient);
+  }
+}
+
+/**
+ * Gradients of a scalar, by walking the builder's tape backwards (reverse mode).
+ * @param seed gradient of `loss` itself; 1 where not given
+ * @throws GraphError NOT_DIFFERENTIABLE when `loss` is not a scalar
+ */
+export function gradients(
+  builder: GraphBuilder,
+  loss: Tensor,
+  seed: Tensor = builder.constant(1, loss.dtype),
+): GradientMap {
+  if (loss.shape.length !== 0)
+    throw new GraphError(
+      'NOT_DIFFERENTIABLE',
+      `Gradients of "${loss.node.name}" ${formatShape(loss.shape)}: not a scalar`,
+    );
+  const map = new GradientMap(builder);
+  map.accumulate(loss, { kind: 'dense', value: seed });
+  builder.withoutTape(() => {
+    builder.withCategory('workspace', () => {
+      map.propagate(builder.tape);
+    });
+  });
+  return map;
+}

@@ -1,0 +1,60 @@
+/**
+ * TensorFlow graphs from TypeScript: nodes with a static dtype and a symbolic shape, reverse-mode gradients, activation
+ * recomputation, a liveness plan of memory, and SavedModel bytes that libtensorflow runs.
+ *
+ * ```ts
+ * const builder = new GraphBuilder();
+ * const x = builder.placeholder('x', 'float32', [symbol('batch'), 3]);
+ * const weight = variable(builder, 'weight', [2, 3]);
+ * const y = matmul(builder, x, readVariable(builder, weight), { transposeB: true });
+ * const bytes = encodeSavedModel(builder, y);
+ * ```
+ * @module
+ */
+export {
+  evaluateDimension,
+  formatShape,
+  multiplyDimensions,
+  symbol,
+  type Dimension,
+  type Shape,
+  type SymbolicDimension,
+} from './dimension.ts';
+export { DTYPE_SIZE_BYTES, type Dtype, type FloatDtype } from './dtype.ts';
+export { GraphError, type GraphErrorCode } from './error.ts';
+export { GraphBuilder, firstOutput, outputOf, type TapeEntry } from './graph-builder.ts';
+export { GradientMap, gradients } from './gradients.ts';
+export { planMemory, type MemoryPlan } from './memory-plan.ts';
+export { gelu, geluTanh, relu, softmax, tanh } from './ops/activation.ts';
+export {
+  add,
+  addConstant,
+  binary,
+  cast,
+  dtypeAttribute,
+  multiply,
+  reduce,
+  scale,
+  subtract,
+  unary,
+} from './ops/arithmetic.ts';
+export { dropout, type DropoutSource } from './ops/dropout.ts';
+export { densify, embeddingLookup, sumDuplicateRows } from './ops/embedding.ts';
+export { crossEntropyMean, squaredErrorMean } from './ops/loss.ts';
+export { linear, matmul } from './ops/matmul.ts';
+export { layerNorm } from './ops/normalization.ts';
+export { RuntimeDimensions, dimensionAt, firstToken, group, identity, reshape, transpose } from './ops/shape.ts';
+export {
+  assignAddVariable,
+  assignVariable,
+  readVariable,
+  variable,
+  variablePort,
+  zeros,
+  type Variable,
+  type VariablePort,
+} from './ops/variable.ts';
+export { recompute } from './recompute.ts';
+export { encodeSavedModel, tensorReference } from './saved-model.ts';
+export { TENSOR_VALUE_DTYPES, type GraphSession, type TensorValue, type TensorValueDtype } from './session.ts';
+export type { DenseGradient, Gradient, GraphNode, MemoryCategory, RowGradient, Tensor } from './tensor.ts';

@@ -1,0 +1,101 @@
+import { dimensionsEqual, formatShape, type Dimension, type Shape } from '../dimension.ts';
+import { GraphError } from '../error.ts';
+import type { GraphBuilder } from '../graph-builder.ts';
+import type { Tensor } from '../tensor.ts';
+import { dense, dtypeAttribute } from './arithmetic.ts';
+import { dimensionAt } from './shape.ts';
+
+interface Transposes {
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+}
+
+function convert(builder: GraphBuilder, x: Tensor, dtype: 'float32' | 'float64' | 'bfloat16'): Tensor {
+  if (x.dtype === dtype) return x;
+  return builder.add(
+    'Cast',
+    [x],
+    { SrcT: dtypeAttribute(x.dtype), DstT: dtypeAttribute(dtype) },
+    { dtype, shape: x.shape },
+  );
+}
+
+/** A product of (batches of) matrices without a gradient, computed in the builder's `matmulDtype`. */
+function product(builder: GraphBuilder, a: Tensor, b: Tensor, transposes: Transposes): Tensor {
+  const { transposeA = false, transposeB = false } = transposes;
+  const rank = a.shape.length;
+  const [rows, inner] = lastTwo(a.shape, transposeA);
+  const [innerB, columns] = lastTwo(b.shape, transposeB);
+  const fits =
+    b.shape.length === rank &&
+    dimensionsEqual(inner, innerB) &&
+    a.shape.slice(0, -2).every((d, i) => dimensionsEqual(d, dimensionAt(b.shape, i)));
+  if (!fits) {
+    throw new GraphError(
+      'SHAPE_MISMATCH',
+      `matmul of ${formatShape(a.shape)}${transposeA ? '^T' : ''} and ${formatShape(b.shape)}${transposeB ? '^T' : ''}`,
+    );
+  }
+  const dtype = builder.matmulDtype;
+  const flags = { kind: 'bool' } as const;
+  const names =
+    rank === 2 ? (['MatMul', 'transpose_a', 'transpose_b'] as const) : (['BatchMatMulV2', 'adj_x', 'adj_y'] as const);
+  const output = builder.add(
+    names[0],
+    [convert(builder, a, dtype), convert(builder, b, dtype)],
+    {
+      T: dtypeAttribute(dtype),
+      [names[1]]: { ...flags, value: transposeA },
+      [names[2]]: { ...flags, value: transposeB },
+    },
+    { dtype, shape: [...a.shape.slice(0, -2), rows, columns] },
+  );
+  return convert(builder, output, builder.floatDtype);
+}
+
+function lastTwo(shape: Shape, isTransposed: boolean): [Dimension, Dimension] {
+  const rows = dimensionAt(shape, shape.length - 2);
+  const columns = dimensionAt(shape, shape.length - 1);
+  return isTransposed ? [columns, rows] : [rows, columns];
+}
+
+/** `a b`, or `a b^T` with `transposeB`, of matrices or equally shaped batches of them. */
+export function matmul(builder: GraphBuilder, a: Tensor, b: Tensor, options: { transposeB?: boolean } = {}): Tensor {
+  const transposeB = options.transposeB ?? false;
+  const output = product(builder, a, b, { transposeB });
+  builder.record({
+    inputs: [a, b],
+    output,
+    backward: (dy) => [
+      dense(product(builder, dy, b, { transposeB: !transposeB })),
+      dense(transposeB ? product(builder, dy, a, { transposeA: true }) : product(builder, a, dy, { transposeA: true })),
+    ],
+  });
+  return output;
+}
+
+/**
+ * `x W^T + b` with a weight `[outputSize, inputSize]` as torch.nn.Linear keeps it.
+ * @param x `[rows, inputSize]`
+ */
+export function linear(builder: GraphBuilder, x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  const y = product(builder, x, weight, { transposeB: true });
+  if (!dimensionsEqual(dimensionAt(y.shape, 1), dimensionAt(bias.shape, 0))) {
+    throw new GraphError(
+      'SHAPE_MISMATCH',
+      `linear of ${formatShape(x.shape)} with weight ${formatShape(weight.shape)} and bias ${formatShape(bias.shape)}`,
+    );
+  }
+  const T = dtypeAttribute(y.dtype);
+  const output = builder.add('BiasAdd', [y, bias], { T }, { dtype: y.dtype, shape: y.shape });
+  builder.record({
+    inputs: [x, weight, bias],
+    output,
+    backward: (dy) => [
+      dense(product(builder, dy, weight, {})),
+      dense(product(builder, dy, x, { transposeA: true })),
+      dense(builder.add('BiasAddGrad', [dy], { T }, { dtype: dy.dtype, shape: bias.shape })),
+    ],
+  });
+  return output;
+}

@@ -1,0 +1,53 @@
+import { dimensionsEqual, formatShape } from '../dimension.ts';
+import { GraphError } from '../error.ts';
+import type { GraphBuilder } from '../graph-builder.ts';
+import type { Tensor } from '../tensor.ts';
+import { binary, dense, dtypeAttribute, reduce, unary } from './arithmetic.ts';
+import { dimensionAt, identity } from './shape.ts';
+
+/**
+ * `(x - mean) / sqrt(variance + epsilon) * gamma + beta` over the last axis (arXiv 1607.06450), variance biased as in
+ * torch.nn.LayerNorm. Kept for the backward pass: `x` and two numbers a row; the normalized value is computed again.
+ * @param x `[rows, hiddenSize]`
+ * @param gamma `[hiddenSize]`
+ * @param beta `[hiddenSize]`
+ */
+export function layerNorm(builder: GraphBuilder, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: number): Tensor {
+  const hidden = dimensionAt(x.shape, 1);
+  if (x.shape.length !== 2 || !dimensionsEqual(hidden, dimensionAt(gamma.shape, 0))) {
+    throw new GraphError(
+      'SHAPE_MISMATCH',
+      `layerNorm of ${formatShape(x.shape)} with gamma ${formatShape(gamma.shape)}`,
+    );
+  }
+  const mean = reduce(builder, 'Mean', x, [1], true);
+  const variance = reduce(builder, 'Mean', binary(builder, 'SquaredDifference', x, mean), [1], true);
+  const inverse = unary(builder, 'Rsqrt', binary(builder, 'AddV2', variance, builder.constant(epsilon, x.dtype)));
+  const normalize = (value: Tensor): Tensor => binary(builder, 'Mul', binary(builder, 'Sub', value, mean), inverse);
+  const output = binary(builder, 'AddV2', binary(builder, 'Mul', normalize(x), gamma), beta);
+  builder.record({
+    inputs: [x, gamma, beta],
+    output,
+    backward: (dy) => {
+      const normalized = normalize(identity(builder, x, { controlInputs: [dy.node] }));
+      const betaGradient = builder.add(
+        'BiasAddGrad',
+        [dy],
+        { T: dtypeAttribute(dy.dtype) },
+        { dtype: dy.dtype, shape: beta.shape },
+      );
+      const gammaGradient = reduce(builder, 'Sum', binary(builder, 'Mul', dy, normalized), [0], false);
+      const scaled = binary(builder, 'Mul', dy, gamma);
+      const meanScaled = reduce(builder, 'Mean', scaled, [1], true);
+      const meanProjected = reduce(builder, 'Mean', binary(builder, 'Mul', scaled, normalized), [1], true);
+      const centred = binary(
+        builder,
+        'Sub',
+        binary(builder, 'Sub', scaled, meanScaled),
+        binary(builder, 'Mul', normalized, meanProjected),
+      );
+      return [dense(binary(builder, 'Mul', centred, inverse)), dense(gammaGradient), dense(betaGradient)];
+    },
+  });
+  return output;
+}

@@ -1,0 +1,36 @@
+import { GradientMap } from './gradients.ts';
+import type { GraphBuilder } from './graph-builder.ts';
+import { identity } from './ops/shape.ts';
+import type { Gradient, Tensor } from './tensor.ts';
+
+/**
+ * Calls `segment` and keeps only its input for the backward pass, where the segment runs again (activation
+ * recomputation, arXiv 1604.06174).
+ *
+ * The control edge from the output's gradient both delays the second run and keeps the engine from merging it with the
+ * first one.
+ * @param parameters every other tensor that `segment` reads and that gets a gradient
+ */
+export function recompute(
+  builder: GraphBuilder,
+  x: Tensor,
+  parameters: readonly Tensor[],
+  segment: (x: Tensor) => Tensor,
+): Tensor {
+  const output = builder.withoutTape(() => segment(x));
+  builder.record({
+    inputs: [x, ...parameters],
+    output,
+    backward: (outputGradient): readonly (Gradient | undefined)[] => {
+      const again = identity(builder, x, { controlInputs: [outputGradient.node] });
+      const { value, tape } = builder.withFreshTape(() => builder.withCategory('activations', () => segment(again)));
+      const map = new GradientMap(builder);
+      map.accumulate(value, { kind: 'dense', value: outputGradient });
+      builder.withoutTape(() => {
+        map.propagate(tape);
+      });
+      return [map.get(again), ...parameters.map((parameter) => map.get(parameter))];
+    },
+  });
+  return output;
+}
