@@ -3,10 +3,28 @@ import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 // Layers of the design that run under Node and Deno alike: no Node modules, no Node globals.
-const runtimeNeutral = ['safetensors', 'tokenizer', 'dataset', 'vocabulary', 'embedding', 'graph', 'models', 'training'];
+const runtimeNeutral = [
+  'safetensors',
+  'tokenizer',
+  'dataset',
+  'vocabulary',
+  'embedding',
+  'graph',
+  'models',
+  'training',
+];
 
 export default tseslint.config(
-  globalIgnores(['**/gen/**', '**/node_modules/**', '.cache/**', '**/fixtures/**', '**/*.mjs', '**/*.cjs', 'eslint.config.js', '.dependency-cruiser.cjs']),
+  globalIgnores([
+    '**/gen/**',
+    '**/node_modules/**',
+    '.cache/**',
+    '**/fixtures/**',
+    '**/*.mjs',
+    '**/*.cjs',
+    'eslint.config.js',
+    '.dependency-cruiser.cjs',
+  ]),
   ...tseslint.configs.recommendedTypeChecked,
   {
     files: ['**/*.ts'],
@@ -25,7 +43,10 @@ export default tseslint.config(
       'import-x/no-cycle': 'error',
       'import-x/extensions': ['error', 'always', { ignorePackages: true }],
       'no-console': 'error',
-      'no-restricted-imports': ['error', { patterns: [{ group: ['@pemmican/*/src/*', '../../*/src/*'], message: 'Import a package by its entry.' }] }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['@pemmican/*/src/*', '../../*/src/*'], message: 'Import a package by its entry.' }] },
+      ],
       'no-restricted-syntax': ['error', { selector: 'ExportAllDeclaration', message: 'Re-export by name.' }],
     },
   },
@@ -33,7 +54,10 @@ export default tseslint.config(
     files: runtimeNeutral.map((name) => `libs/${name}/src/**/*.ts`),
     ignores: ['**/*.test.ts'],
     rules: {
-      'no-restricted-imports': ['error', { patterns: [{ group: ['node:*'], message: 'Format and core libraries are runtime-neutral.' }] }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['node:*'], message: 'Format and core libraries are runtime-neutral.' }] },
+      ],
       'no-restricted-globals': ['error', 'process', 'Buffer', '__dirname', 'require'],
     },
   },
@@ -42,7 +66,10 @@ export default tseslint.config(
     files: ['services/*/src/**/*.ts', 'libs/*/src/**/*.ts'],
     ignores: ['**/config.ts', '**/main.ts', '**/*.test.ts', 'libs/engine/src/**', 'libs/testkit/src/**'],
     rules: {
-      'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Read the environment in config.ts.' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'Read the environment in config.ts.' },
+      ],
     },
   },
   {

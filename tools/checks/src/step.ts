@@ -70,5 +70,12 @@ export async function runStep(step: Step): Promise<StepOutcome> {
   const { passed, failed, skipped } = countTests(output);
   const elapsedMs = performance.now() - startMs;
   process.stdout.write(`${isPassed ? '✔' : '✖'} ${step.name} (${(elapsedMs / 1000).toFixed(1)} s)\n`);
-  return { name: step.name, isPassed, elapsedMs, passedTestCount: passed, failedTestCount: failed, skippedTestCount: skipped };
+  return {
+    name: step.name,
+    isPassed,
+    elapsedMs,
+    passedTestCount: passed,
+    failedTestCount: failed,
+    skippedTestCount: skipped,
+  };
 }

@@ -1,0 +1,49 @@
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+
+const schema = z.object({
+  /** `HOST:PORT` or `unix:PATH`. */
+  PEMMICAN_LISTEN: z.string().min(1).default('127.0.0.1:50053'),
+  /** Folder of the store of runs. */
+  PEMMICAN_STATE_DIRECTORY: z.string().min(1).default(path.join(homedir(), '.local/state/pemmican/trainer')),
+  PEMMICAN_MAX_CONCURRENT_RUNS: z.coerce.number().int().min(1).max(64).default(1),
+  PEMMICAN_MAX_QUEUED_RUNS: z.coerce.number().int().min(1).max(100_000).default(100),
+  /** How often a run's process may be killed and started again before the run fails. */
+  PEMMICAN_MAX_RESTARTS: z.coerce.number().int().min(0).max(1000).default(20),
+  /** `cpu` or `gpu`: which TensorFlow build a run loads. */
+  PEMMICAN_TENSORFLOW: z.enum(['cpu', 'gpu']).default('cpu'),
+  PEMMICAN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+});
+
+/** What the trainer's process is told by its environment. */
+export interface TrainerConfig {
+  readonly listen: string;
+  readonly stateDirectory: string;
+  readonly maxConcurrentRuns: number;
+  readonly maxQueuedRuns: number;
+  readonly maxRestarts: number;
+  readonly tensorflow: 'cpu' | 'gpu';
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+/**
+ * Reads and checks the environment once.
+ * @throws Error that names every variable that is wrong
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): TrainerConfig {
+  const parsed = schema.safeParse(environment);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+    throw new Error(`Environment of the trainer: ${problems}`);
+  }
+  return Object.freeze({
+    listen: parsed.data.PEMMICAN_LISTEN,
+    stateDirectory: path.resolve(parsed.data.PEMMICAN_STATE_DIRECTORY),
+    maxConcurrentRuns: parsed.data.PEMMICAN_MAX_CONCURRENT_RUNS,
+    maxQueuedRuns: parsed.data.PEMMICAN_MAX_QUEUED_RUNS,
+    maxRestarts: parsed.data.PEMMICAN_MAX_RESTARTS,
+    tensorflow: parsed.data.PEMMICAN_TENSORFLOW,
+    logLevel: parsed.data.PEMMICAN_LOG_LEVEL,
+  });
+}
