@@ -1,0 +1,45 @@
+import { ModelError } from './error.ts';
+
+// No published model comes near; a larger value is a damaged file.
+const MAX_DIMENSION = 16_777_216;
+
+/** Reads fields of a parsed config.json; every error names the file, the field, the value and what is allowed. */
+export class ConfigReader {
+  readonly fileName: string;
+  readonly #fields: Readonly<Record<string, unknown>>;
+
+  constructor(config: unknown, fileName: string) {
+    if (typeof config !== 'object' || config === null || Array.isArray(config)) throw new ModelError('INVALID_CONFIG', `${fileName}: is not a JSON object`);
+    this.fileName = fileName;
+    this.#fields = config as Record<string, unknown>;
+  }
+
+  get(field: string): unknown {
+    return this.#fields[field];
+  }
+
+  /** A count from 1 to 2^24. */
+  count(field: string): number {
+    const value = this.#fields[field];
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_DIMENSION) return value;
+    return this.fail(field, `an integer from 1 to ${MAX_DIMENSION}`);
+  }
+
+  /** A number in `[minimum, maximum)`; `fallback` where the field is not there or null. */
+  number(field: string, fallback: number, minimum: number, maximum: number): number {
+    const value = this.#fields[field] ?? fallback;
+    if (typeof value === 'number' && value >= minimum && value < maximum) return value;
+    return this.fail(field, `a number from ${minimum} to below ${maximum}`);
+  }
+
+  /** One of a list of names. */
+  choice<const Name extends string>(field: string, fallback: Name, names: readonly Name[]): Name {
+    const value = this.#fields[field] ?? fallback;
+    const name = names.find((candidate) => candidate === value);
+    return name ?? this.fail(field, `one of ${names.join(', ')}`);
+  }
+
+  fail(field: string, expected: string): never {
+    throw new ModelError('INVALID_CONFIG', `${this.fileName}: ${field} is ${JSON.stringify(this.#fields[field])}, expected ${expected}`);
+  }
+}

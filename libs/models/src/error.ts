@@ -1,0 +1,11 @@
+export type ModelErrorCode = 'UNSUPPORTED_MODEL' | 'INVALID_CONFIG' | 'MISSING_TENSOR' | 'SHAPE_MISMATCH';
+
+/** Thrown for a model that cannot be built from its config and checkpoint. */
+export class ModelError extends Error {
+  override readonly name = 'ModelError';
+  readonly code: ModelErrorCode;
+  constructor(code: ModelErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

@@ -1,0 +1,9 @@
+/**
+ * Model families on `@pemmican/graph`: config.json to parameters and forward pass, checkpoint names, first values.
+ * @module
+ */
+export { ModelError, type ModelErrorCode } from './error.ts';
+export { TASKS, type ForwardOptions, type Initializer, type Model, type ModelInputs, type ParameterSpec, type Task } from './model-family.ts';
+export { initializeParameter, readParameterRows, resolveParameters, type ParameterSource } from './parameter-loader.ts';
+export { SeededRandom } from './random.ts';
+export { SUPPORTED_MODEL_TYPES, parseModel } from './registry.ts';

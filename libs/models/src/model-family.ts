@@ -1,0 +1,68 @@
+import type { GraphBuilder, RuntimeDimensions, Tensor } from '@pemmican/graph';
+
+/** What a model learns. */
+export const TASKS = ['sequence-classification', 'regression'] as const;
+export type Task = (typeof TASKS)[number];
+
+/** How a parameter gets its first value where the checkpoint has none (a new head, a missing pooler). */
+export type Initializer = { readonly kind: 'normal'; readonly standardDeviation: number } | { readonly kind: 'zeros' } | { readonly kind: 'ones' };
+
+/** A trained tensor of a model. */
+export interface ParameterSpec {
+  /** Name in the state dict of transformers' model for the task, e.g. `bert.pooler.dense.weight`. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Whether AdamW decays it: everything except biases and LayerNorm, as transformers' Trainer groups them. */
+  readonly hasWeightDecay: boolean;
+  /** Set where a checkpoint may lack the tensor. */
+  readonly initializer?: Initializer;
+  /** Whether its rows are those of the vocabulary. */
+  readonly isEmbeddingMatrix?: boolean;
+}
+
+/** Tensors that a batch is fed through. */
+export interface ModelInputs {
+  /** int32 `[batch, length]`, reduced or full token ids as the embedding matrix has them. */
+  readonly inputIds: Tensor;
+  /** float `[batch, length]`, 1 for tokens and 0 for padding. */
+  readonly attentionMask: Tensor;
+  /** int32 `[batch, length]`, 0 for the first text and 1 for the second. */
+  readonly tokenTypeIds: Tensor;
+  /** int32 `[2]`, seed of dropout in this step. */
+  readonly dropoutSeed: Tensor;
+}
+
+export interface ForwardOptions {
+  /** false in evaluation: no dropout. */
+  readonly isTraining: boolean;
+  /** Probability in place of the config's. */
+  readonly dropout?: number;
+  /** Keep each layer's input only. */
+  readonly gradientCheckpointing?: boolean;
+  /** Row whose gradient is left out, in the space of the embedding matrix that is trained. */
+  readonly paddingIndex?: number;
+}
+
+/** A model's configuration, bound to its family. */
+export interface Model {
+  readonly modelType: string;
+  /** Rows of the embedding matrix that the config names. */
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  /** Longest sequence in tokens. */
+  readonly maxSequenceLength: number;
+  /** `config.pad_token_id`, whose embedding row gets no gradient; a full token id. */
+  readonly padTokenId: number | undefined;
+  /** Whether an output matrix shares the embedding matrix's tensor in the tasks that are supported. */
+  readonly hasTiedEmbeddings: boolean;
+  /** Canonical name of the embedding matrix. */
+  readonly embeddingMatrixName: string;
+  /** Parameters in a fixed order. */
+  parameters(task: Task, labelCount: number, vocabRows: number): ParameterSpec[];
+  /** Names that a checkpoint may use for a parameter, most usual first. */
+  checkpointNames(parameterName: string): string[];
+  /** Logits `[batch, labelCount]`. */
+  forward(builder: GraphBuilder, dimensions: RuntimeDimensions, parameters: ReadonlyMap<string, Tensor>, inputs: ModelInputs, options: ForwardOptions): Tensor;
+  /** `architectures` entry of config.json for a task. */
+  architecture(task: Task): string;
+}
