@@ -1,0 +1,138 @@
+import {
+  assignVariable,
+  binary,
+  densify,
+  dtypeAttribute,
+  identity,
+  readVariable,
+  sumDuplicateRows,
+  unary,
+  variable,
+  zeros,
+  type Gradient,
+  type GraphBuilder,
+  type GraphNode,
+  type RowGradient,
+  type Tensor,
+  type Variable,
+} from '@pemmican/graph';
+
+/** Scalars that change from step to step; fed. */
+export interface AdamWFeeds {
+  /** `learningRate * sqrt(1 - beta2^t) / (1 - beta1^t)` */
+  readonly correctedLearningRate: Tensor;
+  /** `epsilon * sqrt(1 - beta2^t)` */
+  readonly correctedEpsilon: Tensor;
+  /** `d / (1 - d)` with `d = learningRate * weightDecay`, divided by {@link TINY} */
+  readonly decay: Tensor;
+}
+
+/** A trained variable with its moments. */
+export interface OptimizedVariable {
+  readonly weight: Variable;
+  readonly moment1: Variable;
+  readonly moment2: Variable;
+  readonly hasWeightDecay: boolean;
+}
+
+// So small that `x - TINY * gradient` is x in every float32 that matters.
+const TINY = 1e-30;
+
+/**
+ * The scalars of step `t` (from 1). The betas are rounded to float32 first, as the engine uses them: at small t the
+ * corrections divide by `1 - beta^t`, where the rounding of beta2 = 0.999 alone would show as 1e-5.
+ */
+export function adamWScalars(options: { learningRate: number; weightDecay: number; beta1: number; beta2: number; epsilon: number }, step: number): { correctedLearningRate: number; correctedEpsilon: number; decay: number } {
+  const bias1 = 1 - Math.fround(options.beta1) ** step;
+  const bias2 = Math.sqrt(1 - Math.fround(options.beta2) ** step);
+  const shrink = options.learningRate * options.weightDecay;
+  return {
+    correctedLearningRate: (options.learningRate * bias2) / bias1,
+    correctedEpsilon: options.epsilon * bias2,
+    decay: shrink / (1 - shrink) / TINY,
+  };
+}
+
+export function adamWFeeds(builder: GraphBuilder): AdamWFeeds {
+  const feed = (name: string): Tensor => builder.placeholder(`feed/${name}`, 'float32', []);
+  return { correctedLearningRate: feed('correctedLearningRate'), correctedEpsilon: feed('correctedEpsilon'), decay: feed('decay') };
+}
+
+export function optimizedVariable(builder: GraphBuilder, name: string, shape: readonly number[], hasWeightDecay: boolean): OptimizedVariable {
+  const weight = builder.withCategory('weights', () => variable(builder, `weights/${name}`, shape));
+  const [moment1, moment2] = builder.withCategory('optimizer', () => [variable(builder, `moment1/${name}`, shape), variable(builder, `moment2/${name}`, shape)] as const);
+  return { weight, moment1, moment2, hasWeightDecay };
+}
+
+/** Gradients brought to the form in which they are measured and applied: rows of distinct ids, or dense. */
+export function canonicalGradient(builder: GraphBuilder, gradient: Gradient): Gradient {
+  return gradient.kind === 'rows' ? sumDuplicateRows(builder, gradient) : gradient;
+}
+
+/** L2 norm of all gradients together: `sqrt(sum of squares)`. */
+export function globalNorm(builder: GraphBuilder, gradients: readonly Gradient[]): Tensor {
+  const halves = gradients.map((gradient) => {
+    const value = gradient.kind === 'rows' ? gradient.values : gradient.value;
+    return builder.add('L2Loss', [value], { T: dtypeAttribute(value.dtype) }, { dtype: value.dtype, shape: [] });
+  });
+  const sum = halves.reduce((total, half) => binary(builder, 'AddV2', total, half));
+  return unary(builder, 'Sqrt', binary(builder, 'Mul', sum, builder.constant(2, sum.dtype)));
+}
+
+/**
+ * `min(1, maxNorm / (norm + 1e-6))`, torch's clip_grad_norm_; 1 when `maxNorm` is 0. A norm that is not finite fails the
+ * step here, before any variable is written: the weights stay as the last good step left them.
+ */
+export function clipFactor(builder: GraphBuilder, norm: Tensor, loss: Tensor, maxNorm: number): Tensor {
+  const checked = [norm, loss].map((value) =>
+    builder.add('CheckNumerics', [value], { T: dtypeAttribute(value.dtype), message: { kind: 'string', value: 'loss or gradient norm' } }, { dtype: value.dtype, shape: [] }),
+  );
+  const finiteNorm = checked[0] ?? norm;
+  if (maxNorm === 0) return identity(builder, builder.constant(1, norm.dtype), { controlInputs: checked.map((tensor) => tensor.node) });
+  const ratio = binary(builder, 'RealDiv', builder.constant(maxNorm, norm.dtype), binary(builder, 'AddV2', finiteNorm, builder.constant(1e-6, norm.dtype)));
+  return identity(builder, binary(builder, 'Minimum', builder.constant(1, norm.dtype), ratio), { controlInputs: checked.map((tensor) => tensor.node) });
+}
+
+/**
+ * One AdamW update in place (arXiv 1711.05101; torch.optim.AdamW), without a temporary of the weight's size.
+ *
+ * Decay is `x <- (x - TINY g) / (1 + TINY l2)`, which with the fed l2 is `x (1 - lr wd)`: the engine has an op for that
+ * which works in place, and none for a plain product. Adam's own bias corrections are folded into the fed scalars.
+ * @param factor what gradients are multiplied by (clipping)
+ */
+export function applyAdamW(builder: GraphBuilder, target: OptimizedVariable, gradient: Gradient, factor: Tensor, feeds: AdamWFeeds, betas: { beta1: number; beta2: number }, isDecaying: boolean): { update: GraphNode; dense: Tensor } {
+  const dense = gradient.kind === 'rows' ? densify(builder, { ...gradient, values: binary(builder, 'Mul', gradient.values, factor) }) : binary(builder, 'Mul', gradient.value, factor);
+  const T = dtypeAttribute('float32');
+  const controlInputs = isDecaying && target.hasWeightDecay
+    ? [builder.addNode('ResourceApplyProximalGradientDescent', [target.weight.handle, builder.constant(TINY), builder.constant(0), feeds.decay, dense], { T }, [])]
+    : [];
+  const zero = builder.constant(0);
+  const update = builder.addNode(
+    'ResourceApplyAdam',
+    [target.weight.handle, target.moment1.handle, target.moment2.handle, zero, zero, feeds.correctedLearningRate, builder.constant(betas.beta1), builder.constant(betas.beta2), feeds.correctedEpsilon, dense],
+    { T, use_locking: { kind: 'bool', value: false } },
+    [],
+    { controlInputs },
+  );
+  return { update, dense };
+}
+
+/** Adds a micro-batch's gradient to its accumulator, in place. */
+export function accumulateGradient(builder: GraphBuilder, accumulator: Variable, gradient: Gradient): GraphNode {
+  if (gradient.kind === 'rows') return scatterAdd(builder, accumulator, gradient);
+  return builder.addNode('AssignAddVariableOp', [accumulator.handle, gradient.value], { dtype: dtypeAttribute('float32') }, []);
+}
+
+function scatterAdd(builder: GraphBuilder, accumulator: Variable, gradient: RowGradient): GraphNode {
+  return builder.addNode('ResourceScatterAdd', [accumulator.handle, gradient.ids, gradient.values], { dtype: dtypeAttribute('float32'), Tindices: dtypeAttribute('int32') }, []);
+}
+
+/** The accumulated gradient. */
+export function readAccumulator(builder: GraphBuilder, accumulator: Variable): Gradient {
+  return { kind: 'dense', value: readVariable(builder, accumulator) };
+}
+
+/** Empties an accumulator after its gradient was applied. */
+export function clearAccumulator(builder: GraphBuilder, accumulator: Variable, after: GraphNode): GraphNode {
+  return assignVariable(builder, accumulator, zeros(builder, accumulator.shape, 'float32'), [after]);
+}

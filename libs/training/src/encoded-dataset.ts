@@ -1,0 +1,109 @@
+import { SeededRandom } from '@pemmican/models';
+import { TrainingError } from './error.ts';
+
+/** Tokenized records, in the id space of the embedding matrix that is trained. */
+export interface EncodedDataset {
+  readonly recordCount: number;
+  /** Ids of all records one after another. */
+  readonly ids: Int32Array;
+  readonly typeIds: Uint8Array;
+  /** Record i is `ids[offsets[i] .. offsets[i + 1])`. */
+  readonly offsets: Uint32Array;
+  /** One label a record: its index for classification, its value for regression. */
+  readonly labels: Float64Array;
+}
+
+/** Collects encodings into an {@link EncodedDataset}. */
+export class EncodedDatasetBuilder {
+  readonly #ids: ArrayLike<number>[] = [];
+  readonly #typeIds: Uint8Array[] = [];
+  readonly #labels: number[] = [];
+  #tokenCount = 0;
+
+  add(ids: ArrayLike<number>, typeIds: Uint8Array, label: number): void {
+    this.#ids.push(ids);
+    this.#typeIds.push(typeIds);
+    this.#labels.push(label);
+    this.#tokenCount += ids.length;
+  }
+
+  build(): EncodedDataset {
+    const recordCount = this.#ids.length;
+    const ids = new Int32Array(this.#tokenCount);
+    const typeIds = new Uint8Array(this.#tokenCount);
+    const offsets = new Uint32Array(recordCount + 1);
+    let offset = 0;
+    this.#ids.forEach((record, index) => {
+      ids.set(record, offset);
+      typeIds.set(this.#typeIds[index] ?? [], offset);
+      offset += record.length;
+      offsets[index + 1] = offset;
+    });
+    return { recordCount, ids, typeIds, offsets, labels: Float64Array.from(this.#labels) };
+  }
+}
+
+/** SHA-256 of everything that a run reads of a data set: `sha256:<hex>`. */
+export async function digestDataset(dataset: EncodedDataset): Promise<string> {
+  const views = [dataset.ids, dataset.typeIds, dataset.offsets, dataset.labels];
+  const bytes = new Uint8Array(views.reduce((sum, view) => sum + view.byteLength, 0));
+  let offset = 0;
+  for (const view of views) {
+    bytes.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), offset);
+    offset += view.byteLength;
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return `sha256:${Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}
+
+/** Records of an epoch in the order in which they are trained on: a pure function of seed and epoch. */
+export function epochOrder(recordCount: number, options: { shuffle: boolean; seed: number }, epochIndex: number): Uint32Array {
+  const order = Uint32Array.from({ length: recordCount }, (_, index) => index);
+  if (!options.shuffle) return order;
+  const random = new SeededRandom(options.seed, `shuffle:${epochIndex}`);
+  for (let index = recordCount - 1; index > 0; index--) {
+    const other = random.integer(index + 1);
+    const value = order[index] ?? 0;
+    order[index] = order[other] ?? 0;
+    order[other] = value;
+  }
+  return order;
+}
+
+/** Records of a step, padded on the right to the longest of them. Row-major `[rowCount, length]`. */
+export interface Batch {
+  readonly rowCount: number;
+  readonly length: number;
+  readonly inputIds: Int32Array;
+  readonly attentionMask: Float32Array;
+  readonly tokenTypeIds: Int32Array;
+  readonly labels: Float64Array;
+  /** Tokens without padding. */
+  readonly tokenCount: number;
+}
+
+/**
+ * Pads records to a batch.
+ * @param padId id that fills up, in the space of the data set
+ */
+export function makeBatch(dataset: EncodedDataset, records: Uint32Array, padId: number): Batch {
+  let [length, tokenCount] = [0, 0];
+  for (const record of records) {
+    const size = (dataset.offsets[record + 1] ?? 0) - (dataset.offsets[record] ?? 0);
+    length = Math.max(length, size);
+    tokenCount += size;
+  }
+  if (length === 0) throw new TrainingError('INVALID_DATA', `A batch of ${records.length} records has no tokens`);
+  const inputIds = new Int32Array(records.length * length).fill(padId);
+  const attentionMask = new Float32Array(records.length * length);
+  const tokenTypeIds = new Int32Array(records.length * length);
+  const labels = new Float64Array(records.length);
+  records.forEach((record, row) => {
+    const [start, end] = [dataset.offsets[record] ?? 0, dataset.offsets[record + 1] ?? 0];
+    inputIds.set(dataset.ids.subarray(start, end), row * length);
+    tokenTypeIds.set(dataset.typeIds.subarray(start, end), row * length);
+    attentionMask.fill(1, row * length, row * length + end - start);
+    labels[row] = dataset.labels[record] ?? 0;
+  });
+  return { rowCount: records.length, length, inputIds, attentionMask, tokenTypeIds, labels, tokenCount };
+}

@@ -1,0 +1,275 @@
+import type { GraphSession, TensorValue } from '@pemmican/graph';
+import type { FolderReader, FolderWriter } from '@pemmican/safetensors';
+import { adamWScalars } from './adamw.ts';
+import { checkFingerprint, loadCheckpoint, readTrainerState, writeCheckpoint, type CompanionFiles, type TrainerState } from './checkpoint.ts';
+import { epochOrder, makeBatch, type EncodedDataset } from './encoded-dataset.ts';
+import { TrainingError } from './error.ts';
+import { batchFeeds, evaluate, type EvaluationResult } from './evaluation.ts';
+import { isGreaterBetter } from './metrics.ts';
+import type { TrainingOptions } from './options.ts';
+import { clearMoments } from './parameter-transfer.ts';
+import { planRun, stepPosition, type RunPlan } from './run-plan.ts';
+import { learningRateAt } from './schedule.ts';
+import { FEED, FETCH, type TrainingProgram } from './training-program.ts';
+
+/** Where a run keeps its checkpoints. */
+export interface CheckpointStore {
+  /** Begins `checkpoint-STEP`, in place of one of the same name. */
+  create(step: number): Promise<FolderWriter>;
+  /** Steps of the whole checkpoints there are, ascending. */
+  list(): Promise<number[]>;
+  open(step: number): Promise<FolderReader>;
+  remove(step: number): Promise<void>;
+}
+
+/** What happens in a run, in order. */
+export type TrainingEvent =
+  | { readonly type: 'resumed'; readonly step: number }
+  | {
+      readonly type: 'step';
+      readonly step: number;
+      readonly totalSteps: number;
+      readonly epoch: number;
+      /** Mean over the step's records. */
+      readonly loss: number;
+      /** Before clipping. */
+      readonly gradNorm: number;
+      readonly learningRate: number;
+      /** Without padding. */
+      readonly tokenCount: number;
+      readonly elapsedMs: number;
+      readonly longestRowTokens: number;
+    }
+  | { readonly type: 'evaluation'; readonly step: number; readonly epoch: number; readonly result: EvaluationResult; readonly elapsedMs: number }
+  | { readonly type: 'checkpoint'; readonly step: number; readonly isBest: boolean; readonly elapsedMs: number }
+  | { readonly type: 'finished'; readonly state: TrainerState; readonly chosenStep: number };
+
+/** Everything that a run works on. */
+export interface TrainingRun {
+  readonly session: GraphSession;
+  readonly program: TrainingProgram;
+  readonly options: TrainingOptions;
+  readonly labelCount: number;
+  /** Id that fills batches up, in the space of the data sets. */
+  readonly padId: number;
+  readonly train: EncodedDataset;
+  readonly validation: EncodedDataset | undefined;
+  readonly checkpoints: CheckpointStore;
+  /** Names under which parameters are saved, in the program's order. */
+  readonly tensorNames: readonly string[];
+  readonly companions: CompanionFiles;
+  /** Fields that a checkpoint must share for its continuation to be this run. */
+  readonly fingerprint: TrainerState['fingerprint'];
+  /** Checkpoint to go on from. */
+  readonly resumeFrom: FolderReader | undefined;
+  /** Stops the run after the step that is being made, with a checkpoint. */
+  readonly signal: AbortSignal;
+  /** Monotonic clock in milliseconds. */
+  now(): number;
+  /** Lets the process attend to its messages; awaited between steps. */
+  breathe(): Promise<void>;
+}
+
+/**
+ * Trains. The weights that the model folder gave MUST be in the session; moments need not be.
+ * @throws TrainingError NON_FINITE_LOSS, CHECKPOINT_MISMATCH, INVALID_CHECKPOINT; the signal's reason after its checkpoint
+ */
+export async function* train(run: TrainingRun): AsyncGenerator<TrainingEvent, void, undefined> {
+  yield* new Trainer(run).run();
+}
+
+class Trainer {
+  readonly #run: TrainingRun;
+  readonly #plan: RunPlan;
+  #state: TrainerState;
+  #order: { readonly epochIndex: number; readonly records: Uint32Array } | undefined;
+  #evaluatedStep = -1;
+  #savedStep = -1;
+
+  constructor(run: TrainingRun) {
+    this.#run = run;
+    if (run.train.recordCount === 0) throw new TrainingError('INVALID_DATA', 'There are no records to train on');
+    this.#plan = planRun(run.options, run.train.recordCount);
+    this.#state = {
+      formatVersion: 1,
+      step: 0,
+      totalSteps: this.#plan.totalSteps,
+      epoch: 0,
+      fingerprint: run.fingerprint,
+      bestMetric: null,
+      bestStep: null,
+      unusedRowDecayFactor: 1,
+      trainedTokenCount: 0,
+      lastLoss: null,
+    };
+  }
+
+  async *run(): AsyncGenerator<TrainingEvent, void, undefined> {
+    yield* this.#prepare();
+    const { options } = this.#run;
+    while (this.#state.step < this.#plan.totalSteps) {
+      if (this.#run.signal.aborted) {
+        if (this.#savedStep !== this.#state.step && this.#state.step > 0) yield* this.#save(false);
+        throw this.#run.signal.reason;
+      }
+      yield this.#step();
+      const step = this.#state.step;
+      const isEpochEnd = step % this.#plan.stepsPerEpoch === 0;
+      const isLast = step === this.#plan.totalSteps;
+      const isDue = (interval: number): boolean => isLast || (interval > 0 ? step % interval === 0 : isEpochEnd);
+      let isBest = false;
+      if (this.#run.validation !== undefined && isDue(options.evalSteps)) isBest = yield* this.#evaluate();
+      if (isDue(options.saveSteps) || (isBest && options.loadBestModelAtEnd)) yield* this.#save(isBest);
+      await this.#run.breathe();
+    }
+    const chosenStep = options.loadBestModelAtEnd && this.#state.bestStep !== null ? this.#state.bestStep : this.#state.step;
+    yield { type: 'finished', state: this.#state, chosenStep };
+  }
+
+  async *#prepare(): AsyncGenerator<TrainingEvent, void, undefined> {
+    const { session, program, resumeFrom } = this.#run;
+    for (const port of program.accumulators) session.run({}, [port.zeroFetch]);
+    if (resumeFrom === undefined) {
+      clearMoments(session, program.parameters);
+      if (this.#run.validation !== undefined) yield* this.#evaluate(true);
+      return;
+    }
+    const state = await readTrainerState(resumeFrom);
+    checkFingerprint(resumeFrom.name, this.#run.fingerprint, state.fingerprint);
+    await loadCheckpoint(resumeFrom, session, program.parameters, this.#run.tensorNames);
+    this.#state = { ...state, totalSteps: this.#plan.totalSteps };
+    this.#savedStep = state.step;
+    this.#evaluatedStep = state.step;
+    yield { type: 'resumed', step: state.step };
+  }
+
+  /** One optimizer step. */
+  #step(): TrainingEvent {
+    const { options, signal: _signal } = this.#run;
+    const stepIndex = this.#state.step;
+    const startMs = this.#run.now();
+    const position = stepPosition(this.#plan, options.gradientAccumulationSteps, stepIndex);
+    const learningRate = learningRateAt(this.#plan.schedule, stepIndex);
+    const scalars = adamWScalars({ learningRate, weightDecay: options.weightDecay, beta1: options.adamBeta1, beta2: options.adamBeta2, epsilon: options.adamEpsilon }, stepIndex + 1);
+    const optimizerFeeds: Record<string, TensorValue> = {
+      [FEED.correctedLearningRate]: scalar(scalars.correctedLearningRate),
+      [FEED.correctedEpsilon]: scalar(scalars.correctedEpsilon),
+      ...(options.weightDecay > 0 ? { [FEED.decay]: scalar(scalars.decay) } : {}),
+    };
+    let result: { loss: number; gradNorm: number; tokenCount: number; longestRowTokens: number };
+    try {
+      result = this.#runMicroBatches(position, optimizerFeeds, stepIndex);
+    } catch (cause) {
+      if (isNonFinite(cause)) throw this.#nonFinite(stepIndex + 1, cause);
+      throw cause;
+    }
+    if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradNorm)) throw this.#nonFinite(stepIndex + 1);
+    this.#state = {
+      ...this.#state,
+      step: stepIndex + 1,
+      epoch: position.epochAfter,
+      unusedRowDecayFactor: this.#state.unusedRowDecayFactor * (1 - learningRate * options.weightDecay),
+      trainedTokenCount: this.#state.trainedTokenCount + result.tokenCount,
+      lastLoss: result.loss,
+    };
+    return { type: 'step', step: stepIndex + 1, totalSteps: this.#plan.totalSteps, epoch: position.epochAfter, learningRate, elapsedMs: this.#run.now() - startMs, ...result };
+  }
+
+  #runMicroBatches(position: ReturnType<typeof stepPosition>, optimizerFeeds: Record<string, TensorValue>, stepIndex: number): { loss: number; gradNorm: number; tokenCount: number; longestRowTokens: number } {
+    const { session, options } = this.#run;
+    const isAccumulating = this.#run.program.accumulators.length > 0;
+    let [loss, gradNorm, tokenCount, longestRowTokens] = [0, NaN, 0, 0];
+    for (let microBatch = 0; microBatch < position.batchCount; microBatch++) {
+      const batch = makeBatch(this.#run.train, this.#records(position, position.firstBatch + microBatch), this.#run.padId);
+      const feeds = {
+        ...batchFeeds(batch, options.task),
+        [FEED.dropoutSeed]: { dtype: 'int32', shape: [2], data: dropoutSeed(options.seed, stepIndex, microBatch) },
+        // The mean of the micro-batches' means, as transformers' Trainer computes it for models that take no item count.
+        [FEED.lossWeight]: scalar(1 / position.batchCount),
+      } as const;
+      tokenCount += batch.tokenCount;
+      longestRowTokens = Math.max(longestRowTokens, batch.length);
+      if (isAccumulating) {
+        loss += first(session.run(feeds, [FETCH.accumulateLoss])) / position.batchCount;
+      } else {
+        const [lossValue, normValue] = session.run({ ...feeds, ...optimizerFeeds }, [FETCH.trainLoss, FETCH.trainNorm]);
+        loss = lossValue?.data[0] ?? NaN;
+        gradNorm = normValue?.data[0] ?? NaN;
+      }
+    }
+    if (isAccumulating) gradNorm = first(session.run(optimizerFeeds, [FETCH.applyNorm]));
+    return { loss, gradNorm, tokenCount, longestRowTokens };
+  }
+
+  #records(position: { readonly epochIndex: number }, batchIndex: number): Uint32Array {
+    const { options, train: dataset } = this.#run;
+    if (this.#order?.epochIndex !== position.epochIndex) {
+      this.#order = { epochIndex: position.epochIndex, records: epochOrder(dataset.recordCount, options, position.epochIndex) };
+    }
+    const size = options.perDeviceTrainBatchSize;
+    return this.#order.records.subarray(batchIndex * size, (batchIndex + 1) * size);
+  }
+
+  /** Evaluates and says whether the result is the best so far. */
+  async *#evaluate(isInitial = false): AsyncGenerator<TrainingEvent, boolean, undefined> {
+    const { validation, session, options, labelCount, padId } = this.#run;
+    if (validation === undefined || this.#evaluatedStep === this.#state.step) return false;
+    const startMs = this.#run.now();
+    const result = await evaluate(session, validation, labelCount, { task: options.task, batchSize: options.perDeviceEvalBatchSize, padId }, () => this.#run.breathe());
+    this.#evaluatedStep = this.#state.step;
+    yield { type: 'evaluation', step: this.#state.step, epoch: this.#state.epoch, result, elapsedMs: this.#run.now() - startMs };
+    const metric = result.metrics[options.metricForBestModel];
+    if (isInitial || metric === undefined || Number.isNaN(metric)) return false;
+    const best = this.#state.bestMetric;
+    const isBest = best === null || (isGreaterBetter(options.metricForBestModel) ? metric > best : metric < best);
+    if (isBest) this.#state = { ...this.#state, bestMetric: metric, bestStep: this.#state.step };
+    return isBest;
+  }
+
+  async *#save(isBest: boolean): AsyncGenerator<TrainingEvent, void, undefined> {
+    const { session, program, checkpoints, tensorNames, companions } = this.#run;
+    const startMs = this.#run.now();
+    const step = this.#state.step;
+    await writeCheckpoint(await checkpoints.create(step), session, program.parameters, tensorNames, companions, this.#state);
+    this.#savedStep = step;
+    await this.#removeOldCheckpoints();
+    yield { type: 'checkpoint', step, isBest, elapsedMs: this.#run.now() - startMs };
+  }
+
+  /** Keeps the newest ones and the best one, which is not counted out by newer ones. */
+  async #removeOldCheckpoints(): Promise<void> {
+    const { checkpoints, options } = this.#run;
+    const steps = await checkpoints.list();
+    const surplus = steps.slice(0, Math.max(0, steps.length - options.saveTotalLimit));
+    for (const step of surplus) {
+      if (!(options.loadBestModelAtEnd && step === this.#state.bestStep)) await checkpoints.remove(step);
+    }
+  }
+
+  #nonFinite(step: number, cause?: unknown): TrainingError {
+    const saved = this.#savedStep > 0 ? `the checkpoint of step ${this.#savedStep} is kept` : 'there is no checkpoint yet';
+    return new TrainingError(
+      'NON_FINITE_LOSS',
+      `Loss or gradient norm is not finite at step ${step}; no weight was changed by it, ${saved}. Try a lower learning rate than ${this.#run.options.learningRate}`,
+      { cause },
+    );
+  }
+}
+
+function scalar(value: number): TensorValue {
+  return { dtype: 'float32', shape: [], data: Float32Array.of(value) };
+}
+
+function first(values: readonly TensorValue[]): number {
+  return values[0]?.data[0] ?? NaN;
+}
+
+/** Seed of a micro-batch's dropout: a pure function of the run's seed and the place in the run. */
+function dropoutSeed(seed: number, stepIndex: number, microBatch: number): Int32Array {
+  return Int32Array.of((seed ^ Math.floor(seed / 2 ** 32)) | 0, (stepIndex * 65_537 + microBatch * 257 * 65_539) | 0);
+}
+
+/** Whether the engine's own check stopped the step. */
+function isNonFinite(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'NON_FINITE';
+}

@@ -1,0 +1,241 @@
+import {
+  GraphBuilder,
+  RuntimeDimensions,
+  crossEntropyMean,
+  encodeSavedModel,
+  gradients,
+  group,
+  identity,
+  planMemory,
+  readVariable,
+  reshape,
+  squaredErrorMean,
+  symbol,
+  variable,
+  variablePort,
+  type Gradient,
+  type GraphNode,
+  type MemoryPlan,
+  type Tensor,
+  type Variable,
+  type VariablePort,
+} from '@pemmican/graph';
+import type { Model, ModelInputs, ParameterSpec, Task } from '@pemmican/models';
+import { accumulateGradient, adamWFeeds, applyAdamW, canonicalGradient, clearAccumulator, clipFactor, globalNorm, optimizedVariable, readAccumulator, type OptimizedVariable } from './adamw.ts';
+
+/** What decides the graph of a run. */
+export interface ProgramOptions {
+  readonly task: Task;
+  readonly labelCount: number;
+  /** Rows of the embedding matrix. */
+  readonly vocabRows: number;
+  /** Row of `config.pad_token_id` in that matrix; undefined when there is none. */
+  readonly paddingIndex: number | undefined;
+  readonly dropout: number | undefined;
+  readonly gradientCheckpointing: boolean;
+  readonly bf16: boolean;
+  readonly isAccumulating: boolean;
+  readonly hasWeightDecay: boolean;
+  readonly maxGradNorm: number;
+  readonly adamBeta1: number;
+  readonly adamBeta2: number;
+}
+
+/** A parameter with the names by which its values go in and out of the session. */
+export interface ProgramParameter {
+  readonly spec: ParameterSpec;
+  readonly weight: VariablePort;
+  readonly moment1: VariablePort;
+  readonly moment2: VariablePort;
+}
+
+/** Names of feeds and fetches. */
+export const FEED = {
+  inputIds: 'feed/inputIds',
+  attentionMask: 'feed/attentionMask',
+  tokenTypeIds: 'feed/tokenTypeIds',
+  labels: 'feed/labels',
+  dropoutSeed: 'feed/dropoutSeed',
+  lossWeight: 'feed/lossWeight',
+  correctedLearningRate: 'feed/correctedLearningRate',
+  correctedEpsilon: 'feed/correctedEpsilon',
+  decay: 'feed/decay',
+} as const;
+export const FETCH = {
+  /** Loss of a step that also updates the weights (without accumulation). */
+  trainLoss: 'fetch/trainLoss',
+  trainNorm: 'fetch/trainNorm',
+  /** Loss of a micro-batch whose gradient is added up (with accumulation). */
+  accumulateLoss: 'fetch/accumulateLoss',
+  /** Norm of the accumulated gradient, which is applied. */
+  applyNorm: 'fetch/applyNorm',
+  evaluationLogits: 'fetch/evaluationLogits',
+  evaluationLoss: 'fetch/evaluationLoss',
+  gradientNorm: (parameterName: string): string => `gradientNorm/${parameterName}`,
+} as const;
+
+/** A run's graph. */
+export interface TrainingProgram {
+  readonly savedModel: Uint8Array;
+  readonly parameters: readonly ProgramParameter[];
+  readonly parameterCount: number;
+  /** Ports of the gradient accumulators; empty without accumulation. */
+  readonly accumulators: readonly VariablePort[];
+  /** Memory of a training step of this many rows, each padded to `length` tokens. */
+  planStep(batchSize: number, length: number): MemoryPlan;
+  /** Bytes of the embedding matrix, its gradient and its moments. */
+  readonly embeddingTrainingBytes: number;
+}
+
+/** Builds forward, backward and update of a run as one graph. */
+export function buildTrainingProgram(model: Model, options: ProgramOptions): TrainingProgram {
+  return new ProgramBuilder(model, options).build();
+}
+
+class ProgramBuilder {
+  readonly #model: Model;
+  readonly #options: ProgramOptions;
+  readonly #builder: GraphBuilder;
+  readonly #specs: readonly ParameterSpec[];
+  readonly #variables: readonly OptimizedVariable[];
+  readonly #gradientTensors = new Set<Tensor>();
+
+  constructor(model: Model, options: ProgramOptions) {
+    this.#model = model;
+    this.#options = options;
+    this.#builder = new GraphBuilder(options.bf16 ? { matmulDtype: 'bfloat16' } : {});
+    this.#specs = model.parameters(options.task, options.labelCount, options.vocabRows);
+    this.#variables = this.#specs.map((spec) => optimizedVariable(this.#builder, spec.name, spec.shape, spec.hasWeightDecay));
+  }
+
+  build(): TrainingProgram {
+    const builder = this.#builder;
+    const inputs = this.#inputs();
+    const dimensions = new RuntimeDimensions(builder, inputs.inputIds);
+    const labels = builder.placeholder(FEED.labels, this.#options.task === 'regression' ? 'float32' : 'int32', [symbol('batch')]);
+    builder.withoutTape(() => {
+      this.#evaluation(dimensions, inputs, labels);
+    });
+    const { stepTargets, accumulators } = this.#training(dimensions, inputs, labels);
+    const parameters = this.#specs.map((spec, index): ProgramParameter => {
+      const { weight, moment1, moment2 } = this.#variable(index);
+      return { spec, weight: variablePort(builder, weight), moment1: variablePort(builder, moment1), moment2: variablePort(builder, moment2) };
+    });
+    const accumulatorPorts = accumulators.map((accumulator) => variablePort(builder, accumulator));
+    const count = (spec: ParameterSpec): number => spec.shape.reduce((product, size) => product * size, 1);
+    return {
+      savedModel: encodeSavedModel(builder, builder.constant(1)),
+      parameters,
+      parameterCount: this.#specs.reduce((sum, spec) => sum + count(spec), 0),
+      accumulators: accumulatorPorts,
+      planStep: (batch, length) => largestPlan(stepTargets.map((targets) => planMemory(builder, targets, { batch, length }, this.#gradientTensors))),
+      embeddingTrainingBytes: this.#specs.filter((spec) => spec.isEmbeddingMatrix === true).reduce((sum, spec) => sum + 16 * count(spec), 0),
+    };
+  }
+
+  #inputs(): ModelInputs {
+    const builder = this.#builder;
+    const shape = [symbol('batch'), symbol('length')];
+    return {
+      inputIds: builder.placeholder(FEED.inputIds, 'int32', shape),
+      attentionMask: builder.placeholder(FEED.attentionMask, 'float32', shape),
+      tokenTypeIds: builder.placeholder(FEED.tokenTypeIds, 'int32', shape),
+      dropoutSeed: builder.placeholder(FEED.dropoutSeed, 'int32', [2]),
+    };
+  }
+
+  #weights(): Map<string, Tensor> {
+    return new Map(this.#specs.map((spec, index) => [spec.name, readVariable(this.#builder, this.#variable(index).weight)]));
+  }
+
+  #evaluation(dimensions: RuntimeDimensions, inputs: ModelInputs, labels: Tensor): void {
+    const logits = this.#model.forward(this.#builder, dimensions, this.#weights(), inputs, { isTraining: false });
+    identity(this.#builder, logits, { name: FETCH.evaluationLogits });
+    identity(this.#builder, this.#loss(dimensions, logits, labels), { name: FETCH.evaluationLoss });
+  }
+
+  #loss(dimensions: RuntimeDimensions, logits: Tensor, labels: Tensor): Tensor {
+    if (this.#options.task !== 'regression') return crossEntropyMean(this.#builder, logits, labels);
+    return squaredErrorMean(this.#builder, reshape(this.#builder, dimensions, logits, [symbol('batch')]), labels);
+  }
+
+  #training(dimensions: RuntimeDimensions, inputs: ModelInputs, labels: Tensor): { stepTargets: GraphNode[][]; accumulators: Variable[] } {
+    const builder = this.#builder;
+    const { dropout, gradientCheckpointing, paddingIndex } = this.#options;
+    const weights = this.#weights();
+    const logits = this.#model.forward(builder, dimensions, weights, inputs, {
+      isTraining: true,
+      gradientCheckpointing,
+      ...(dropout === undefined ? {} : { dropout }),
+      ...(paddingIndex === undefined ? {} : { paddingIndex }),
+    });
+    const loss = this.#loss(dimensions, logits, labels);
+    const lossWeight = builder.placeholder(FEED.lossWeight, 'float32', []);
+    const map = gradients(builder, loss, lossWeight);
+    return builder.withoutTape(() =>
+      builder.withCategory('workspace', () => {
+        const canonical = this.#specs.map((spec): Gradient => {
+          const weight = weights.get(spec.name);
+          const gradient = weight === undefined ? undefined : map.get(weight);
+          if (gradient === undefined) throw new Error(`Parameter "${spec.name}" gets no gradient`);
+          const result = canonicalGradient(builder, gradient);
+          this.#gradientTensors.add(result.kind === 'rows' ? result.values : result.value);
+          return result;
+        });
+        canonical.forEach((gradient, index) => {
+          const name = this.#specs[index]?.name ?? '';
+          identity(builder, globalNorm(builder, [gradient]), { name: FETCH.gradientNorm(name) });
+        });
+        return this.#options.isAccumulating ? this.#accumulatingStep(loss, canonical) : { stepTargets: [this.#plainStep(loss, canonical)], accumulators: [] };
+      }),
+    );
+  }
+
+  /** One micro-batch a step: the gradient is applied as soon as its norm is known. */
+  #plainStep(loss: Tensor, canonical: readonly Gradient[]): GraphNode[] {
+    const builder = this.#builder;
+    const norm = globalNorm(builder, canonical);
+    const updates = this.#applyAll(canonical, clipFactor(builder, norm, loss, this.#options.maxGradNorm));
+    const done = group(builder, updates);
+    return [identity(builder, loss, { name: FETCH.trainLoss, controlInputs: [done] }).node, identity(builder, norm, { name: FETCH.trainNorm, controlInputs: [done] }).node];
+  }
+
+  /** Several micro-batches a step: one fetch adds a gradient up, another applies the sum. */
+  #accumulatingStep(loss: Tensor, canonical: readonly Gradient[]): { stepTargets: GraphNode[][]; accumulators: Variable[] } {
+    const builder = this.#builder;
+    const accumulators = this.#specs.map((spec) => builder.withCategory('gradients', () => variable(builder, `accumulated/${spec.name}`, spec.shape)));
+    const added = accumulators.map((accumulator, index) => accumulateGradient(builder, accumulator, at(canonical, index)));
+    const accumulate = identity(builder, loss, { name: FETCH.accumulateLoss, controlInputs: added });
+    const sums = accumulators.map((accumulator) => readAccumulator(builder, accumulator));
+    const norm = globalNorm(builder, sums);
+    const updates = this.#applyAll(sums, clipFactor(builder, norm, norm, this.#options.maxGradNorm));
+    const cleared = accumulators.map((accumulator, index) => clearAccumulator(builder, accumulator, at(updates, index)));
+    const apply = identity(builder, norm, { name: FETCH.applyNorm, controlInputs: [group(builder, [...updates, ...cleared])] });
+    return { stepTargets: [[accumulate.node], [apply.node]], accumulators };
+  }
+
+  #applyAll(canonical: readonly Gradient[], factor: Tensor): GraphNode[] {
+    const builder = this.#builder;
+    const feeds = adamWFeeds(builder);
+    const betas = { beta1: this.#options.adamBeta1, beta2: this.#options.adamBeta2 };
+    return canonical.map((gradient, index) => {
+      const { update, dense } = applyAdamW(builder, this.#variable(index), gradient, factor, feeds, betas, this.#options.hasWeightDecay);
+      this.#gradientTensors.add(dense);
+      return update;
+    });
+  }
+
+  #variable(index: number): OptimizedVariable {
+    return at(this.#variables, index);
+  }
+}
+
+function at<Item>(items: readonly Item[], index: number): Item {
+  const item = items[index];
+  if (item === undefined) throw new RangeError(`No item ${index} of ${items.length}`);
+  return item;
+}
+
+function largestPlan(plans: readonly MemoryPlan[]): MemoryPlan {
+  return plans.reduce((largest, plan) => (plan.peakBytes > largest.peakBytes ? plan : largest));
+}
