@@ -25,7 +25,12 @@ export function bertParameters(config: BertConfig, task: Task, labelCount: numbe
     undecayed(`${name}.weight`, hidden);
     undecayed(`${name}.bias`, hidden);
   };
-  specs.push({ name: BERT_EMBEDDING_MATRIX_NAME, shape: [vocabRows, hidden], hasWeightDecay: true, isEmbeddingMatrix: true });
+  specs.push({
+    name: BERT_EMBEDDING_MATRIX_NAME,
+    shape: [vocabRows, hidden],
+    hasWeightDecay: true,
+    isEmbeddingMatrix: true,
+  });
   weight('bert.embeddings.position_embeddings.weight', [config.maxPositionCount, hidden]);
   weight('bert.embeddings.token_type_embeddings.weight', [config.tokenTypeCount, hidden]);
   layerNorm('bert.embeddings.LayerNorm');
@@ -40,7 +45,10 @@ export function bertParameters(config: BertConfig, task: Task, labelCount: numbe
   }
   weight('bert.pooler.dense.weight', [hidden, hidden], normal);
   undecayed('bert.pooler.dense.bias', hidden, { kind: 'zeros' });
-  weight('classifier.weight', [task === 'regression' ? 1 : labelCount, hidden], { kind: 'normal', standardDeviation: 0.02 });
+  weight('classifier.weight', [task === 'regression' ? 1 : labelCount, hidden], {
+    kind: 'normal',
+    standardDeviation: 0.02,
+  });
   undecayed('classifier.bias', task === 'regression' ? 1 : labelCount, { kind: 'zeros' });
   return specs;
 }

@@ -46,7 +46,8 @@ export function bertModel(config: unknown, fileName: string): Model {
     embeddingMatrixName: BERT_EMBEDDING_MATRIX_NAME,
     parameters: (task, labelCount, vocabRows) => bertParameters(parsed, task, labelCount, vocabRows),
     checkpointNames: bertCheckpointNames,
-    forward: (builder, dimensions, parameters, inputs, options) => new BertForward(parsed, builder, dimensions, parameters, inputs, options).logits(),
+    forward: (builder, dimensions, parameters, inputs, options) =>
+      new BertForward(parsed, builder, dimensions, parameters, inputs, options).logits(),
     architecture: (_task: Task) => 'BertForSequenceClassification',
   };
 }
@@ -61,7 +62,14 @@ class BertForward {
   readonly #options: ForwardOptions;
   #site = 0;
 
-  constructor(config: BertConfig, builder: GraphBuilder, dimensions: RuntimeDimensions, parameters: ReadonlyMap<string, Tensor>, inputs: ModelInputs, options: ForwardOptions) {
+  constructor(
+    config: BertConfig,
+    builder: GraphBuilder,
+    dimensions: RuntimeDimensions,
+    parameters: ReadonlyMap<string, Tensor>,
+    inputs: ModelInputs,
+    options: ForwardOptions,
+  ) {
     this.#config = config;
     this.#builder = builder;
     this.#dimensions = dimensions;
@@ -75,7 +83,10 @@ class BertForward {
     let hidden = this.#embeddings();
     for (let layer = 0; layer < this.#config.layerCount; layer++) hidden = this.#layer(hidden, layer, maskBias);
     const sequence = this.#reshape(hidden, [BATCH, LENGTH, this.#config.hiddenSize]);
-    const pooled = tanh(this.#builder, this.#linear(firstToken(this.#builder, this.#dimensions, sequence), 'bert.pooler.dense'));
+    const pooled = tanh(
+      this.#builder,
+      this.#linear(firstToken(this.#builder, this.#dimensions, sequence), 'bert.pooler.dense'),
+    );
     return this.#linear(this.#dropout(pooled, this.#config.classifierDropout), 'classifier');
   }
 
@@ -84,9 +95,22 @@ class BertForward {
     const builder = this.#builder;
     const { paddingIndex } = this.#options;
     const flatten = (ids: Tensor): Tensor => this.#reshape(ids, [TOKENS]);
-    const words = embeddingLookup(builder, this.#parameter(BERT_EMBEDDING_MATRIX_NAME), flatten(this.#inputs.inputIds), paddingIndex === undefined ? {} : { paddingIndex });
-    const types = embeddingLookup(builder, this.#parameter('bert.embeddings.token_type_embeddings.weight'), flatten(this.#inputs.tokenTypeIds));
-    const positions = embeddingLookup(builder, this.#parameter('bert.embeddings.position_embeddings.weight'), this.#positionIds());
+    const words = embeddingLookup(
+      builder,
+      this.#parameter(BERT_EMBEDDING_MATRIX_NAME),
+      flatten(this.#inputs.inputIds),
+      paddingIndex === undefined ? {} : { paddingIndex },
+    );
+    const types = embeddingLookup(
+      builder,
+      this.#parameter('bert.embeddings.token_type_embeddings.weight'),
+      flatten(this.#inputs.tokenTypeIds),
+    );
+    const positions = embeddingLookup(
+      builder,
+      this.#parameter('bert.embeddings.position_embeddings.weight'),
+      this.#positionIds(),
+    );
     const sum = add(builder, add(builder, words, types), positions);
     return this.#dropout(this.#layerNorm(sum, 'bert.embeddings.LayerNorm'), this.#config.hiddenDropout);
   }
@@ -95,8 +119,18 @@ class BertForward {
   #positionIds(): Tensor {
     const builder = this.#builder;
     const int32 = { kind: 'dtype', value: 'int32' } as const;
-    const range = builder.add('Range', [builder.constant(0, 'int32'), this.#dimensions.scalar(LENGTH), builder.constant(1, 'int32')], { Tidx: int32 }, { dtype: 'int32', shape: [LENGTH] });
-    const rows = builder.add('BroadcastTo', [range, this.#dimensions.vector([BATCH, LENGTH])], { T: int32, Tidx: int32 }, { dtype: 'int32', shape: [BATCH, LENGTH] });
+    const range = builder.add(
+      'Range',
+      [builder.constant(0, 'int32'), this.#dimensions.scalar(LENGTH), builder.constant(1, 'int32')],
+      { Tidx: int32 },
+      { dtype: 'int32', shape: [LENGTH] },
+    );
+    const rows = builder.add(
+      'BroadcastTo',
+      [range, this.#dimensions.vector([BATCH, LENGTH])],
+      { T: int32, Tidx: int32 },
+      { dtype: 'int32', shape: [BATCH, LENGTH] },
+    );
     return this.#reshape(rows, [TOKENS]);
   }
 
@@ -105,8 +139,18 @@ class BertForward {
     const builder = this.#builder;
     const mask = this.#inputs.attentionMask;
     const T = { kind: 'dtype', value: mask.dtype } as const;
-    const isPadding = builder.add('Sub', [builder.constant(1, mask.dtype), mask], { T }, { dtype: mask.dtype, shape: mask.shape });
-    const bias = builder.add('Mul', [isPadding, builder.constant(MASKED_SCORE, mask.dtype)], { T }, { dtype: mask.dtype, shape: mask.shape });
+    const isPadding = builder.add(
+      'Sub',
+      [builder.constant(1, mask.dtype), mask],
+      { T },
+      { dtype: mask.dtype, shape: mask.shape },
+    );
+    const bias = builder.add(
+      'Mul',
+      [isPadding, builder.constant(MASKED_SCORE, mask.dtype)],
+      { T },
+      { dtype: mask.dtype, shape: mask.shape },
+    );
     return this.#reshape(bias, [BATCH, 1, 1, LENGTH]);
   }
 
@@ -115,7 +159,10 @@ class BertForward {
     const segment = (input: Tensor): Tensor => {
       // A recomputation has to draw the same dropout masks.
       this.#site = firstSite;
-      return this.#feedForward(this.#attention(input, `bert.encoder.layer.${layer}`, maskBias), `bert.encoder.layer.${layer}`);
+      return this.#feedForward(
+        this.#attention(input, `bert.encoder.layer.${layer}`, maskBias),
+        `bert.encoder.layer.${layer}`,
+      );
     };
     if (this.#options.gradientCheckpointing !== true) return segment(x);
     const prefix = `bert.encoder.layer.${layer}.`;
@@ -126,15 +173,22 @@ class BertForward {
   #attention(x: Tensor, prefix: string, maskBias: Tensor): Tensor {
     const builder = this.#builder;
     const headSize = this.#config.hiddenSize / this.#config.headCount;
-    const heads = (value: Tensor): Tensor => transpose(builder, this.#reshape(value, [BATCH, LENGTH, this.#config.headCount, headSize]), [0, 2, 1, 3]);
+    const heads = (value: Tensor): Tensor =>
+      transpose(builder, this.#reshape(value, [BATCH, LENGTH, this.#config.headCount, headSize]), [0, 2, 1, 3]);
     const query = heads(scale(builder, this.#linear(x, `${prefix}.attention.self.query`), 1 / Math.sqrt(headSize)));
     const key = heads(this.#linear(x, `${prefix}.attention.self.key`));
     const value = heads(this.#linear(x, `${prefix}.attention.self.value`));
     const scores = addConstant(builder, matmul(builder, query, key, { transposeB: true }), maskBias);
     const probabilities = this.#dropout(softmax(builder, scores), this.#config.attentionDropout);
     const context = transpose(builder, matmul(builder, probabilities, value), [0, 2, 1, 3]);
-    const output = this.#linear(this.#reshape(context, [TOKENS, this.#config.hiddenSize]), `${prefix}.attention.output.dense`);
-    return this.#layerNorm(add(builder, this.#dropout(output, this.#config.hiddenDropout), x), `${prefix}.attention.output.LayerNorm`);
+    const output = this.#linear(
+      this.#reshape(context, [TOKENS, this.#config.hiddenSize]),
+      `${prefix}.attention.output.dense`,
+    );
+    return this.#layerNorm(
+      add(builder, this.#dropout(output, this.#config.hiddenDropout), x),
+      `${prefix}.attention.output.LayerNorm`,
+    );
   }
 
   #feedForward(x: Tensor, prefix: string): Tensor {
@@ -158,7 +212,10 @@ class BertForward {
   #dropout(x: Tensor, probability: number): Tensor {
     const site = this.#site++;
     if (!this.#options.isTraining) return x;
-    return dropout(this.#builder, this.#dimensions, x, this.#options.dropout ?? probability, { seed: this.#inputs.dropoutSeed, site });
+    return dropout(this.#builder, this.#dimensions, x, this.#options.dropout ?? probability, {
+      seed: this.#inputs.dropoutSeed,
+      site,
+    });
   }
 
   #linear(x: Tensor, name: string): Tensor {
@@ -166,7 +223,13 @@ class BertForward {
   }
 
   #layerNorm(x: Tensor, name: string): Tensor {
-    return layerNorm(this.#builder, x, this.#parameter(`${name}.weight`), this.#parameter(`${name}.bias`), this.#config.layerNormEpsilon);
+    return layerNorm(
+      this.#builder,
+      x,
+      this.#parameter(`${name}.weight`),
+      this.#parameter(`${name}.bias`),
+      this.#config.layerNormEpsilon,
+    );
   }
 
   #reshape(x: Tensor, shape: Shape): Tensor {

@@ -9,7 +9,8 @@ export class ConfigReader {
   readonly #fields: Readonly<Record<string, unknown>>;
 
   constructor(config: unknown, fileName: string) {
-    if (typeof config !== 'object' || config === null || Array.isArray(config)) throw new ModelError('INVALID_CONFIG', `${fileName}: is not a JSON object`);
+    if (typeof config !== 'object' || config === null || Array.isArray(config))
+      throw new ModelError('INVALID_CONFIG', `${fileName}: is not a JSON object`);
     this.fileName = fileName;
     this.#fields = config as Record<string, unknown>;
   }
@@ -40,6 +41,9 @@ export class ConfigReader {
   }
 
   fail(field: string, expected: string): never {
-    throw new ModelError('INVALID_CONFIG', `${this.fileName}: ${field} is ${JSON.stringify(this.#fields[field])}, expected ${expected}`);
+    throw new ModelError(
+      'INVALID_CONFIG',
+      `${this.fileName}: ${field} is ${JSON.stringify(this.#fields[field])}, expected ${expected}`,
+    );
   }
 }

@@ -3,7 +3,15 @@
  * @module
  */
 export { ModelError, type ModelErrorCode } from './error.ts';
-export { TASKS, type ForwardOptions, type Initializer, type Model, type ModelInputs, type ParameterSpec, type Task } from './model-family.ts';
+export {
+  TASKS,
+  type ForwardOptions,
+  type Initializer,
+  type Model,
+  type ModelInputs,
+  type ParameterSpec,
+  type Task,
+} from './model-family.ts';
 export { initializeParameter, readParameterRows, resolveParameters, type ParameterSource } from './parameter-loader.ts';
 export { SeededRandom } from './random.ts';
 export { SUPPORTED_MODEL_TYPES, parseModel } from './registry.ts';

@@ -5,7 +5,10 @@ export const TASKS = ['sequence-classification', 'regression'] as const;
 export type Task = (typeof TASKS)[number];
 
 /** How a parameter gets its first value where the checkpoint has none (a new head, a missing pooler). */
-export type Initializer = { readonly kind: 'normal'; readonly standardDeviation: number } | { readonly kind: 'zeros' } | { readonly kind: 'ones' };
+export type Initializer =
+  | { readonly kind: 'normal'; readonly standardDeviation: number }
+  | { readonly kind: 'zeros' }
+  | { readonly kind: 'ones' };
 
 /** A trained tensor of a model. */
 export interface ParameterSpec {
@@ -62,7 +65,13 @@ export interface Model {
   /** Names that a checkpoint may use for a parameter, most usual first. */
   checkpointNames(parameterName: string): string[];
   /** Logits `[batch, labelCount]`. */
-  forward(builder: GraphBuilder, dimensions: RuntimeDimensions, parameters: ReadonlyMap<string, Tensor>, inputs: ModelInputs, options: ForwardOptions): Tensor;
+  forward(
+    builder: GraphBuilder,
+    dimensions: RuntimeDimensions,
+    parameters: ReadonlyMap<string, Tensor>,
+    inputs: ModelInputs,
+    options: ForwardOptions,
+  ): Tensor;
   /** `architectures` entry of config.json for a task. */
   architecture(task: Task): string;
 }

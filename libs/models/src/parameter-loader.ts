@@ -14,18 +14,28 @@ export interface ParameterSource {
  * Finds each parameter in a checkpoint and checks its shape.
  * @throws ModelError MISSING_TENSOR, SHAPE_MISMATCH
  */
-export function resolveParameters(model: Model, checkpoint: Checkpoint, specs: readonly ParameterSpec[]): ParameterSource[] {
+export function resolveParameters(
+  model: Model,
+  checkpoint: Checkpoint,
+  specs: readonly ParameterSpec[],
+): ParameterSource[] {
   return specs.map((spec) => {
     const checkpointName = model.checkpointNames(spec.name).find((name) => checkpoint.has(name));
     if (checkpointName === undefined) {
       if (spec.initializer === undefined) {
-        throw new ModelError('MISSING_TENSOR', `${checkpoint.name}: has no tensor for "${spec.name}" (looked for ${model.checkpointNames(spec.name).join(', ')})`);
+        throw new ModelError(
+          'MISSING_TENSOR',
+          `${checkpoint.name}: has no tensor for "${spec.name}" (looked for ${model.checkpointNames(spec.name).join(', ')})`,
+        );
       }
       return { spec, checkpointName };
     }
     const { shape } = checkpoint.get(checkpointName);
     if (shape.join() !== spec.shape.join()) {
-      throw new ModelError('SHAPE_MISMATCH', `${checkpoint.name}: tensor "${checkpointName}" is [${shape.join(', ')}], the config and task need [${spec.shape.join(', ')}]`);
+      throw new ModelError(
+        'SHAPE_MISMATCH',
+        `${checkpoint.name}: tensor "${checkpointName}" is [${shape.join(', ')}], the config and task need [${spec.shape.join(', ')}]`,
+      );
     }
     return { spec, checkpointName };
   });
@@ -35,8 +45,14 @@ export function resolveParameters(model: Model, checkpoint: Checkpoint, specs: r
  * Rows `[firstRow, firstRow + rowCount)` of a parameter's first value as float32; a vector counts as one row an element.
  * @param seed decides what is drawn for tensors that the checkpoint lacks
  */
-export async function readParameterRows(source: ParameterSource, checkpoint: Checkpoint, firstRow: number, rowCount: number): Promise<Float32Array<ArrayBuffer>> {
-  if (source.checkpointName === undefined) throw new ModelError('MISSING_TENSOR', `Parameter "${source.spec.name}" is not in ${checkpoint.name}`);
+export async function readParameterRows(
+  source: ParameterSource,
+  checkpoint: Checkpoint,
+  firstRow: number,
+  rowCount: number,
+): Promise<Float32Array<ArrayBuffer>> {
+  if (source.checkpointName === undefined)
+    throw new ModelError('MISSING_TENSOR', `Parameter "${source.spec.name}" is not in ${checkpoint.name}`);
   const info = checkpoint.get(source.checkpointName);
   const rowBytes = info.lengthBytes / Math.max(1, info.shape[0] ?? 1);
   const bytes = new Uint8Array(rowBytes * rowCount);

@@ -1,4 +1,5 @@
 import {
+  assignAddVariable,
   assignVariable,
   binary,
   densify,
@@ -12,7 +13,6 @@ import {
   type Gradient,
   type GraphBuilder,
   type GraphNode,
-  type RowGradient,
   type Tensor,
   type Variable,
 } from '@pemmican/graph';
@@ -23,8 +23,8 @@ export interface AdamWFeeds {
   readonly correctedLearningRate: Tensor;
   /** `epsilon * sqrt(1 - beta2^t)` */
   readonly correctedEpsilon: Tensor;
-  /** `d / (1 - d)` with `d = learningRate * weightDecay`, divided by {@link TINY} */
-  readonly decay: Tensor;
+  /** `1 - learningRate * weightDecay`, what a decayed weight is multiplied by */
+  readonly decayFactor: Tensor;
 }
 
 /** A trained variable with its moments. */
@@ -35,32 +35,43 @@ export interface OptimizedVariable {
   readonly hasWeightDecay: boolean;
 }
 
-// So small that `x - TINY * gradient` is x in every float32 that matters.
-const TINY = 1e-30;
-
 /**
  * The scalars of step `t` (from 1). The betas are rounded to float32 first, as the engine uses them: at small t the
  * corrections divide by `1 - beta^t`, where the rounding of beta2 = 0.999 alone would show as 1e-5.
  */
-export function adamWScalars(options: { learningRate: number; weightDecay: number; beta1: number; beta2: number; epsilon: number }, step: number): { correctedLearningRate: number; correctedEpsilon: number; decay: number } {
+export function adamWScalars(
+  options: { learningRate: number; weightDecay: number; beta1: number; beta2: number; epsilon: number },
+  step: number,
+): { correctedLearningRate: number; correctedEpsilon: number; decayFactor: number } {
   const bias1 = 1 - Math.fround(options.beta1) ** step;
   const bias2 = Math.sqrt(1 - Math.fround(options.beta2) ** step);
-  const shrink = options.learningRate * options.weightDecay;
   return {
     correctedLearningRate: (options.learningRate * bias2) / bias1,
     correctedEpsilon: options.epsilon * bias2,
-    decay: shrink / (1 - shrink) / TINY,
+    decayFactor: 1 - options.learningRate * options.weightDecay,
   };
 }
 
 export function adamWFeeds(builder: GraphBuilder): AdamWFeeds {
   const feed = (name: string): Tensor => builder.placeholder(`feed/${name}`, 'float32', []);
-  return { correctedLearningRate: feed('correctedLearningRate'), correctedEpsilon: feed('correctedEpsilon'), decay: feed('decay') };
+  return {
+    correctedLearningRate: feed('correctedLearningRate'),
+    correctedEpsilon: feed('correctedEpsilon'),
+    decayFactor: feed('decayFactor'),
+  };
 }
 
-export function optimizedVariable(builder: GraphBuilder, name: string, shape: readonly number[], hasWeightDecay: boolean): OptimizedVariable {
+export function optimizedVariable(
+  builder: GraphBuilder,
+  name: string,
+  shape: readonly number[],
+  hasWeightDecay: boolean,
+): OptimizedVariable {
   const weight = builder.withCategory('weights', () => variable(builder, `weights/${name}`, shape));
-  const [moment1, moment2] = builder.withCategory('optimizer', () => [variable(builder, `moment1/${name}`, shape), variable(builder, `moment2/${name}`, shape)] as const);
+  const [moment1, moment2] = builder.withCategory(
+    'optimizer',
+    () => [variable(builder, `moment1/${name}`, shape), variable(builder, `moment2/${name}`, shape)] as const,
+  );
   return { weight, moment1, moment2, hasWeightDecay };
 }
 
@@ -85,31 +96,73 @@ export function globalNorm(builder: GraphBuilder, gradients: readonly Gradient[]
  */
 export function clipFactor(builder: GraphBuilder, norm: Tensor, loss: Tensor, maxNorm: number): Tensor {
   const checked = [norm, loss].map((value) =>
-    builder.add('CheckNumerics', [value], { T: dtypeAttribute(value.dtype), message: { kind: 'string', value: 'loss or gradient norm' } }, { dtype: value.dtype, shape: [] }),
+    builder.add(
+      'CheckNumerics',
+      [value],
+      { T: dtypeAttribute(value.dtype), message: { kind: 'string', value: 'loss or gradient norm' } },
+      { dtype: value.dtype, shape: [] },
+    ),
   );
   const finiteNorm = checked[0] ?? norm;
-  if (maxNorm === 0) return identity(builder, builder.constant(1, norm.dtype), { controlInputs: checked.map((tensor) => tensor.node) });
-  const ratio = binary(builder, 'RealDiv', builder.constant(maxNorm, norm.dtype), binary(builder, 'AddV2', finiteNorm, builder.constant(1e-6, norm.dtype)));
-  return identity(builder, binary(builder, 'Minimum', builder.constant(1, norm.dtype), ratio), { controlInputs: checked.map((tensor) => tensor.node) });
+  if (maxNorm === 0)
+    return identity(builder, builder.constant(1, norm.dtype), { controlInputs: checked.map((tensor) => tensor.node) });
+  const ratio = binary(
+    builder,
+    'RealDiv',
+    builder.constant(maxNorm, norm.dtype),
+    binary(builder, 'AddV2', finiteNorm, builder.constant(1e-6, norm.dtype)),
+  );
+  return identity(builder, binary(builder, 'Minimum', builder.constant(1, norm.dtype), ratio), {
+    controlInputs: checked.map((tensor) => tensor.node),
+  });
 }
 
 /**
- * One AdamW update in place (arXiv 1711.05101; torch.optim.AdamW), without a temporary of the weight's size.
+ * One AdamW update (arXiv 1711.05101; torch.optim.AdamW): first the decay, then Adam in place. Adam's bias corrections are
+ * folded into the fed scalars.
  *
- * Decay is `x <- (x - TINY g) / (1 + TINY l2)`, which with the fed l2 is `x (1 - lr wd)`: the engine has an op for that
- * which works in place, and none for a plain product. Adam's own bias corrections are folded into the fed scalars.
+ * The decay makes a product of the weight's size, which becomes the weight; a row gradient becomes dense only after it, so
+ * that the two never exist together.
  * @param factor what gradients are multiplied by (clipping)
  */
-export function applyAdamW(builder: GraphBuilder, target: OptimizedVariable, gradient: Gradient, factor: Tensor, feeds: AdamWFeeds, betas: { beta1: number; beta2: number }, isDecaying: boolean): { update: GraphNode; dense: Tensor } {
-  const dense = gradient.kind === 'rows' ? densify(builder, { ...gradient, values: binary(builder, 'Mul', gradient.values, factor) }) : binary(builder, 'Mul', gradient.value, factor);
+export function applyAdamW(
+  builder: GraphBuilder,
+  target: OptimizedVariable,
+  gradient: Gradient,
+  factor: Tensor,
+  feeds: AdamWFeeds,
+  betas: { beta1: number; beta2: number },
+  isDecaying: boolean,
+): { update: GraphNode; dense: Tensor } {
   const T = dtypeAttribute('float32');
-  const controlInputs = isDecaying && target.hasWeightDecay
-    ? [builder.addNode('ResourceApplyProximalGradientDescent', [target.weight.handle, builder.constant(TINY), builder.constant(0), feeds.decay, dense], { T }, [])]
-    : [];
+  const controlInputs: GraphNode[] = [];
+  if (isDecaying && target.hasWeightDecay) {
+    // The factor is known only when every gradient is, so after every reader of the weight.
+    const decayed = binary(builder, 'Mul', readVariable(builder, target.weight, [factor.node]), feeds.decayFactor);
+    controlInputs.push(assignVariable(builder, target.weight, decayed));
+  }
+  const dense =
+    gradient.kind === 'rows'
+      ? densify(builder, {
+          ...gradient,
+          values: identity(builder, binary(builder, 'Mul', gradient.values, factor), { controlInputs }),
+        })
+      : binary(builder, 'Mul', gradient.value, factor);
   const zero = builder.constant(0);
   const update = builder.addNode(
     'ResourceApplyAdam',
-    [target.weight.handle, target.moment1.handle, target.moment2.handle, zero, zero, feeds.correctedLearningRate, builder.constant(betas.beta1), builder.constant(betas.beta2), feeds.correctedEpsilon, dense],
+    [
+      target.weight.handle,
+      target.moment1.handle,
+      target.moment2.handle,
+      zero,
+      zero,
+      feeds.correctedLearningRate,
+      builder.constant(betas.beta1),
+      builder.constant(betas.beta2),
+      feeds.correctedEpsilon,
+      dense,
+    ],
     { T, use_locking: { kind: 'bool', value: false } },
     [],
     { controlInputs },
@@ -119,12 +172,12 @@ export function applyAdamW(builder: GraphBuilder, target: OptimizedVariable, gra
 
 /** Adds a micro-batch's gradient to its accumulator, in place. */
 export function accumulateGradient(builder: GraphBuilder, accumulator: Variable, gradient: Gradient): GraphNode {
-  if (gradient.kind === 'rows') return scatterAdd(builder, accumulator, gradient);
-  return builder.addNode('AssignAddVariableOp', [accumulator.handle, gradient.value], { dtype: dtypeAttribute('float32') }, []);
-}
-
-function scatterAdd(builder: GraphBuilder, accumulator: Variable, gradient: RowGradient): GraphNode {
-  return builder.addNode('ResourceScatterAdd', [accumulator.handle, gradient.ids, gradient.values], { dtype: dtypeAttribute('float32'), Tindices: dtypeAttribute('int32') }, []);
+  // Not by ResourceScatterAdd: that would put the accumulator into copy-on-read mode.
+  return assignAddVariable(
+    builder,
+    accumulator,
+    gradient.kind === 'rows' ? densify(builder, gradient) : gradient.value,
+  );
 }
 
 /** The accumulated gradient. */

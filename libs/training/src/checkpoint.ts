@@ -1,5 +1,12 @@
 import type { GraphSession } from '@pemmican/graph';
-import { SafetensorsFile, Checkpoint, referenceOrder, writeSafetensors, type FolderReader, type FolderWriter } from '@pemmican/safetensors';
+import {
+  SafetensorsFile,
+  Checkpoint,
+  referenceOrder,
+  writeSafetensors,
+  type FolderReader,
+  type FolderWriter,
+} from '@pemmican/safetensors';
 import { toFloat32 } from '@pemmican/safetensors';
 import { TrainingError } from './error.ts';
 import { variableEntry, writeVariable } from './parameter-transfer.ts';
@@ -32,9 +39,17 @@ export interface TrainerState {
 export type CompanionFiles = readonly { readonly fileName: string; readonly bytes: Uint8Array }[];
 
 /** Writes `model.safetensors` in the names that the source checkpoint uses, and the companion files. */
-export async function writeModelFiles(folder: FolderWriter, session: GraphSession, parameters: readonly ProgramParameter[], names: readonly string[], companions: CompanionFiles): Promise<void> {
+export async function writeModelFiles(
+  folder: FolderWriter,
+  session: GraphSession,
+  parameters: readonly ProgramParameter[],
+  names: readonly string[],
+  companions: CompanionFiles,
+): Promise<void> {
   for (const { fileName, bytes } of companions) await folder.write(fileName, (sink) => sink.write(bytes));
-  const entries = parameters.map((parameter, index) => variableEntry(session, names[index] ?? parameter.spec.name, parameter.weight, parameter.spec.shape));
+  const entries = parameters.map((parameter, index) =>
+    variableEntry(session, names[index] ?? parameter.spec.name, parameter.weight, parameter.spec.shape),
+  );
   await folder.write(WEIGHTS_FILE_NAME, (sink) => writeSafetensors(sink, referenceOrder(entries), { format: 'pt' }));
 }
 
@@ -54,7 +69,9 @@ export async function writeCheckpoint(
       variableEntry(session, `moment2.${spec.name}`, moment2, spec.shape),
     ]);
     await folder.write(OPTIMIZER_FILE_NAME, (sink) => writeSafetensors(sink, referenceOrder(moments)));
-    await folder.write(TRAINER_STATE_FILE_NAME, (sink) => sink.write(new TextEncoder().encode(`${JSON.stringify(state, null, 2)}\n`)));
+    await folder.write(TRAINER_STATE_FILE_NAME, (sink) =>
+      sink.write(new TextEncoder().encode(`${JSON.stringify(state, null, 2)}\n`)),
+    );
     await folder.commit();
   } catch (error) {
     await folder.abort();
@@ -68,8 +85,16 @@ export async function writeCheckpoint(
  */
 export async function readTrainerState(folder: FolderReader): Promise<TrainerState> {
   const source = await folder.open(TRAINER_STATE_FILE_NAME);
-  if (source === undefined) throw new TrainingError('INVALID_CHECKPOINT', `${folder.name}: has no ${TRAINER_STATE_FILE_NAME}, so it is no checkpoint of a run`);
-  if (source.sizeBytes > MAX_STATE_LENGTH_BYTES) throw new TrainingError('INVALID_CHECKPOINT', `${source.name}: ${source.sizeBytes} bytes are over the limit of ${MAX_STATE_LENGTH_BYTES}`);
+  if (source === undefined)
+    throw new TrainingError(
+      'INVALID_CHECKPOINT',
+      `${folder.name}: has no ${TRAINER_STATE_FILE_NAME}, so it is no checkpoint of a run`,
+    );
+  if (source.sizeBytes > MAX_STATE_LENGTH_BYTES)
+    throw new TrainingError(
+      'INVALID_CHECKPOINT',
+      `${source.name}: ${source.sizeBytes} bytes are over the limit of ${MAX_STATE_LENGTH_BYTES}`,
+    );
   const bytes = new Uint8Array(source.sizeBytes);
   await source.read(0, bytes);
   await source.close();
@@ -79,7 +104,8 @@ export async function readTrainerState(folder: FolderReader): Promise<TrainerSta
   } catch (cause) {
     throw new TrainingError('INVALID_CHECKPOINT', `${source.name}: is not valid JSON`, { cause });
   }
-  if (!isTrainerState(state)) throw new TrainingError('INVALID_CHECKPOINT', `${source.name}: is not a trainer state of format version 1`);
+  if (!isTrainerState(state))
+    throw new TrainingError('INVALID_CHECKPOINT', `${source.name}: is not a trainer state of format version 1`);
   return state;
 }
 
@@ -102,17 +128,33 @@ function isTrainerState(value: unknown): value is TrainerState {
  * Refuses to go on with another run's checkpoint: every field that the continuation depends on has to be equal.
  * @throws TrainingError CHECKPOINT_MISMATCH that names the fields with both values
  */
-export function checkFingerprint(checkpointName: string, expected: TrainerState['fingerprint'], actual: TrainerState['fingerprint']): void {
+export function checkFingerprint(
+  checkpointName: string,
+  expected: TrainerState['fingerprint'],
+  actual: TrainerState['fingerprint'],
+): void {
   const fields = [...new Set([...Object.keys(expected), ...Object.keys(actual)])].sort();
-  const differences = fields.filter((field) => expected[field] !== actual[field]).map((field) => `${field} is ${String(actual[field])} in the checkpoint, ${String(expected[field])} in this run`);
-  if (differences.length > 0) throw new TrainingError('CHECKPOINT_MISMATCH', `${checkpointName}: belongs to another run: ${differences.join('; ')}`);
+  const differences = fields
+    .filter((field) => expected[field] !== actual[field])
+    .map((field) => `${field} is ${String(actual[field])} in the checkpoint, ${String(expected[field])} in this run`);
+  if (differences.length > 0)
+    throw new TrainingError(
+      'CHECKPOINT_MISMATCH',
+      `${checkpointName}: belongs to another run: ${differences.join('; ')}`,
+    );
 }
 
 /** Puts a checkpoint's weights and moments into the session. */
-export async function loadCheckpoint(folder: FolderReader, session: GraphSession, parameters: readonly ProgramParameter[], names: readonly string[]): Promise<void> {
+export async function loadCheckpoint(
+  folder: FolderReader,
+  session: GraphSession,
+  parameters: readonly ProgramParameter[],
+  names: readonly string[],
+): Promise<void> {
   const weights = await Checkpoint.open(folder);
   const optimizerSource = await folder.open(OPTIMIZER_FILE_NAME);
-  if (optimizerSource === undefined) throw new TrainingError('INVALID_CHECKPOINT', `${folder.name}: has no ${OPTIMIZER_FILE_NAME}`);
+  if (optimizerSource === undefined)
+    throw new TrainingError('INVALID_CHECKPOINT', `${folder.name}: has no ${OPTIMIZER_FILE_NAME}`);
   const moments = await SafetensorsFile.open(optimizerSource);
   try {
     for (const [index, { spec, weight, moment1, moment2 }] of parameters.entries()) {
@@ -120,7 +162,10 @@ export async function loadCheckpoint(folder: FolderReader, session: GraphSession
       const load = (reader: Checkpoint | SafetensorsFile, tensorName: string, port: typeof weight): Promise<void> => {
         const info = reader.get(tensorName);
         if (info.shape.join() !== spec.shape.join() || info.dtype !== 'F32') {
-          throw new TrainingError('INVALID_CHECKPOINT', `${folder.name}: tensor "${tensorName}" is ${info.dtype} [${info.shape.join(', ')}], the run has F32 [${spec.shape.join(', ')}]`);
+          throw new TrainingError(
+            'INVALID_CHECKPOINT',
+            `${folder.name}: tensor "${tensorName}" is ${info.dtype} [${info.shape.join(', ')}], the run has F32 [${spec.shape.join(', ')}]`,
+          );
         }
         const rowBytes = info.lengthBytes / (spec.shape[0] ?? 1);
         return writeVariable(session, port, spec.shape, async ({ firstRow, rowCount }) => {

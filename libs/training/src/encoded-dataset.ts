@@ -57,7 +57,11 @@ export async function digestDataset(dataset: EncodedDataset): Promise<string> {
 }
 
 /** Records of an epoch in the order in which they are trained on: a pure function of seed and epoch. */
-export function epochOrder(recordCount: number, options: { shuffle: boolean; seed: number }, epochIndex: number): Uint32Array {
+export function epochOrder(
+  recordCount: number,
+  options: { shuffle: boolean; seed: number },
+  epochIndex: number,
+): Uint32Array {
   const order = Uint32Array.from({ length: recordCount }, (_, index) => index);
   if (!options.shuffle) return order;
   const random = new SeededRandom(options.seed, `shuffle:${epochIndex}`);

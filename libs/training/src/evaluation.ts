@@ -34,13 +34,20 @@ interface Scoring {
 /** Batches of consecutive records. */
 export function* batchesInOrder(dataset: EncodedDataset, batchSize: number, padId: number): Generator<Batch> {
   for (let first = 0; first < dataset.recordCount; first += batchSize) {
-    const records = Uint32Array.from({ length: Math.min(batchSize, dataset.recordCount - first) }, (_, index) => first + index);
+    const records = Uint32Array.from(
+      { length: Math.min(batchSize, dataset.recordCount - first) },
+      (_, index) => first + index,
+    );
     yield makeBatch(dataset, records, padId);
   }
 }
 
 /** Logits of each batch in order: row-major `[rowCount, labelCount]`. */
-export function* predictLogits(session: GraphSession, dataset: EncodedDataset, scoring: Scoring): Generator<{ rowCount: number; logits: Float32Array }> {
+export function* predictLogits(
+  session: GraphSession,
+  dataset: EncodedDataset,
+  scoring: Scoring,
+): Generator<{ rowCount: number; logits: Float32Array }> {
   for (const batch of batchesInOrder(dataset, scoring.batchSize, scoring.padId)) {
     const { [FEED.labels]: _, ...feeds } = batchFeeds(batch, scoring.task);
     const [logits] = session.run(feeds, [FETCH.evaluationLogits]);
@@ -50,7 +57,13 @@ export function* predictLogits(session: GraphSession, dataset: EncodedDataset, s
 }
 
 /** Evaluates the weights that are in the session. Calls `onBatch` between batches, so that the caller can breathe. */
-export async function evaluate(session: GraphSession, dataset: EncodedDataset, labelCount: number, scoring: Scoring, onBatch: () => Promise<void> = () => Promise.resolve()): Promise<EvaluationResult> {
+export async function evaluate(
+  session: GraphSession,
+  dataset: EncodedDataset,
+  labelCount: number,
+  scoring: Scoring,
+  onBatch: () => Promise<void> = () => Promise.resolve(),
+): Promise<EvaluationResult> {
   const predicted = new Float64Array(dataset.recordCount);
   let [row, lossSum] = [0, 0];
   for (const batch of batchesInOrder(dataset, scoring.batchSize, scoring.padId)) {
@@ -64,7 +77,10 @@ export async function evaluate(session: GraphSession, dataset: EncodedDataset, l
   }
   const loss = lossSum / dataset.recordCount;
   if (scoring.task === 'regression') {
-    return { recordCount: dataset.recordCount, metrics: { loss, pearson: pearson(predicted, dataset.labels), spearman: spearman(predicted, dataset.labels) } };
+    return {
+      recordCount: dataset.recordCount,
+      metrics: { loss, pearson: pearson(predicted, dataset.labels), spearman: spearman(predicted, dataset.labels) },
+    };
   }
   return {
     recordCount: dataset.recordCount,
@@ -80,6 +96,7 @@ export async function evaluate(session: GraphSession, dataset: EncodedDataset, l
 /** Index of the largest score, the first of equal ones. */
 function largestIndex(scores: ArrayLike<number>): number {
   let best = 0;
-  for (let index = 1; index < scores.length; index++) if ((scores[index] ?? -Infinity) > (scores[best] ?? -Infinity)) best = index;
+  for (let index = 1; index < scores.length; index++)
+    if ((scores[index] ?? -Infinity) > (scores[best] ?? -Infinity)) best = index;
   return best;
 }

@@ -58,12 +58,17 @@ export function f1(predicted: ArrayLike<number>, expected: ArrayLike<number>, la
 }
 
 /** Matthews correlation coefficient for any number of labels (scikit-learn's `matthews_corrcoef`; 0 where undefined). */
-export function matthewsCorrelation(predicted: ArrayLike<number>, expected: ArrayLike<number>, labelCount: number): number {
+export function matthewsCorrelation(
+  predicted: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  labelCount: number,
+): number {
   const counts = countLabels(predicted, expected, labelCount);
   const sum = (term: (label: LabelCounts) => number): number => counts.reduce((total, label) => total + term(label), 0);
   const total = expected.length;
   const covariance = sum((label) => label.right) * total - sum((label) => label.expected * label.predicted);
-  const spread = (total * total - sum((label) => label.predicted ** 2)) * (total * total - sum((label) => label.expected ** 2));
+  const spread =
+    (total * total - sum((label) => label.predicted ** 2)) * (total * total - sum((label) => label.expected ** 2));
   return spread === 0 ? 0 : covariance / Math.sqrt(spread);
 }
 
@@ -87,9 +92,11 @@ export function pearson(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 /** Ranks from 1; equal values share the mean of their ranks. */
 function ranks(values: ArrayLike<number>): Float64Array {
-  const order = Array.from({ length: values.length }, (_, index) => index).sort((x, y) => (values[x] ?? 0) - (values[y] ?? 0));
+  const order = Array.from({ length: values.length }, (_, index) => index).sort(
+    (x, y) => (values[x] ?? 0) - (values[y] ?? 0),
+  );
   const result = new Float64Array(values.length);
-  for (let start = 0; start < order.length; ) {
+  for (let start = 0; start < order.length;) {
     let end = start + 1;
     while (end < order.length && values[order[end] ?? 0] === values[order[start] ?? 0]) end++;
     for (let index = start; index < end; index++) result[order[index] ?? 0] = (start + end + 1) / 2;

@@ -14,13 +14,33 @@ export {
   type CompanionFiles,
   type TrainerState,
 } from './checkpoint.ts';
-export { EncodedDatasetBuilder, digestDataset, epochOrder, makeBatch, type Batch, type EncodedDataset } from './encoded-dataset.ts';
+export {
+  EncodedDatasetBuilder,
+  digestDataset,
+  epochOrder,
+  makeBatch,
+  type Batch,
+  type EncodedDataset,
+} from './encoded-dataset.ts';
 export { TrainingError, type TrainingErrorCode } from './error.ts';
 export { evaluate, predictLogits, type EvaluationResult } from './evaluation.ts';
 export { METRICS, defaultMetric, isGreaterBetter, type Metric } from './metrics.ts';
-export { DEFAULT_TRAINING_OPTIONS, checkOptions, findOptionProblems, type OptionProblem, type TrainingOptions } from './options.ts';
+export {
+  DEFAULT_TRAINING_OPTIONS,
+  checkOptions,
+  findOptionProblems,
+  type OptionProblem,
+  type TrainingOptions,
+} from './options.ts';
 export { loadWeights } from './parameter-transfer.ts';
 export { planRun, unusedRowDecayFactor, type RunPlan } from './run-plan.ts';
 export { SCHEDULES, learningRateAt, type Schedule } from './schedule.ts';
 export { train, type CheckpointStore, type TrainingEvent, type TrainingRun } from './trainer.ts';
-export { FEED, FETCH, buildTrainingProgram, type ProgramOptions, type ProgramParameter, type TrainingProgram } from './training-program.ts';
+export {
+  FEED,
+  FETCH,
+  buildTrainingProgram,
+  type ProgramOptions,
+  type ProgramParameter,
+  type TrainingProgram,
+} from './training-program.ts';

@@ -93,7 +93,7 @@ const RANGES: Partial<Record<keyof TrainingOptions, Range>> = {
   weightDecay: { minimum: 0, maximum: 1000 },
   adamBeta1: { minimum: 0, maximum: 1, excludesMaximum: true },
   adamBeta2: { minimum: 0, maximum: 1, excludesMaximum: true },
-  adamEpsilon: { minimum: 0, maximum: 1 },
+  adamEpsilon: { minimum: 0, maximum: 1, excludesMinimum: true },
   maxGradNorm: { minimum: 0, maximum: Number.MAX_VALUE },
   warmupRatio: { minimum: 0, maximum: 1 },
   warmupSteps: { minimum: 0, maximum: MAX_STEPS, isInteger: true },
@@ -129,12 +129,20 @@ export function findOptionProblems(options: TrainingOptions): OptionProblem[] {
   for (const [field, range] of Object.entries(RANGES) as [keyof TrainingOptions, Range][]) {
     const value = options[field];
     if (value === undefined) continue;
-    if (typeof value !== 'number' || !isInside(value, range)) problems.push({ field, message: `${field} is ${String(value)}, expected ${describe(range)}` });
+    if (typeof value !== 'number' || !isInside(value, range))
+      problems.push({ field, message: `${field} is ${String(value)}, expected ${describe(range)}` });
   }
-  if (!SCHEDULES.includes(options.lrSchedulerType)) problems.push({ field: 'lrSchedulerType', message: `lrSchedulerType is "${options.lrSchedulerType}", expected one of ${SCHEDULES.join(', ')}` });
+  if (!SCHEDULES.includes(options.lrSchedulerType))
+    problems.push({
+      field: 'lrSchedulerType',
+      message: `lrSchedulerType is "${options.lrSchedulerType}", expected one of ${SCHEDULES.join(', ')}`,
+    });
   const metrics = METRICS[options.task];
   if (!(metrics as readonly Metric[]).includes(options.metricForBestModel)) {
-    problems.push({ field: 'metricForBestModel', message: `metricForBestModel is "${options.metricForBestModel}", expected one of ${metrics.join(', ')} for ${options.task}` });
+    problems.push({
+      field: 'metricForBestModel',
+      message: `metricForBestModel is "${options.metricForBestModel}", expected one of ${metrics.join(', ')} for ${options.task}`,
+    });
   }
   return problems;
 }
@@ -142,5 +150,6 @@ export function findOptionProblems(options: TrainingOptions): OptionProblem[] {
 /** @throws TrainingError INVALID_OPTION that names every problem */
 export function checkOptions(options: TrainingOptions): void {
   const problems = findOptionProblems(options);
-  if (problems.length > 0) throw new TrainingError('INVALID_OPTION', problems.map((problem) => problem.message).join('; '));
+  if (problems.length > 0)
+    throw new TrainingError('INVALID_OPTION', problems.map((problem) => problem.message).join('; '));
 }

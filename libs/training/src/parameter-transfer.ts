@@ -17,32 +17,61 @@ function blocksOf(shape: readonly number[]): Block[] {
   const rowBytes = shape.slice(1).reduce((product, size) => product * size, 4);
   const step = Math.max(1, Math.floor(BLOCK_BYTES / rowBytes));
   const blocks: Block[] = [];
-  for (let firstRow = 0; firstRow < rows; firstRow += step) blocks.push({ firstRow, rowCount: Math.min(step, rows - firstRow) });
+  for (let firstRow = 0; firstRow < rows; firstRow += step)
+    blocks.push({ firstRow, rowCount: Math.min(step, rows - firstRow) });
   return blocks;
 }
 
 function rowsFeed({ firstRow, rowCount }: Block): TensorValue {
-  return { dtype: 'int32', shape: [rowCount], data: Int32Array.from({ length: rowCount }, (_, index) => firstRow + index) };
+  return {
+    dtype: 'int32',
+    shape: [rowCount],
+    data: Int32Array.from({ length: rowCount }, (_, index) => firstRow + index),
+  };
+}
+
+function int32Scalar(value: number): TensorValue {
+  return { dtype: 'int32', shape: [], data: Int32Array.of(value) };
 }
 
 /** Fills a variable block by block. */
-export async function writeVariable(session: GraphSession, port: VariablePort, shape: readonly number[], readRows: (block: Block) => Promise<Float32Array> | Float32Array): Promise<void> {
-  session.run({}, [port.zeroFetch]);
+export async function writeVariable(
+  session: GraphSession,
+  port: VariablePort,
+  shape: readonly number[],
+  readRows: (block: Block) => Promise<Float32Array> | Float32Array,
+): Promise<void> {
+  session.run({}, [port.beginFetch]);
   for (const block of blocksOf(shape)) {
     const data = await readRows(block);
-    session.run({ [port.rowsFeed]: rowsFeed(block), [port.valuesFeed]: { dtype: 'float32', shape: [block.rowCount, ...shape.slice(1)], data } }, [port.writeFetch]);
+    session.run(
+      {
+        [port.rowsFeed]: rowsFeed(block),
+        [port.valuesFeed]: { dtype: 'float32', shape: [block.rowCount, ...shape.slice(1)], data },
+      },
+      [port.writeFetch],
+    );
   }
+  session.run({}, [port.endFetch]);
 }
 
 /** A variable's value as a tensor of a file, read from the session when it is written. */
-export function variableEntry(session: GraphSession, name: string, port: VariablePort, shape: readonly number[]): TensorEntry {
+export function variableEntry(
+  session: GraphSession,
+  name: string,
+  port: VariablePort,
+  shape: readonly number[],
+): TensorEntry {
   return {
     name,
     dtype: 'F32',
     shape,
     write: async (sink: ByteSink) => {
       for (const block of blocksOf(shape)) {
-        const [value] = session.run({ [port.rowsFeed]: rowsFeed(block) }, [port.readFetch]);
+        const [value] = session.run(
+          { [port.firstRowFeed]: int32Scalar(block.firstRow), [port.rowCountFeed]: int32Scalar(block.rowCount) },
+          [port.readFetch],
+        );
         if (value === undefined) throw new Error(`Variable "${name}" was not read`);
         await sink.write(new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength));
       }
@@ -51,7 +80,13 @@ export function variableEntry(session: GraphSession, name: string, port: Variabl
 }
 
 /** Loads the first value of every parameter: from the checkpoint, or drawn from the seed where it has none. */
-export async function loadWeights(session: GraphSession, parameters: readonly ProgramParameter[], sources: readonly ParameterSource[], checkpoint: Checkpoint, seed: number): Promise<void> {
+export async function loadWeights(
+  session: GraphSession,
+  parameters: readonly ProgramParameter[],
+  sources: readonly ParameterSource[],
+  checkpoint: Checkpoint,
+  seed: number,
+): Promise<void> {
   for (const [index, parameter] of parameters.entries()) {
     const source = sources[index];
     if (source === undefined) throw new RangeError(`No source for parameter ${index}`);
@@ -59,9 +94,13 @@ export async function loadWeights(session: GraphSession, parameters: readonly Pr
     if (source.checkpointName === undefined) {
       const values = initializeParameter(parameter.spec, seed);
       const rowSize = values.length / (shape[0] ?? 1);
-      await writeVariable(session, parameter.weight, shape, ({ firstRow, rowCount }) => values.subarray(firstRow * rowSize, (firstRow + rowCount) * rowSize));
+      await writeVariable(session, parameter.weight, shape, ({ firstRow, rowCount }) =>
+        values.subarray(firstRow * rowSize, (firstRow + rowCount) * rowSize),
+      );
     } else {
-      await writeVariable(session, parameter.weight, shape, ({ firstRow, rowCount }) => readParameterRows(source, checkpoint, firstRow, rowCount));
+      await writeVariable(session, parameter.weight, shape, ({ firstRow, rowCount }) =>
+        readParameterRows(source, checkpoint, firstRow, rowCount),
+      );
     }
   }
 }

@@ -45,12 +45,18 @@ export function stepPosition(plan: RunPlan, accumulationSteps: number, stepIndex
   const epochIndex = Math.floor(stepIndex / plan.stepsPerEpoch);
   const firstBatch = (stepIndex % plan.stepsPerEpoch) * accumulationSteps;
   const batchCount = Math.min(accumulationSteps, plan.batchesPerEpoch - firstBatch);
-  return { epochIndex, firstBatch, batchCount, epochAfter: epochIndex + (firstBatch + batchCount) / plan.batchesPerEpoch };
+  return {
+    epochIndex,
+    firstBatch,
+    batchCount,
+    epochAfter: epochIndex + (firstBatch + batchCount) / plan.batchesPerEpoch,
+  };
 }
 
 /** Product of `1 - learningRate * weightDecay` over the first steps: what ordinary AdamW would have made of an unused row. */
 export function unusedRowDecayFactor(plan: RunPlan, weightDecay: number, stepCount: number): number {
   let factor = 1;
-  for (let stepIndex = 0; stepIndex < stepCount; stepIndex++) factor *= 1 - learningRateAt(plan.schedule, stepIndex) * weightDecay;
+  for (let stepIndex = 0; stepIndex < stepCount; stepIndex++)
+    factor *= 1 - learningRateAt(plan.schedule, stepIndex) * weightDecay;
   return factor;
 }

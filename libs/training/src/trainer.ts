@@ -1,7 +1,14 @@
 import type { GraphSession, TensorValue } from '@pemmican/graph';
 import type { FolderReader, FolderWriter } from '@pemmican/safetensors';
 import { adamWScalars } from './adamw.ts';
-import { checkFingerprint, loadCheckpoint, readTrainerState, writeCheckpoint, type CompanionFiles, type TrainerState } from './checkpoint.ts';
+import {
+  checkFingerprint,
+  loadCheckpoint,
+  readTrainerState,
+  writeCheckpoint,
+  type CompanionFiles,
+  type TrainerState,
+} from './checkpoint.ts';
 import { epochOrder, makeBatch, type EncodedDataset } from './encoded-dataset.ts';
 import { TrainingError } from './error.ts';
 import { batchFeeds, evaluate, type EvaluationResult } from './evaluation.ts';
@@ -40,7 +47,13 @@ export type TrainingEvent =
       readonly elapsedMs: number;
       readonly longestRowTokens: number;
     }
-  | { readonly type: 'evaluation'; readonly step: number; readonly epoch: number; readonly result: EvaluationResult; readonly elapsedMs: number }
+  | {
+      readonly type: 'evaluation';
+      readonly step: number;
+      readonly epoch: number;
+      readonly result: EvaluationResult;
+      readonly elapsedMs: number;
+    }
   | { readonly type: 'checkpoint'; readonly step: number; readonly isBest: boolean; readonly elapsedMs: number }
   | { readonly type: 'finished'; readonly state: TrainerState; readonly chosenStep: number };
 
@@ -122,7 +135,8 @@ class Trainer {
       if (isDue(options.saveSteps) || (isBest && options.loadBestModelAtEnd)) yield* this.#save(isBest);
       await this.#run.breathe();
     }
-    const chosenStep = options.loadBestModelAtEnd && this.#state.bestStep !== null ? this.#state.bestStep : this.#state.step;
+    const chosenStep =
+      options.loadBestModelAtEnd && this.#state.bestStep !== null ? this.#state.bestStep : this.#state.step;
     yield { type: 'finished', state: this.#state, chosenStep };
   }
 
@@ -145,16 +159,25 @@ class Trainer {
 
   /** One optimizer step. */
   #step(): TrainingEvent {
-    const { options, signal: _signal } = this.#run;
+    const { options } = this.#run;
     const stepIndex = this.#state.step;
     const startMs = this.#run.now();
     const position = stepPosition(this.#plan, options.gradientAccumulationSteps, stepIndex);
     const learningRate = learningRateAt(this.#plan.schedule, stepIndex);
-    const scalars = adamWScalars({ learningRate, weightDecay: options.weightDecay, beta1: options.adamBeta1, beta2: options.adamBeta2, epsilon: options.adamEpsilon }, stepIndex + 1);
+    const scalars = adamWScalars(
+      {
+        learningRate,
+        weightDecay: options.weightDecay,
+        beta1: options.adamBeta1,
+        beta2: options.adamBeta2,
+        epsilon: options.adamEpsilon,
+      },
+      stepIndex + 1,
+    );
     const optimizerFeeds: Record<string, TensorValue> = {
       [FEED.correctedLearningRate]: scalar(scalars.correctedLearningRate),
       [FEED.correctedEpsilon]: scalar(scalars.correctedEpsilon),
-      ...(options.weightDecay > 0 ? { [FEED.decay]: scalar(scalars.decay) } : {}),
+      ...(options.weightDecay > 0 ? { [FEED.decayFactor]: scalar(scalars.decayFactor) } : {}),
     };
     let result: { loss: number; gradNorm: number; tokenCount: number; longestRowTokens: number };
     try {
@@ -172,25 +195,46 @@ class Trainer {
       trainedTokenCount: this.#state.trainedTokenCount + result.tokenCount,
       lastLoss: result.loss,
     };
-    return { type: 'step', step: stepIndex + 1, totalSteps: this.#plan.totalSteps, epoch: position.epochAfter, learningRate, elapsedMs: this.#run.now() - startMs, ...result };
+    return {
+      type: 'step',
+      step: stepIndex + 1,
+      totalSteps: this.#plan.totalSteps,
+      epoch: position.epochAfter,
+      learningRate,
+      elapsedMs: this.#run.now() - startMs,
+      ...result,
+    };
   }
 
-  #runMicroBatches(position: ReturnType<typeof stepPosition>, optimizerFeeds: Record<string, TensorValue>, stepIndex: number): { loss: number; gradNorm: number; tokenCount: number; longestRowTokens: number } {
+  #runMicroBatches(
+    position: ReturnType<typeof stepPosition>,
+    optimizerFeeds: Record<string, TensorValue>,
+    stepIndex: number,
+  ): { loss: number; gradNorm: number; tokenCount: number; longestRowTokens: number } {
     const { session, options } = this.#run;
     const isAccumulating = this.#run.program.accumulators.length > 0;
     let [loss, gradNorm, tokenCount, longestRowTokens] = [0, NaN, 0, 0];
+    const batchSize = options.perDeviceTrainBatchSize;
+    const rowCount = Math.min(
+      position.batchCount * batchSize,
+      this.#run.train.recordCount - position.firstBatch * batchSize,
+    );
     for (let microBatch = 0; microBatch < position.batchCount; microBatch++) {
-      const batch = makeBatch(this.#run.train, this.#records(position, position.firstBatch + microBatch), this.#run.padId);
+      const batch = makeBatch(
+        this.#run.train,
+        this.#records(position, position.firstBatch + microBatch),
+        this.#run.padId,
+      );
       const feeds = {
         ...batchFeeds(batch, options.task),
         [FEED.dropoutSeed]: { dtype: 'int32', shape: [2], data: dropoutSeed(options.seed, stepIndex, microBatch) },
-        // The mean of the micro-batches' means, as transformers' Trainer computes it for models that take no item count.
-        [FEED.lossWeight]: scalar(1 / position.batchCount),
+        // Weighted by rows, so that a step is the same whether its rows come in one batch or in several.
+        [FEED.lossWeight]: scalar(batch.rowCount / rowCount),
       } as const;
       tokenCount += batch.tokenCount;
       longestRowTokens = Math.max(longestRowTokens, batch.length);
       if (isAccumulating) {
-        loss += first(session.run(feeds, [FETCH.accumulateLoss])) / position.batchCount;
+        loss += (first(session.run(feeds, [FETCH.accumulateLoss])) * batch.rowCount) / rowCount;
       } else {
         const [lossValue, normValue] = session.run({ ...feeds, ...optimizerFeeds }, [FETCH.trainLoss, FETCH.trainNorm]);
         loss = lossValue?.data[0] ?? NaN;
@@ -204,7 +248,10 @@ class Trainer {
   #records(position: { readonly epochIndex: number }, batchIndex: number): Uint32Array {
     const { options, train: dataset } = this.#run;
     if (this.#order?.epochIndex !== position.epochIndex) {
-      this.#order = { epochIndex: position.epochIndex, records: epochOrder(dataset.recordCount, options, position.epochIndex) };
+      this.#order = {
+        epochIndex: position.epochIndex,
+        records: epochOrder(dataset.recordCount, options, position.epochIndex),
+      };
     }
     const size = options.perDeviceTrainBatchSize;
     return this.#order.records.subarray(batchIndex * size, (batchIndex + 1) * size);
@@ -215,9 +262,21 @@ class Trainer {
     const { validation, session, options, labelCount, padId } = this.#run;
     if (validation === undefined || this.#evaluatedStep === this.#state.step) return false;
     const startMs = this.#run.now();
-    const result = await evaluate(session, validation, labelCount, { task: options.task, batchSize: options.perDeviceEvalBatchSize, padId }, () => this.#run.breathe());
+    const result = await evaluate(
+      session,
+      validation,
+      labelCount,
+      { task: options.task, batchSize: options.perDeviceEvalBatchSize, padId },
+      () => this.#run.breathe(),
+    );
     this.#evaluatedStep = this.#state.step;
-    yield { type: 'evaluation', step: this.#state.step, epoch: this.#state.epoch, result, elapsedMs: this.#run.now() - startMs };
+    yield {
+      type: 'evaluation',
+      step: this.#state.step,
+      epoch: this.#state.epoch,
+      result,
+      elapsedMs: this.#run.now() - startMs,
+    };
     const metric = result.metrics[options.metricForBestModel];
     if (isInitial || metric === undefined || Number.isNaN(metric)) return false;
     const best = this.#state.bestMetric;
@@ -230,7 +289,14 @@ class Trainer {
     const { session, program, checkpoints, tensorNames, companions } = this.#run;
     const startMs = this.#run.now();
     const step = this.#state.step;
-    await writeCheckpoint(await checkpoints.create(step), session, program.parameters, tensorNames, companions, this.#state);
+    await writeCheckpoint(
+      await checkpoints.create(step),
+      session,
+      program.parameters,
+      tensorNames,
+      companions,
+      this.#state,
+    );
     this.#savedStep = step;
     await this.#removeOldCheckpoints();
     yield { type: 'checkpoint', step, isBest, elapsedMs: this.#run.now() - startMs };
@@ -247,7 +313,8 @@ class Trainer {
   }
 
   #nonFinite(step: number, cause?: unknown): TrainingError {
-    const saved = this.#savedStep > 0 ? `the checkpoint of step ${this.#savedStep} is kept` : 'there is no checkpoint yet';
+    const saved =
+      this.#savedStep > 0 ? `the checkpoint of step ${this.#savedStep} is kept` : 'there is no checkpoint yet';
     return new TrainingError(
       'NON_FINITE_LOSS',
       `Loss or gradient norm is not finite at step ${step}; no weight was changed by it, ${saved}. Try a lower learning rate than ${this.#run.options.learningRate}`,

@@ -21,7 +21,18 @@ import {
   type VariablePort,
 } from '@pemmican/graph';
 import type { Model, ModelInputs, ParameterSpec, Task } from '@pemmican/models';
-import { accumulateGradient, adamWFeeds, applyAdamW, canonicalGradient, clearAccumulator, clipFactor, globalNorm, optimizedVariable, readAccumulator, type OptimizedVariable } from './adamw.ts';
+import {
+  accumulateGradient,
+  adamWFeeds,
+  applyAdamW,
+  canonicalGradient,
+  clearAccumulator,
+  clipFactor,
+  globalNorm,
+  optimizedVariable,
+  readAccumulator,
+  type OptimizedVariable,
+} from './adamw.ts';
 
 /** What decides the graph of a run. */
 export interface ProgramOptions {
@@ -59,7 +70,7 @@ export const FEED = {
   lossWeight: 'feed/lossWeight',
   correctedLearningRate: 'feed/correctedLearningRate',
   correctedEpsilon: 'feed/correctedEpsilon',
-  decay: 'feed/decay',
+  decayFactor: 'feed/decayFactor',
 } as const;
 export const FETCH = {
   /** Loss of a step that also updates the weights (without accumulation). */
@@ -105,21 +116,30 @@ class ProgramBuilder {
     this.#options = options;
     this.#builder = new GraphBuilder(options.bf16 ? { matmulDtype: 'bfloat16' } : {});
     this.#specs = model.parameters(options.task, options.labelCount, options.vocabRows);
-    this.#variables = this.#specs.map((spec) => optimizedVariable(this.#builder, spec.name, spec.shape, spec.hasWeightDecay));
+    this.#variables = this.#specs.map((spec) =>
+      optimizedVariable(this.#builder, spec.name, spec.shape, spec.hasWeightDecay),
+    );
   }
 
   build(): TrainingProgram {
     const builder = this.#builder;
     const inputs = this.#inputs();
     const dimensions = new RuntimeDimensions(builder, inputs.inputIds);
-    const labels = builder.placeholder(FEED.labels, this.#options.task === 'regression' ? 'float32' : 'int32', [symbol('batch')]);
+    const labels = builder.placeholder(FEED.labels, this.#options.task === 'regression' ? 'float32' : 'int32', [
+      symbol('batch'),
+    ]);
     builder.withoutTape(() => {
       this.#evaluation(dimensions, inputs, labels);
     });
     const { stepTargets, accumulators } = this.#training(dimensions, inputs, labels);
     const parameters = this.#specs.map((spec, index): ProgramParameter => {
       const { weight, moment1, moment2 } = this.#variable(index);
-      return { spec, weight: variablePort(builder, weight), moment1: variablePort(builder, moment1), moment2: variablePort(builder, moment2) };
+      return {
+        spec,
+        weight: variablePort(builder, weight),
+        moment1: variablePort(builder, moment1),
+        moment2: variablePort(builder, moment2),
+      };
     });
     const accumulatorPorts = accumulators.map((accumulator) => variablePort(builder, accumulator));
     const count = (spec: ParameterSpec): number => spec.shape.reduce((product, size) => product * size, 1);
@@ -128,8 +148,13 @@ class ProgramBuilder {
       parameters,
       parameterCount: this.#specs.reduce((sum, spec) => sum + count(spec), 0),
       accumulators: accumulatorPorts,
-      planStep: (batch, length) => largestPlan(stepTargets.map((targets) => planMemory(builder, targets, { batch, length }, this.#gradientTensors))),
-      embeddingTrainingBytes: this.#specs.filter((spec) => spec.isEmbeddingMatrix === true).reduce((sum, spec) => sum + 16 * count(spec), 0),
+      planStep: (batch, length) =>
+        largestPlan(
+          stepTargets.map((targets) => planMemory(builder, targets, { batch, length }, this.#gradientTensors)),
+        ),
+      embeddingTrainingBytes: this.#specs
+        .filter((spec) => spec.isEmbeddingMatrix === true)
+        .reduce((sum, spec) => sum + 16 * count(spec), 0),
     };
   }
 
@@ -145,7 +170,9 @@ class ProgramBuilder {
   }
 
   #weights(): Map<string, Tensor> {
-    return new Map(this.#specs.map((spec, index) => [spec.name, readVariable(this.#builder, this.#variable(index).weight)]));
+    return new Map(
+      this.#specs.map((spec, index) => [spec.name, readVariable(this.#builder, this.#variable(index).weight)]),
+    );
   }
 
   #evaluation(dimensions: RuntimeDimensions, inputs: ModelInputs, labels: Tensor): void {
@@ -159,7 +186,11 @@ class ProgramBuilder {
     return squaredErrorMean(this.#builder, reshape(this.#builder, dimensions, logits, [symbol('batch')]), labels);
   }
 
-  #training(dimensions: RuntimeDimensions, inputs: ModelInputs, labels: Tensor): { stepTargets: GraphNode[][]; accumulators: Variable[] } {
+  #training(
+    dimensions: RuntimeDimensions,
+    inputs: ModelInputs,
+    labels: Tensor,
+  ): { stepTargets: GraphNode[][]; accumulators: Variable[] } {
     const builder = this.#builder;
     const { dropout, gradientCheckpointing, paddingIndex } = this.#options;
     const weights = this.#weights();
@@ -186,7 +217,9 @@ class ProgramBuilder {
           const name = this.#specs[index]?.name ?? '';
           identity(builder, globalNorm(builder, [gradient]), { name: FETCH.gradientNorm(name) });
         });
-        return this.#options.isAccumulating ? this.#accumulatingStep(loss, canonical) : { stepTargets: [this.#plainStep(loss, canonical)], accumulators: [] };
+        return this.#options.isAccumulating
+          ? this.#accumulatingStep(loss, canonical)
+          : { stepTargets: [this.#plainStep(loss, canonical)], accumulators: [] };
       }),
     );
   }
@@ -197,20 +230,35 @@ class ProgramBuilder {
     const norm = globalNorm(builder, canonical);
     const updates = this.#applyAll(canonical, clipFactor(builder, norm, loss, this.#options.maxGradNorm));
     const done = group(builder, updates);
-    return [identity(builder, loss, { name: FETCH.trainLoss, controlInputs: [done] }).node, identity(builder, norm, { name: FETCH.trainNorm, controlInputs: [done] }).node];
+    return [
+      identity(builder, loss, { name: FETCH.trainLoss, controlInputs: [done] }).node,
+      identity(builder, norm, { name: FETCH.trainNorm, controlInputs: [done] }).node,
+    ];
   }
 
   /** Several micro-batches a step: one fetch adds a gradient up, another applies the sum. */
-  #accumulatingStep(loss: Tensor, canonical: readonly Gradient[]): { stepTargets: GraphNode[][]; accumulators: Variable[] } {
+  #accumulatingStep(
+    loss: Tensor,
+    canonical: readonly Gradient[],
+  ): { stepTargets: GraphNode[][]; accumulators: Variable[] } {
     const builder = this.#builder;
-    const accumulators = this.#specs.map((spec) => builder.withCategory('gradients', () => variable(builder, `accumulated/${spec.name}`, spec.shape)));
-    const added = accumulators.map((accumulator, index) => accumulateGradient(builder, accumulator, at(canonical, index)));
+    const accumulators = this.#specs.map((spec) =>
+      builder.withCategory('gradients', () => variable(builder, `accumulated/${spec.name}`, spec.shape)),
+    );
+    const added = accumulators.map((accumulator, index) =>
+      accumulateGradient(builder, accumulator, at(canonical, index)),
+    );
     const accumulate = identity(builder, loss, { name: FETCH.accumulateLoss, controlInputs: added });
     const sums = accumulators.map((accumulator) => readAccumulator(builder, accumulator));
     const norm = globalNorm(builder, sums);
     const updates = this.#applyAll(sums, clipFactor(builder, norm, norm, this.#options.maxGradNorm));
-    const cleared = accumulators.map((accumulator, index) => clearAccumulator(builder, accumulator, at(updates, index)));
-    const apply = identity(builder, norm, { name: FETCH.applyNorm, controlInputs: [group(builder, [...updates, ...cleared])] });
+    const cleared = accumulators.map((accumulator, index) =>
+      clearAccumulator(builder, accumulator, at(updates, index)),
+    );
+    const apply = identity(builder, norm, {
+      name: FETCH.applyNorm,
+      controlInputs: [group(builder, [...updates, ...cleared])],
+    });
     return { stepTargets: [[accumulate.node], [apply.node]], accumulators };
   }
 
@@ -219,7 +267,15 @@ class ProgramBuilder {
     const feeds = adamWFeeds(builder);
     const betas = { beta1: this.#options.adamBeta1, beta2: this.#options.adamBeta2 };
     return canonical.map((gradient, index) => {
-      const { update, dense } = applyAdamW(builder, this.#variable(index), gradient, factor, feeds, betas, this.#options.hasWeightDecay);
+      const { update, dense } = applyAdamW(
+        builder,
+        this.#variable(index),
+        gradient,
+        factor,
+        feeds,
+        betas,
+        this.#options.hasWeightDecay,
+      );
       this.#gradientTensors.add(dense);
       return update;
     });
