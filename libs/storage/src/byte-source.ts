@@ -1,0 +1,70 @@
+import { open } from 'node:fs/promises';
+
+import type { ByteSource } from '@pemmican/safetensors';
+
+import { StorageError, storageError } from './error.ts';
+import { localPath } from './uri.ts';
+
+// Linux reads at most 2^31 - 4096 bytes a call.
+const MAX_READ_BYTES = 1024 ** 3;
+
+/**
+ * Opens a local file for positional reads. The size is taken once; a file that shrinks later gives an error.
+ * @param uri a path or `file:` URI
+ * @throws StorageError NOT_FOUND, NOT_A_FILE, ACCESS_DENIED, ...
+ */
+export async function openByteSource(uri: string): Promise<ByteSource> {
+  const path = localPath(uri);
+  try {
+    const handle = await open(path, 'r');
+    try {
+      const status = await handle.stat();
+      if (!status.isFile())
+        throw new StorageError(
+          'NOT_A_FILE',
+          path,
+          status.isDirectory() ? 'is a folder, not a file' : 'is not a regular file',
+        );
+      const read = async (offset: number, target: Uint8Array): Promise<void> => {
+        if (!Number.isSafeInteger(offset) || offset < 0 || offset + target.length > status.size) {
+          throw new RangeError(
+            `Cannot read bytes ${offset} to ${offset + target.length} of ${path} with ${status.size} bytes`,
+          );
+        }
+        let done = 0;
+        while (done < target.length) {
+          const { bytesRead } = await handle.read(
+            target,
+            done,
+            Math.min(target.length - done, MAX_READ_BYTES),
+            offset + done,
+          );
+          if (bytesRead === 0)
+            throw new StorageError(
+              'IO',
+              path,
+              `ends at byte ${offset + done}; it had ${status.size} bytes when it was opened`,
+            );
+          done += bytesRead;
+        }
+      };
+      return {
+        name: path,
+        sizeBytes: status.size,
+        read: async (offset, target) => {
+          try {
+            await read(offset, target);
+          } catch (error) {
+            throw storageError(error, path);
+          }
+        },
+        close: () => handle.close(),
+      };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  } catch (error) {
+    throw storageError(error, path);
+  }
+}

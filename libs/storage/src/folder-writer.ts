@@ -1,0 +1,172 @@
+import { mkdir, open, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+import type { ByteSink, FolderWriter } from '@pemmican/safetensors';
+
+import { StorageError, storageError, systemCode, withStorageErrors } from './error.ts';
+import { checkFileName } from './file-name.ts';
+import { createFileSink } from './file-sink.ts';
+import { createTag, recoverFolder, temporaryPath } from './temporary-folder.ts';
+import { localPath } from './uri.ts';
+
+export interface CreateFolderOptions {
+  /** Replace a folder of that name, in whole, when the new one is committed. */
+  readonly overwrite?: boolean;
+  /** Bytes that will be written, where known: too little free space is refused at once. */
+  readonly expectedBytes?: number;
+}
+
+/**
+ * Begins a folder. It is written beside its final name and gets that name in one rename on `commit`, after every file has
+ * been flushed: a crash at any moment leaves the folder whole or not there.
+ * @param uri a path or `file:` URI
+ * @throws StorageError DESTINATION_EXISTS for a folder that is not empty (without `overwrite`) or a file, DISK_FULL,
+ *   ACCESS_DENIED, READ_ONLY
+ */
+export async function createFolder(uri: string, options: CreateFolderOptions = {}): Promise<FolderWriter> {
+  const { overwrite = false, expectedBytes = 0 } = options;
+  const name = localPath(uri);
+  return withStorageErrors(name, async () => {
+    await mkdir(dirname(name), { recursive: true });
+    const path = await finalPath(name);
+    await recoverFolder(path);
+    await checkDestination(path, name, overwrite);
+    const { bavail, bsize } = await statfs(dirname(path));
+    if (bavail * bsize < expectedBytes) {
+      throw new StorageError('DISK_FULL', name, `needs ${expectedBytes} bytes, the disk has ${bavail * bsize} free`);
+    }
+    const tag = createTag();
+    const temporary = temporaryPath(path, tag, 'tmp');
+    await mkdir(temporary);
+    return new LocalFolderWriter(name, path, temporary, tag, overwrite);
+  });
+}
+
+/** Follows a link at the destination, so that the folder it leads to is replaced and not the link. */
+async function finalPath(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    return join(await realpath(dirname(path)), basename(path));
+  }
+}
+
+async function checkDestination(path: string, name: string, overwrite: boolean): Promise<void> {
+  const status = await stat(path).catch((error: unknown) => {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    return undefined;
+  });
+  if (status === undefined) return;
+  if (!status.isDirectory())
+    throw new StorageError('DESTINATION_EXISTS', name, 'is a file; a folder is to be written there');
+  if (!overwrite && (await readdir(path)).length > 0) {
+    throw new StorageError(
+      'DESTINATION_EXISTS',
+      name,
+      'already exists and is not empty; name another folder or ask to overwrite it',
+    );
+  }
+}
+
+class LocalFolderWriter implements FolderWriter {
+  readonly name: string;
+  readonly #path: string;
+  readonly #temporary: string;
+  readonly #tag: string;
+  readonly #overwrite: boolean;
+  readonly #folders = new Set<string>();
+  #state: 'open' | 'committed' | 'aborted' = 'open';
+
+  constructor(name: string, path: string, temporary: string, tag: string, overwrite: boolean) {
+    this.name = name;
+    this.#path = path;
+    this.#temporary = temporary;
+    this.#tag = tag;
+    this.#overwrite = overwrite;
+    this.#folders.add(temporary);
+  }
+
+  async write(fileName: string, write: (sink: ByteSink) => Promise<void>): Promise<void> {
+    this.#checkOpen();
+    checkFileName(this.name, fileName);
+    const path = join(this.#temporary, fileName);
+    const displayName = join(this.name, fileName);
+    await withStorageErrors(displayName, () => this.#makeFolders(fileName));
+    const sink = await createFileSink(path, displayName);
+    try {
+      await write(sink);
+      await sink.finish();
+    } catch (error) {
+      await sink.discard();
+      await rm(path, { force: true });
+      throw error;
+    }
+  }
+
+  async commit(): Promise<void> {
+    this.#checkOpen();
+    await withStorageErrors(this.name, async () => {
+      // Deepest first: a folder's entry is durable only when its parent has been flushed.
+      for (const folder of [...this.#folders].sort().reverse()) await syncFolder(folder);
+      await this.#putInPlace();
+      this.#state = 'committed';
+      await syncFolder(dirname(this.#path));
+      await rm(temporaryPath(this.#path, this.#tag, 'old'), { recursive: true, force: true });
+    });
+  }
+
+  async abort(): Promise<void> {
+    if (this.#state !== 'open') return;
+    this.#state = 'aborted';
+    await rm(this.#temporary, { recursive: true, force: true });
+  }
+
+  #checkOpen(): void {
+    if (this.#state !== 'open') throw new StorageError('CLOSED', this.name, `the folder has been ${this.#state}`);
+  }
+
+  async #makeFolders(fileName: string): Promise<void> {
+    const parts = fileName.split('/').slice(0, -1);
+    for (let depth = 1; depth <= parts.length; depth++)
+      this.#folders.add(join(this.#temporary, ...parts.slice(0, depth)));
+    if (parts.length > 0) await mkdir(join(this.#temporary, ...parts), { recursive: true });
+  }
+
+  async #putInPlace(): Promise<void> {
+    try {
+      // Replaces an empty folder too; refuses one with files in it, also one that came while we wrote.
+      await rename(this.#temporary, this.#path);
+    } catch (error) {
+      const code = systemCode(error);
+      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+      if (!this.#overwrite) throw storageError(error, this.name);
+      await this.#replace();
+    }
+  }
+
+  async #replace(): Promise<void> {
+    const parent = dirname(this.#path);
+    const whole = temporaryPath(this.#path, this.#tag, 'new');
+    const old = temporaryPath(this.#path, this.#tag, 'old');
+    await rename(this.#temporary, whole);
+    await syncFolder(parent);
+    try {
+      await rename(this.#path, old);
+      await rename(whole, this.#path);
+    } catch (error) {
+      await rename(old, this.#path).catch(() => undefined);
+      await rm(whole, { recursive: true, force: true });
+      throw error;
+    }
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,23 @@
+import type { FolderReader } from '@pemmican/safetensors';
+
+import { StorageError } from './error.ts';
+import { downloadModel, type HubOptions } from './hub.ts';
+import { openLocalFolder } from './local-folder.ts';
+import { parseLocation } from './uri.ts';
+
+export interface OpenFolderOptions {
+  /** Where and how `hf:` folders are fetched; without it they are refused. */
+  readonly hub?: HubOptions;
+}
+
+/**
+ * Opens a model folder by path, `file:` URI or `hf:OWNER/NAME[@REVISION]` (fetched into the cache folder first).
+ * @throws StorageError NOT_FOUND, NOT_A_FOLDER, ACCESS_DENIED, UNSUPPORTED_SCHEME, DOWNLOAD_FAILED, ...
+ */
+export async function openFolder(uri: string, options: OpenFolderOptions = {}): Promise<FolderReader> {
+  const location = parseLocation(uri);
+  if (location.kind === 'local') return openLocalFolder(location.path);
+  if (options.hub === undefined)
+    throw new StorageError('UNSUPPORTED_SCHEME', uri, 'fetching from the hub is not set up here');
+  return openLocalFolder(await downloadModel(location.repository, location.revision, options.hub), uri);
+}

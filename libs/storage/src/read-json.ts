@@ -1,0 +1,34 @@
+import type { FolderReader } from '@pemmican/safetensors';
+
+import { StorageError } from './error.ts';
+
+export interface ReadJsonOptions {
+  /** Larger files are refused. */
+  readonly maxBytes: number;
+}
+
+/**
+ * Reads a JSON file of a folder.
+ * @returns undefined where there is no such file
+ * @throws StorageError TOO_LARGE, INVALID_JSON
+ */
+export async function readJson(
+  folder: FolderReader,
+  fileName: string,
+  { maxBytes }: ReadJsonOptions,
+): Promise<unknown> {
+  const source = await folder.open(fileName);
+  if (source === undefined) return undefined;
+  try {
+    if (source.sizeBytes > maxBytes)
+      throw new StorageError('TOO_LARGE', source.name, `${source.sizeBytes} bytes are over the limit of ${maxBytes}`);
+    const bytes = new Uint8Array(source.sizeBytes);
+    await source.read(0, bytes);
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    if (cause instanceof StorageError) throw cause;
+    throw new StorageError('INVALID_JSON', source.name, `is not valid JSON in UTF-8: ${String(cause)}`, { cause });
+  } finally {
+    await source.close();
+  }
+}
