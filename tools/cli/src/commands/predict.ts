@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+
+import type { CommonOptions } from '../options/common-options.ts';
+import { addCommonOptions } from '../options/common-options.ts';
+import type { ColumnOptions } from '../options/dataset-options.ts';
+import { addColumnOptions } from '../options/dataset-options.ts';
+import type { BudgetOptions, TaskName } from '../options/training-options.ts';
+import { addBudgetOption, addTaskOption } from '../options/training-options.ts';
+import { unsigned } from '../options/value-parsers.ts';
+import type { Runner } from './command.ts';
+import { finish } from './command.ts';
+
+/** Options of `pemmican predict`. */
+export interface PredictOptions extends ColumnOptions, BudgetOptions, CommonOptions {
+  readonly model: string;
+  readonly file: string;
+  readonly task: TaskName;
+  readonly perDeviceEvalBatchSize: number;
+}
+
+/** Defines `pemmican predict`. */
+export function definePredict(program: Command, runner: Runner): void {
+  const command = program
+    .command('predict')
+    .summary("print a fine-tuned model's logits of a file")
+    .description("Print a fine-tuned model's logits of each record, in file order.")
+    .requiredOption('--model <dir>', 'model folder with a head, or hf:ID')
+    .requiredOption('--file <file>', 'records to predict');
+  addColumnOptions(command);
+  addTaskOption(command).option('--per-device-eval-batch-size <n>', 'records of a batch', unsigned(1), 16);
+  addBudgetOption(command);
+  addCommonOptions(command, ['trainer']);
+  finish<PredictOptions>(command, runner, async () => (await import('../actions/predict.ts')).predict, [
+    'pemmican predict --model ./fine-tuned --file test.jsonl',
+    'pemmican predict --model ./fine-tuned --file test.jsonl --json > logits.json',
+  ]);
+}

@@ -1,0 +1,56 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+
+/** Where the services are. Without an address the command starts them itself. */
+export interface ServerOptions {
+  readonly server?: string;
+  readonly vocabularyServer?: string;
+  readonly surgeryServer?: string;
+  readonly trainerServer?: string;
+  readonly tlsCa?: string;
+  readonly tlsCertificate?: string;
+  readonly tlsKey?: string;
+  readonly tlsServerName?: string;
+}
+
+/** How the command talks. */
+export interface OutputOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  /** False with `--no-color`. */
+  readonly color: boolean;
+}
+
+/** Options that every verb that calls a service has. */
+export type CommonOptions = ServerOptions & OutputOptions;
+
+/** Which services' addresses a verb may be told. */
+export type ServiceName = 'vocabulary-analysis' | 'embedding-surgery' | 'trainer';
+
+/** Adds the options that say how the command talks. */
+export function addOutputOptions(command: Command): Command {
+  return command
+    .option('--json', 'print one JSON document on stdout; progress stays on stderr')
+    .option('-q, --quiet', 'show no progress')
+    .option('--no-color', 'no colours (also: NO_COLOR=1)');
+}
+
+/** Adds the options that say where the services are, and those of {@link addOutputOptions}. */
+export function addCommonOptions(command: Command, services: readonly ServiceName[]): Command {
+  addOutputOptions(command);
+  command.addOption(
+    new Option('--server <address>', 'call services at HOST:PORT or unix:PATH instead of starting them').env('PEMMICAN_SERVER'),
+  );
+  if (services.includes('vocabulary-analysis')) {
+    command.option('--vocabulary-server <address>', 'address of vocabulary-analysis alone');
+  }
+  if (services.includes('embedding-surgery')) {
+    command.option('--surgery-server <address>', 'address of embedding-surgery alone');
+  }
+  if (services.includes('trainer')) command.option('--trainer-server <address>', 'address of trainer alone');
+  return command
+    .option('--tls-ca <file>', 'call over TLS and trust these certificate authorities (PEM)')
+    .option('--tls-certificate <file>', "the client's certificate chain for mutual TLS (PEM)")
+    .option('--tls-key <file>', "the client's key for mutual TLS (PEM)")
+    .option('--tls-server-name <name>', "name to check in the server's certificate");
+}

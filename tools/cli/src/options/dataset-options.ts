@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+
+import { choice, unsigned } from './value-parsers.ts';
+
+const DATA_FORMATS = ['auto', 'jsonl', 'json', 'csv', 'tsv', 'text', 'parquet'] as const;
+export type DataFormat = (typeof DATA_FORMATS)[number];
+
+/** How the command's user names the records and their columns. */
+export interface ColumnOptions {
+  readonly textColumn: string;
+  readonly textPairColumn?: string;
+  readonly labelColumn: string;
+  readonly maxSeqLength: number;
+  readonly dataFormat: DataFormat;
+  readonly skipInvalid?: boolean;
+}
+
+/** The files of a job. */
+export interface DatasetOptions extends ColumnOptions {
+  readonly trainFile: string;
+  readonly validationFile?: string;
+  readonly testFile?: string;
+}
+
+/** Adds the options that say how records look. */
+export function addColumnOptions(command: Command): Command {
+  return command
+    .option('--text-column <name>', 'column of the text', 'text')
+    .option('--text-pair-column <name>', 'column of the second text of a pair')
+    .option('--label-column <name>', 'column of the label', 'label')
+    .option('--max-seq-length <tokens>', 'longest sequence, special tokens included; longer ones are truncated', unsigned(1), 128)
+    .addOption(
+      new Option('--data-format <format>', `layout of the files: ${DATA_FORMATS.join(', ')}`)
+        .argParser(choice(DATA_FORMATS))
+        .default('auto'),
+    )
+    .option('--skip-invalid', 'leave out (and count) records whose text or label is missing, instead of failing');
+}
+
+/** Adds the options that name the files and say how records look. */
+export function addDatasetOptions(command: Command, isValidationRequired = false): Command {
+  command.requiredOption('--train-file <file>', 'records to train on (JSONL, JSON array, CSV, TSV, text, Parquet)');
+  if (isValidationRequired) command.requiredOption('--validation-file <file>', 'records to evaluate during training');
+  else command.option('--validation-file <file>', 'records to evaluate during training');
+  command.option('--test-file <file>', 'records to evaluate after training');
+  return addColumnOptions(command);
+}

@@ -1,0 +1,101 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+
+import { byteSize, choice, dropout, integer, number, positiveNumber, unsigned } from './value-parsers.ts';
+
+const TASKS = ['sequence-classification', 'regression'] as const;
+const SCHEDULERS = ['linear', 'cosine', 'constant', 'constant-with-warmup'] as const;
+const METRICS = ['loss', 'accuracy', 'f1', 'matthews-correlation', 'pearson', 'spearman'] as const;
+export type TaskName = (typeof TASKS)[number];
+export type SchedulerName = (typeof SCHEDULERS)[number];
+export type MetricName = (typeof METRICS)[number];
+
+/** Hyper-parameters as the command's user names them. */
+export interface TrainingCommandOptions {
+  readonly task: TaskName;
+  readonly numLabels?: number;
+  readonly numTrainEpochs: number;
+  readonly maxSteps?: number;
+  readonly perDeviceTrainBatchSize: number;
+  readonly perDeviceEvalBatchSize: number;
+  readonly gradientAccumulationSteps: number;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  readonly adamBeta1: number;
+  readonly adamBeta2: number;
+  readonly adamEpsilon: number;
+  readonly maxGradNorm: number;
+  readonly lrSchedulerType: SchedulerName;
+  readonly warmupRatio: number;
+  readonly warmupSteps: number;
+  readonly schedulerTotalSteps?: number;
+  readonly seed: number;
+  /** False with `--no-shuffle`. */
+  readonly shuffle: boolean;
+  readonly dropout: number | 'auto';
+  readonly gradientCheckpointing?: boolean;
+  readonly bf16?: boolean;
+  readonly evalSteps: number;
+  readonly saveSteps: number;
+  readonly saveTotalLimit: number;
+  readonly loadBestModelAtEnd?: boolean;
+  readonly metricForBestModel?: MetricName;
+  readonly unkeptTokensToUnk?: boolean;
+}
+
+/** What the trainer may use. */
+export interface BudgetOptions {
+  readonly memoryBudget?: number;
+}
+
+/** Adds the option that names the task. */
+export function addTaskOption(command: Command): Command {
+  return command.addOption(
+    new Option('--task <task>', `what the model learns: ${TASKS.join(', ')}`)
+      .argParser(choice(TASKS))
+      .default('sequence-classification'),
+  );
+}
+
+/** Adds the hyper-parameters, named and defaulted as in transformers' TrainingArguments. */
+export function addTrainingOptions(command: Command): Command {
+  addTaskOption(command)
+    .option('--num-labels <n>', 'number of labels (default: as the records and the config say)', unsigned(1))
+    .option('--num-train-epochs <n>', 'passes over the training records', positiveNumber(), 3)
+    .option('--max-steps <n>', 'optimizer steps, in place of --num-train-epochs', integer(1))
+    .option('--per-device-train-batch-size <n>', 'records of a micro-batch in training', unsigned(1), 16)
+    .option('--per-device-eval-batch-size <n>', 'records of a batch in evaluation', unsigned(1), 16)
+    .option('--gradient-accumulation-steps <n>', 'micro-batches of a step', unsigned(1), 1)
+    .option('--learning-rate <rate>', 'peak learning rate', number(0), 5e-5)
+    .option('--weight-decay <rate>', 'decoupled weight decay of all but biases and LayerNorm', number(0), 0)
+    .option('--adam-beta1 <rate>', 'decay rate of the first moment', number(0, 1), 0.9)
+    .option('--adam-beta2 <rate>', 'decay rate of the second moment', number(0, 1), 0.999)
+    .option('--adam-epsilon <value>', "added to the second moment's root", number(0), 1e-8)
+    .option('--max-grad-norm <norm>', 'clip gradients to this global norm; 0 clips nothing', number(0), 1)
+    .addOption(
+      new Option('--lr-scheduler-type <type>', SCHEDULERS.join(', ')).argParser(choice(SCHEDULERS)).default('linear'),
+    )
+    .option('--warmup-ratio <share>', 'share of the steps that warm up', number(0, 1), 0)
+    .option('--warmup-steps <n>', 'steps that warm up, in place of --warmup-ratio', integer(0), 0)
+    .option('--scheduler-total-steps <n>', 'steps of the schedule when it is longer than the run', integer(1))
+    .option('--seed <n>', 'seed of shuffling, dropout and new weights', integer(0), 42)
+    .option('--no-shuffle', 'train on the records in file order')
+    .option('--dropout <p>', '"auto": as the model\'s config says, or a probability', dropout, 'auto')
+    .option('--gradient-checkpointing', "keep each layer's input only and compute the rest again: less memory, more time")
+    .option('--bf16', 'multiply matrices in bfloat16; weights stay float32')
+    .option('--eval-steps <n>', "evaluate every so many steps; 0: at each epoch's end", integer(0), 0)
+    .option('--save-steps <n>', "write a checkpoint every so many steps; 0: at each epoch's end", integer(0), 0)
+    .option('--save-total-limit <n>', 'keep at most this many checkpoints', unsigned(1), 2)
+    .option('--load-best-model-at-end', 'give the best checkpoint as the result, not the last one')
+    .addOption(
+      new Option('--metric-for-best-model <metric>', `which metric decides: ${METRICS.join(', ')} (default: accuracy, or pearson)`)
+        .argParser((text: string) => choice(METRICS)(text.replace(/^eval[_-]/, ''))),
+    )
+    .option('--unkept-tokens-to-unk', 'map tokens without a kept row to the unknown token instead of failing');
+  return command;
+}
+
+/** Adds the hard limit on a run's tensors. */
+export function addBudgetOption(command: Command): Command {
+  return command.option('--memory-budget <size>', 'fail when tensors need more than this (8GiB)', byteSize);
+}

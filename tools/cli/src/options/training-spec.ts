@@ -1,0 +1,75 @@
+import { LearningRateScheduler, Metric, Task } from '@pemmican/contract/trainer';
+import type { TrainingOptions } from '@pemmican/contract/trainer';
+
+import type { MetricName, SchedulerName, TaskName, TrainingCommandOptions } from './training-options.ts';
+
+/** The contract's message for the hyper-parameters. */
+export function toTrainingOptions(options: TrainingCommandOptions): TrainingOptions {
+  return {
+    task: toTask(options.task),
+    numTrainEpochs: options.numTrainEpochs,
+    maxSteps: options.maxSteps,
+    perDeviceTrainBatchSize: options.perDeviceTrainBatchSize,
+    perDeviceEvalBatchSize: options.perDeviceEvalBatchSize,
+    gradientAccumulationSteps: options.gradientAccumulationSteps,
+    learningRate: options.learningRate,
+    weightDecay: options.weightDecay,
+    adamBeta1: options.adamBeta1,
+    adamBeta2: options.adamBeta2,
+    adamEpsilon: options.adamEpsilon,
+    maxGradNorm: options.maxGradNorm,
+    lrSchedulerType: toScheduler(options.lrSchedulerType),
+    warmupRatio: options.warmupRatio,
+    warmupSteps: options.warmupSteps,
+    schedulerTotalSteps: options.schedulerTotalSteps,
+    seed: options.seed,
+    noShuffle: !options.shuffle,
+    dropout: options.dropout === 'auto' ? undefined : options.dropout,
+    gradientCheckpointing: options.gradientCheckpointing === true,
+    evalSteps: options.evalSteps,
+    saveSteps: options.saveSteps,
+    saveTotalLimit: options.saveTotalLimit,
+    loadBestModelAtEnd: options.loadBestModelAtEnd === true,
+    metricForBestModel: toMetric(options.metricForBestModel),
+    bf16: options.bf16 === true,
+    numLabels: options.numLabels ?? 0,
+    unkeptTokensToUnk: options.unkeptTokensToUnk === true,
+  };
+}
+
+/** The contract's value of `--task`. */
+export function toTask(task: TaskName): Task {
+  return task === 'regression' ? Task.REGRESSION : Task.SEQUENCE_CLASSIFICATION;
+}
+
+function toScheduler(type: SchedulerName): LearningRateScheduler {
+  switch (type) {
+    case 'linear':
+      return LearningRateScheduler.LINEAR;
+    case 'cosine':
+      return LearningRateScheduler.COSINE;
+    case 'constant':
+      return LearningRateScheduler.CONSTANT;
+    case 'constant-with-warmup':
+      return LearningRateScheduler.CONSTANT_WITH_WARMUP;
+  }
+}
+
+function toMetric(metric: MetricName | undefined): Metric {
+  switch (metric) {
+    case undefined:
+      return Metric.UNSPECIFIED;
+    case 'loss':
+      return Metric.LOSS;
+    case 'accuracy':
+      return Metric.ACCURACY;
+    case 'f1':
+      return Metric.F1;
+    case 'matthews-correlation':
+      return Metric.MATTHEWS_CORRELATION;
+    case 'pearson':
+      return Metric.PEARSON;
+    case 'spearman':
+      return Metric.SPEARMAN;
+  }
+}
