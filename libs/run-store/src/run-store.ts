@@ -1,0 +1,275 @@
+import { randomUUID } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { RunStoreError } from './error.ts';
+import { migrate } from './schema.ts';
+import { lockStore } from './store-lock.ts';
+import { pageToken, parsePageToken, parseResumeToken, resumeToken } from './tokens.ts';
+
+/** A resource as it is stored. */
+export interface StoredResource {
+  /** `COLLECTION/ID` */
+  readonly name: string;
+  readonly uid: string;
+  readonly state: number;
+  readonly isFinal: boolean;
+  /** The request that created it, as the owner encoded it. */
+  readonly spec: Uint8Array;
+  /** The resource as clients see it, as the owner encoded it. */
+  readonly resource: Uint8Array;
+  readonly lastSequence: number;
+}
+
+export interface StoredEvent {
+  /** From 1, without holes. */
+  readonly sequence: number;
+  readonly resumeToken: string;
+  readonly time: Date;
+  readonly payload: Uint8Array;
+}
+
+export interface NewResource {
+  /** Makes the call idempotent; empty for none. */
+  readonly requestId: string;
+  /** Digest of the request, to tell a repetition from a reuse. */
+  readonly requestDigest: string;
+  readonly spec: Uint8Array;
+  readonly state: number;
+  /** The resource, once its name and uid are known. */
+  resource(name: string, uid: string): Uint8Array;
+  /** The first event. */
+  event(name: string, uid: string): Uint8Array;
+}
+
+export interface ResourceUpdate {
+  readonly state: number;
+  readonly isFinal: boolean;
+  readonly resource: Uint8Array;
+}
+
+const DEFAULT_PAGE_SIZE = 50;
+const MAX_PAGE_SIZE = 1000;
+
+// Events that a watcher takes from the database at a time: bounds its memory, whatever the history's length.
+const WATCH_PAGE_SIZE = 256;
+
+/** Resources of one collection and their events, on disk. One process writes; any number of watchers in it read. */
+export class RunStore {
+  readonly #database: DatabaseSync;
+  readonly #unlock: () => void;
+  readonly #collection: string;
+  readonly #changes = new EventEmitter();
+  readonly #statements: ReturnType<typeof prepareStatements>;
+
+  private constructor(database: DatabaseSync, unlock: () => void, collection: string) {
+    this.#database = database;
+    this.#unlock = unlock;
+    this.#collection = collection;
+    this.#statements = prepareStatements(database);
+    this.#changes.setMaxListeners(0);
+  }
+
+  /**
+   * Opens or makes a store.
+   * @throws RunStoreError LOCKED when another process has it open
+   */
+  static open(file: string, options: { collection: string }): RunStore {
+    mkdirSync(path.dirname(file), { recursive: true });
+    const unlock = lockStore(file);
+    try {
+      const database = new DatabaseSync(file);
+      // In WAL mode a commit survives the process; only a loss of power could take the newest ones with it.
+      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON');
+      migrate(database, file);
+      return new RunStore(database, unlock, options.collection);
+    } catch (error) {
+      unlock();
+      throw error;
+    }
+  }
+
+  /**
+   * Stores a resource with its first event.
+   * @returns the new resource, or the one that an earlier call with the same request id made
+   * @throws RunStoreError REQUEST_ID_REUSED
+   */
+  create(input: NewResource): { resource: StoredResource; isNew: boolean } {
+    return this.#transaction(() => {
+      if (input.requestId !== '') {
+        const earlier = this.#statements.byRequest.get(input.requestId);
+        if (earlier !== undefined) {
+          if (earlier['request_digest'] !== input.requestDigest)
+            throw new RunStoreError(
+              'REQUEST_ID_REUSED',
+              `Request id "${input.requestId}" was used with another request`,
+            );
+          return { resource: toResource(earlier), isNew: false };
+        }
+      }
+      const uid = randomUUID();
+      const name = `${this.#collection}/${uid}`;
+      this.#statements.insert.run(
+        name,
+        uid,
+        input.requestId === '' ? null : input.requestId,
+        input.requestDigest,
+        input.state,
+        0,
+        input.spec,
+        input.resource(name, uid),
+        1,
+      );
+      this.#statements.insertEvent.run(name, 1, Date.now(), input.event(name, uid));
+      return { resource: this.get(name), isNew: true };
+    });
+  }
+
+  /** @throws RunStoreError NOT_FOUND */
+  get(name: string): StoredResource {
+    const row = this.#statements.byName.get(name);
+    if (row === undefined) throw new RunStoreError('NOT_FOUND', `There is no "${name}"`);
+    return toResource(row);
+  }
+
+  /**
+   * Resources, newest first.
+   * @throws RunStoreError INVALID_PAGE_TOKEN
+   */
+  list(options: { pageSize: number; pageToken: string }): { resources: StoredResource[]; nextPageToken: string } {
+    const before = options.pageToken === '' ? Number.MAX_SAFE_INTEGER : parsePageToken(options.pageToken);
+    const size = options.pageSize === 0 ? DEFAULT_PAGE_SIZE : Math.min(options.pageSize, MAX_PAGE_SIZE);
+    const rows = this.#statements.page.all(before, size + 1);
+    const page = rows.slice(0, size);
+    const last = page.at(-1);
+    return {
+      resources: page.map(toResource),
+      nextPageToken: rows.length > size && last !== undefined ? pageToken(Number(last['row_number'])) : '',
+    };
+  }
+
+  /** Resources that are in no final state, oldest first: what a service takes up again when it starts. */
+  unfinished(): StoredResource[] {
+    return this.#statements.unfinished.all().map(toResource);
+  }
+
+  /** Number of resources in a state. */
+  count(state: number): number {
+    return Number(this.#statements.count.get(state)?.['count'] ?? 0);
+  }
+
+  /**
+   * Adds an event, with the change of the resource that it tells, in one transaction; then wakes the watchers.
+   * @returns the event's sequence
+   */
+  append(name: string, payload: Uint8Array, update?: ResourceUpdate): number {
+    const sequence = this.#transaction(() => {
+      const next = this.get(name).lastSequence + 1;
+      this.#statements.insertEvent.run(name, next, Date.now(), payload);
+      if (update === undefined) this.#statements.touch.run(next, name);
+      else this.#statements.update.run(update.state, update.isFinal ? 1 : 0, update.resource, next, name);
+      return next;
+    });
+    this.#changes.emit(name);
+    return sequence;
+  }
+
+  /** All events of a resource after a sequence, a page at a time. */
+  events(name: string, afterSequence: number, limit = WATCH_PAGE_SIZE): StoredEvent[] {
+    const { uid } = this.get(name);
+    return this.#statements.events.all(name, afterSequence, limit).map((row) => ({
+      sequence: Number(row['sequence']),
+      resumeToken: resumeToken(uid, Number(row['sequence'])),
+      time: new Date(Number(row['time_ms'])),
+      payload: toBytes(row['payload']),
+    }));
+  }
+
+  /**
+   * Follows a resource from its first event, or from a resume token on, until it is final. Events are read from the
+   * database when the consumer asks for them, so a slow consumer holds nothing and slows nobody.
+   * @throws RunStoreError NOT_FOUND, INVALID_RESUME_TOKEN; the signal's reason
+   */
+  async *watch(name: string, token: string, signal: AbortSignal): AsyncGenerator<StoredEvent, void, undefined> {
+    const start = this.get(name);
+    let sequence = token === '' ? 0 : parseResumeToken(token, start.uid, start.lastSequence);
+    for (;;) {
+      signal.throwIfAborted();
+      const page = this.events(name, sequence);
+      for (const event of page) {
+        yield event;
+        sequence = event.sequence;
+      }
+      if (page.length > 0) continue;
+      if (this.get(name).isFinal) return;
+      // Nothing can come in between: reading the page and waiting happen in one turn of the event loop.
+      await once(this.#changes, name, { signal }).catch(() => {
+        signal.throwIfAborted();
+      });
+    }
+  }
+
+  close(): void {
+    this.#database.close();
+    this.#unlock();
+  }
+
+  #transaction<Value>(work: () => Value): Value {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      const value = work();
+      this.#database.exec('COMMIT');
+      return value;
+    } catch (error) {
+      this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}
+
+function prepareStatements(
+  database: DatabaseSync,
+): Record<
+  'insert' | 'insertEvent' | 'byRequest' | 'byName' | 'page' | 'unfinished' | 'count' | 'update' | 'touch' | 'events',
+  StatementSync
+> {
+  const columns = 'row_number, name, uid, request_digest, state, is_final, spec, resource, last_sequence';
+  return {
+    insert: database.prepare(
+      'INSERT INTO resource (name, uid, request_id, request_digest, state, is_final, spec, resource, last_sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ),
+    insertEvent: database.prepare('INSERT INTO event (name, sequence, time_ms, payload) VALUES (?, ?, ?, ?)'),
+    byRequest: database.prepare(`SELECT ${columns} FROM resource WHERE request_id = ?`),
+    byName: database.prepare(`SELECT ${columns} FROM resource WHERE name = ?`),
+    page: database.prepare(`SELECT ${columns} FROM resource WHERE row_number < ? ORDER BY row_number DESC LIMIT ?`),
+    unfinished: database.prepare(`SELECT ${columns} FROM resource WHERE is_final = 0 ORDER BY row_number`),
+    count: database.prepare('SELECT count(*) AS count FROM resource WHERE state = ?'),
+    update: database.prepare(
+      'UPDATE resource SET state = ?, is_final = ?, resource = ?, last_sequence = ? WHERE name = ?',
+    ),
+    touch: database.prepare('UPDATE resource SET last_sequence = ? WHERE name = ?'),
+    events: database.prepare(
+      'SELECT sequence, time_ms, payload FROM event WHERE name = ? AND sequence > ? ORDER BY sequence LIMIT ?',
+    ),
+  };
+}
+
+type Row = Record<string, unknown>;
+
+function toResource(row: Row): StoredResource {
+  return {
+    name: String(row['name']),
+    uid: String(row['uid']),
+    state: Number(row['state']),
+    isFinal: Number(row['is_final']) === 1,
+    spec: toBytes(row['spec']),
+    resource: toBytes(row['resource']),
+    lastSequence: Number(row['last_sequence']),
+  };
+}
+
+function toBytes(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw new TypeError('A column that holds bytes holds something else');
+}
