@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import { Metadata, status as grpcStatus, type StatusObject } from '@grpc/grpc-js';
+import { Status } from '@pemmican/contract/google';
+import type { Logger } from './logger.ts';
+import { RpcError } from './rpc-error.ts';
+
+/** How one class of a library's errors is told to clients. */
+export interface ErrorRule {
+  /** `name` of the error class. */
+  readonly name: string;
+  /** gRPC code by the error's own `code`; `*` for all others. */
+  readonly codes: Readonly<Record<string, number>>;
+}
+
+/**
+ * The RpcError that tells a client of an error: itself, what a rule of the service says, or INTERNAL with nothing but an
+ * incident number, under which the log has the rest.
+ */
+export function toRpcError(error: unknown, rules: readonly ErrorRule[], logger: Logger): RpcError {
+  if (error instanceof RpcError) return error;
+  if (error instanceof Error) {
+    if (error.name === 'AbortError')
+      return new RpcError({
+        code: grpcStatus.CANCELLED,
+        reason: 'CANCELLED',
+        message: 'The call was cancelled',
+        cause: error,
+      });
+    const ownCode =
+      'code' in error && typeof error.code === 'string'
+        ? error.code
+        : 'reason' in error && typeof error.reason === 'string'
+          ? error.reason
+          : '*';
+    const rule = rules.find((candidate) => candidate.name === error.name);
+    const code = rule?.codes[ownCode] ?? rule?.codes['*'];
+    if (code !== undefined)
+      return new RpcError({
+        code,
+        reason: upperSnake(ownCode === '*' ? error.name : ownCode),
+        message: error.message,
+        cause: error,
+      });
+  }
+  const incident = randomUUID();
+  logger.error('internal error', {
+    incident,
+    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  });
+  return new RpcError({
+    code: grpcStatus.INTERNAL,
+    reason: 'INTERNAL',
+    message: `Internal error; the service's log has it under incident ${incident}`,
+    metadata: { incident },
+    cause: error,
+  });
+}
+
+/** `HeaderTooLarge` and `header-too-large` as `HEADER_TOO_LARGE`. */
+function upperSnake(name: string): string {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replace(/[^A-Za-z0-9]+/g, '_')
+    .toUpperCase()
+    .slice(0, 63);
+}
+
+// A trailer of more than 8 kB is refused by many proxies, and then the client sees no error at all.
+const MAX_MESSAGE_LENGTH = 2000;
+
+/** An RpcError as what grpc-js sends: code, text and the rich status in the trailers. */
+export function toStatusObject(error: RpcError): StatusObject {
+  const status = error.toStatus();
+  const message =
+    status.message.length > MAX_MESSAGE_LENGTH ? `${status.message.slice(0, MAX_MESSAGE_LENGTH)}...` : status.message;
+  const metadata = new Metadata();
+  metadata.set('grpc-status-details-bin', Buffer.from(Status.encode({ ...status, message }).finish()));
+  return { code: status.code, details: message, metadata };
+}

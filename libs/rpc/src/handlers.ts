@@ -1,0 +1,107 @@
+import {
+  status as grpcStatus,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  type ServerWritableStream,
+} from '@grpc/grpc-js';
+import { toRpcError, toStatusObject, type ErrorRule } from './error-status.ts';
+import type { Logger } from './logger.ts';
+import { RpcError } from './rpc-error.ts';
+
+// A client that takes nothing for so long is gone or asleep; it can attach again with its resume token.
+const MAX_STALL_MS = 30_000;
+
+/** Wraps plain functions as grpc-js handlers: errors become rich statuses, streams have backpressure and a signal. */
+export class Handlers {
+  readonly #rules: readonly ErrorRule[];
+  readonly #logger: Logger;
+  readonly #maxStallMs: number;
+
+  constructor(options: { rules?: readonly ErrorRule[]; logger: Logger; maxStallMs?: number }) {
+    this.#rules = options.rules ?? [];
+    this.#logger = options.logger;
+    this.#maxStallMs = options.maxStallMs ?? MAX_STALL_MS;
+  }
+
+  unary<Request, Response>(
+    handle: (request: Request) => Promise<Response> | Response,
+  ): handleUnaryCall<Request, Response> {
+    return (call, callback) => {
+      void (async () => {
+        try {
+          callback(null, await handle(call.request));
+        } catch (error) {
+          callback(toStatusObject(toRpcError(error, this.#rules, this.#logger)));
+        }
+      })();
+    };
+  }
+
+  /** @param handle its iteration ends when the client goes: `signal` is aborted */
+  serverStream<Request, Response>(
+    handle: (request: Request, signal: AbortSignal) => AsyncIterable<Response>,
+  ): handleServerStreamingCall<Request, Response> {
+    return (call) => {
+      void this.#stream(call, handle);
+    };
+  }
+
+  async #stream<Request, Response>(
+    call: ServerWritableStream<Request, Response>,
+    handle: (request: Request, signal: AbortSignal) => AsyncIterable<Response>,
+  ): Promise<void> {
+    const controller = new AbortController();
+    let isDone = false;
+    // grpc-js emits 'cancelled' after every finished stream too, hence the flag.
+    call.on('cancelled', () => {
+      if (!isDone) controller.abort();
+    });
+    call.on('error', () => {
+      if (!isDone) controller.abort();
+    });
+    try {
+      for await (const response of handle(call.request, controller.signal)) {
+        if (controller.signal.aborted) break;
+        if (!call.write(response)) await this.#drained(call, controller.signal);
+      }
+      isDone = true;
+      call.end();
+    } catch (error) {
+      isDone = true;
+      if (controller.signal.aborted) call.end();
+      else call.emit('error', toStatusObject(toRpcError(error, this.#rules, this.#logger)));
+    }
+  }
+
+  /** Resolves when the client has taken what was written. */
+  #drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const finish = (act: () => void): void => {
+        clearTimeout(timer);
+        call.off('drain', onDrain);
+        signal.removeEventListener('abort', onAbort);
+        act();
+      };
+      const onDrain = (): void => {
+        finish(resolve);
+      };
+      const onAbort = (): void => {
+        finish(resolve);
+      };
+      const timer = setTimeout(() => {
+        finish(() => {
+          reject(
+            new RpcError({
+              code: grpcStatus.RESOURCE_EXHAUSTED,
+              reason: 'WATCHER_TOO_SLOW',
+              message: `The client took nothing for ${this.#maxStallMs} ms; attach again with the last resume token`,
+              retryDelayMs: 1000,
+            }),
+          );
+        });
+      }, this.#maxStallMs);
+      call.on('drain', onDrain);
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * gRPC as pemmican's services speak it: rich errors, streams with backpressure, health, reflection, graceful stop.
+ * @module
+ */
+export { splitFileDescriptorSet } from './descriptor-set.ts';
+export { toRpcError, toStatusObject, type ErrorRule } from './error-status.ts';
+export { Handlers } from './handlers.ts';
+export { LOG_LEVELS, createLogger, type LogLevel, type Logger } from './logger.ts';
+export {
+  ERROR_DOMAIN,
+  FieldViolations,
+  RpcError,
+  invalidArgument,
+  notFound,
+  type FieldViolation,
+  type RpcErrorOptions,
+} from './rpc-error.ts';
+export {
+  MAX_RECEIVE_MESSAGE_BYTES,
+  startServer,
+  type HostedService,
+  type RunningServer,
+  type ServerSettings,
+} from './server.ts';
