@@ -1,0 +1,302 @@
+import { createHash } from 'node:crypto';
+import { status as grpcStatus } from '@grpc/grpc-js';
+import { FieldViolations, RpcError, invalidArgument, notFound, type Logger } from '@pemmican/rpc';
+import { RunStore, RunStoreError, type StoredResource } from '@pemmican/run-store';
+import { activeTraceContext, withRemoteContext, withSpan } from '@pemmican/telemetry';
+import {
+  JOB_STATE,
+  JobCancelledError,
+  ServiceStoppingError,
+  isFinalState,
+  type JobContext,
+  type JobKind,
+  type JobResource,
+  type JobState,
+  type JobTypes,
+  type JobWatchMessage,
+} from './job-kind.ts';
+import { JobQueue } from './job-queue.ts';
+
+export interface JobServiceOptions {
+  /** File of the store. */
+  readonly storeFile: string;
+  /** Jobs that run at the same time. */
+  readonly concurrency: number;
+  /** Jobs that may wait. */
+  readonly maxQueued: number;
+  readonly logger: Logger;
+}
+
+const QUEUE_RETRY_DELAY_MS = 5_000;
+const MAX_REQUEST_ID_LENGTH = 200;
+
+/** What is kept beside a resource: the trace that its creation belongs to. */
+interface StoredContext {
+  readonly traceContext: Readonly<Record<string, string>>;
+}
+
+/**
+ * A collection of long jobs behind the five methods that every service offers: Create, Get, List, Watch, Cancel. Jobs are
+ * stored before they are answered for; those that a killed process left unfinished run again when the service starts.
+ */
+export class JobService<Types extends JobTypes> {
+  readonly #kind: JobKind<Types>;
+  readonly #options: JobServiceOptions;
+  readonly #store: RunStore;
+  readonly #queue: JobQueue;
+  readonly #running = new Map<string, AbortController>();
+  readonly #stopping = new AbortController();
+
+  /** Opens the store and takes up what is unfinished. */
+  constructor(kind: JobKind<Types>, options: JobServiceOptions) {
+    this.#kind = kind;
+    this.#options = options;
+    this.#store = RunStore.open(options.storeFile, { collection: kind.collection });
+    this.#queue = new JobQueue(options.concurrency);
+    for (const stored of this.#store.unfinished()) this.#enqueue(stored, stored.state === JOB_STATE.RUNNING);
+  }
+
+  /**
+   * Checks and stores a job.
+   * @throws RpcError INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED
+   */
+  async create(request: {
+    spec: Types['spec'] | undefined;
+    requestId: string;
+    validateOnly: boolean;
+  }): Promise<Types['resource']> {
+    const { spec, requestId, validateOnly } = request;
+    const violations = new FieldViolations();
+    violations.check(spec !== undefined, 'spec', 'must be set');
+    violations.check(
+      requestId.length <= MAX_REQUEST_ID_LENGTH,
+      'request_id',
+      `has ${requestId.length} characters, at most ${MAX_REQUEST_ID_LENGTH} are allowed`,
+    );
+    violations.throwIfAny();
+    if (spec === undefined) throw new TypeError('Unreachable: a missing spec was refused');
+    await this.#kind.validate(spec);
+    const fields = { state: JOB_STATE.QUEUED, spec, createTime: new Date() } as const;
+    if (validateOnly) return this.#kind.createResource({ name: '', uid: '', ...fields });
+    if (this.#queue.waitingCount >= this.#options.maxQueued) {
+      throw new RpcError({
+        code: grpcStatus.RESOURCE_EXHAUSTED,
+        reason: 'QUEUE_FULL',
+        message: `${this.#queue.waitingCount} ${this.#kind.collection} wait, at most ${this.#options.maxQueued} may`,
+        retryDelayMs: QUEUE_RETRY_DELAY_MS,
+      });
+    }
+    return this.#insert(spec, requestId, fields);
+  }
+
+  /** @throws RpcError NOT_FOUND */
+  get(name: string): Types['resource'] {
+    return this.#kind.resourceCodec.decode(this.#stored(name).resource);
+  }
+
+  /** @throws RpcError INVALID_ARGUMENT */
+  list(request: { pageSize: number; pageToken: string }): { resources: Types['resource'][]; nextPageToken: string } {
+    if (request.pageSize < 0) throw this.#invalid('page_size', `is ${request.pageSize}, must not be negative`);
+    try {
+      const page = this.#store.list(request);
+      return {
+        resources: page.resources.map(({ resource }) => this.#kind.resourceCodec.decode(resource)),
+        nextPageToken: page.nextPageToken,
+      };
+    } catch (error) {
+      if (error instanceof RunStoreError && error.code === 'INVALID_PAGE_TOKEN')
+        throw this.#invalid('page_token', error.message);
+      throw error;
+    }
+  }
+
+  /**
+   * Events of a job until it is final.
+   * @throws RpcError NOT_FOUND, INVALID_ARGUMENT; UNAVAILABLE when the service stops
+   */
+  async *watch(
+    request: { name: string; resumeToken: string },
+    signal: AbortSignal,
+  ): AsyncGenerator<JobWatchMessage<Types['event']>, void, undefined> {
+    this.#stored(request.name);
+    try {
+      for await (const event of this.#store.watch(
+        request.name,
+        request.resumeToken,
+        AbortSignal.any([signal, this.#stopping.signal]),
+      )) {
+        const message = this.#kind.watchMessageCodec.decode(event.payload);
+        yield { ...message, sequence: event.sequence, resumeToken: event.resumeToken, eventTime: event.time };
+      }
+    } catch (error) {
+      if (error instanceof RunStoreError && error.code === 'INVALID_RESUME_TOKEN')
+        throw this.#invalid('resume_token', error.message);
+      if (error instanceof ServiceStoppingError) {
+        throw new RpcError({
+          code: grpcStatus.UNAVAILABLE,
+          reason: 'SERVICE_STOPPING',
+          message: 'The service is stopping; attach again with the last resume token',
+          retryDelayMs: 1000,
+        });
+      }
+      throw error;
+    }
+  }
+
+  /** @throws RpcError NOT_FOUND, FAILED_PRECONDITION */
+  cancel(name: string): Types['resource'] {
+    const stored = this.#stored(name);
+    if (stored.isFinal) {
+      throw new RpcError({
+        code: grpcStatus.FAILED_PRECONDITION,
+        reason: 'ALREADY_FINAL',
+        message: `${name} has ended already`,
+        resource: { type: this.#kind.collection, name },
+      });
+    }
+    if (this.#queue.remove(name)) this.#change(name, { state: JOB_STATE.CANCELLED, endTime: new Date() });
+    else this.#running.get(name)?.abort(new JobCancelledError(name));
+    return this.get(name);
+  }
+
+  /** Stops: running jobs are interrupted and go on when the service starts again. */
+  async close(): Promise<void> {
+    const reason = new ServiceStoppingError();
+    this.#stopping.abort(reason);
+    for (const controller of this.#running.values()) controller.abort(reason);
+    await this.#queue.close();
+    this.#store.close();
+  }
+
+  #insert(
+    spec: Types['spec'],
+    requestId: string,
+    fields: { state: JobState; spec: Types['spec']; createTime: Date },
+  ): Types['resource'] {
+    const resourceOf = (name: string, uid: string): Types['resource'] =>
+      this.#kind.createResource({ name, uid, ...fields });
+    const encode = (resource: Types['resource']): Uint8Array => this.#kind.resourceCodec.encode(resource).finish();
+    const context: StoredContext = { traceContext: activeTraceContext() };
+    try {
+      const { resource, isNew } = this.#store.create({
+        requestId,
+        requestDigest: createHash('sha256').update(this.#kind.specCodec.encode(spec).finish()).digest('hex'),
+        spec: new TextEncoder().encode(JSON.stringify(context)),
+        state: fields.state,
+        resource: (name, uid) => encode(resourceOf(name, uid)),
+        event: (name, uid) => this.#stateEvent(resourceOf(name, uid)),
+      });
+      if (isNew) this.#enqueue(resource, false);
+      return this.#kind.resourceCodec.decode(resource.resource);
+    } catch (error) {
+      if (error instanceof RunStoreError && error.code === 'REQUEST_ID_REUSED') {
+        throw new RpcError({
+          code: grpcStatus.ALREADY_EXISTS,
+          reason: 'REQUEST_ID_REUSED',
+          message: error.message,
+          metadata: { requestId },
+        });
+      }
+      throw error;
+    }
+  }
+
+  #enqueue(stored: StoredResource, isRecovered: boolean): void {
+    const { traceContext } = JSON.parse(new TextDecoder().decode(stored.spec)) as StoredContext;
+    this.#queue.add(stored.name, () =>
+      withRemoteContext(traceContext, () =>
+        withSpan(
+          `${this.#kind.collection} job`,
+          { 'pemmican.job': stored.name, 'pemmican.recovered': isRecovered },
+          () => this.#run(stored.name, isRecovered),
+        ),
+      ),
+    );
+  }
+
+  /** Runs a job to a final state; never rejects. */
+  async #run(name: string, isRecovered: boolean): Promise<void> {
+    const controller = new AbortController();
+    this.#running.set(name, controller);
+    try {
+      const resource = this.get(name);
+      this.#change(name, {
+        state: JOB_STATE.RUNNING,
+        ...(resource.startTime === undefined ? { startTime: new Date() } : {}),
+      });
+      const context: JobContext<Types> = {
+        name,
+        uid: resource.uid,
+        spec: resource.spec as Types['spec'],
+        signal: controller.signal,
+        isRecovered,
+        emit: (event, progress) => {
+          this.#emit(name, event, progress);
+        },
+      };
+      const result = await this.#kind.execute(context);
+      this.#change(name, { state: JOB_STATE.SUCCEEDED, result, endTime: new Date() });
+    } catch (error) {
+      this.#end(name, controller.signal, error);
+    } finally {
+      this.#running.delete(name);
+    }
+  }
+
+  #end(name: string, signal: AbortSignal, error: unknown): void {
+    const reason: unknown = signal.aborted ? signal.reason : undefined;
+    // Left as it is: the next process of the service takes it up.
+    if (reason instanceof ServiceStoppingError) return;
+    try {
+      if (reason instanceof JobCancelledError) this.#change(name, { state: JOB_STATE.CANCELLED, endTime: new Date() });
+      else this.#change(name, { state: JOB_STATE.FAILED, error: this.#kind.toStatus(error), endTime: new Date() });
+    } catch (storeError) {
+      this.#options.logger.error('cannot store the end of a job', { job: name, error: String(storeError) });
+    }
+  }
+
+  #emit(name: string, event: Types['event'], progress: Types['progress'] | undefined): void {
+    const payload = this.#kind.watchMessageCodec.encode({ sequence: 0, resumeToken: '', event }).finish();
+    if (progress === undefined) {
+      this.#store.append(name, payload);
+      return;
+    }
+    const resource = this.#kind.createResource({ ...this.#fields(name), progress });
+    this.#store.append(name, payload, {
+      state: resource.state,
+      isFinal: isFinalState(resource.state),
+      resource: this.#kind.resourceCodec.encode(resource).finish(),
+    });
+  }
+
+  #change(name: string, changes: Partial<JobResource<Types['spec'], Types['progress'], Types['result']>>): void {
+    const resource = this.#kind.createResource({ ...this.#fields(name), ...changes });
+    this.#store.append(name, this.#stateEvent(resource), {
+      state: resource.state,
+      isFinal: isFinalState(resource.state),
+      resource: this.#kind.resourceCodec.encode(resource).finish(),
+    });
+  }
+
+  #fields(name: string): JobResource<Types['spec'], Types['progress'], Types['result']> {
+    return this.get(name) as JobResource<Types['spec'], Types['progress'], Types['result']>;
+  }
+
+  #stateEvent(resource: Types['resource']): Uint8Array {
+    const event = { $case: 'stateChange', value: resource } as unknown as Types['event'];
+    return this.#kind.watchMessageCodec.encode({ sequence: 0, resumeToken: '', event }).finish();
+  }
+
+  #stored(name: string): StoredResource {
+    try {
+      return this.#store.get(name);
+    } catch (error) {
+      if (error instanceof RunStoreError && error.code === 'NOT_FOUND') throw notFound(this.#kind.collection, name);
+      throw error;
+    }
+  }
+
+  #invalid(field: string, description: string): RpcError {
+    return invalidArgument([{ field, description }]);
+  }
+}

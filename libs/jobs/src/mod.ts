@@ -1,0 +1,19 @@
+/**
+ * Long jobs as resources: create, get, list, watch and cancel over a durable store, with a queue and recovery.
+ * @module
+ */
+export {
+  JOB_STATE,
+  JobCancelledError,
+  ServiceStoppingError,
+  isFinalState,
+  type Codec,
+  type JobContext,
+  type JobEvent,
+  type JobKind,
+  type JobResource,
+  type JobState,
+  type JobTypes,
+  type JobWatchMessage,
+} from './job-kind.ts';
+export { JobService, type JobServiceOptions } from './job-service.ts';
