@@ -1,0 +1,24 @@
+/** Lengths of records in tokens; percentiles are exact. */
+export class LengthHistogram {
+  readonly #counts = new Map<number, number>();
+  #total = 0;
+
+  add(length: number): void {
+    this.#counts.set(length, (this.#counts.get(length) ?? 0) + 1);
+    this.#total++;
+  }
+
+  /** The smallest length that at least `share` of the records do not exceed; 0 without records. */
+  percentile(share: number): number {
+    let seen = 0;
+    for (const length of [...this.#counts.keys()].sort((a, b) => a - b)) {
+      seen += this.#counts.get(length) ?? 0;
+      if (seen >= share * this.#total) return length;
+    }
+    return 0;
+  }
+
+  get maximum(): number {
+    return Math.max(0, ...this.#counts.keys());
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * The vocabulary that a data set uses: counts, the rows to keep, the token id map and its manifest.
+ * @module
+ */
+export {
+  analyzeVocabulary,
+  type AnalysisOptions,
+  type AnalysisProgress,
+  type AnalyzedRecord,
+  type AnalyzedSplit,
+} from './analyze.ts';
+export { coverageCurve, embeddingTrainingBytes, rankFrequency } from './curves.ts';
+export { VocabularyError, type VocabularyErrorCode } from './error.ts';
+export {
+  TOKEN_ID_MAP_FILE_NAME,
+  parseManifest,
+  tokenIdMapOf,
+  type ReducedTensor,
+  type TokenIdMapManifest,
+} from './manifest.ts';
+export {
+  SPLITS,
+  parseProfile,
+  totalCounts,
+  type SplitName,
+  type SplitProfile,
+  type VocabularyProfile,
+} from './profile.ts';
+export { selectKeptTokenIds, type Selection, type SelectionOptions } from './selection.ts';
+export { TokenCounter } from './token-counter.ts';
+export { TokenIdMap } from './token-id-map.ts';

@@ -1,0 +1,107 @@
+import { FieldReader } from './field-reader.ts';
+import { TokenCounter } from './token-counter.ts';
+
+export const SPLITS = ['train', 'validation', 'test'] as const;
+export type SplitName = (typeof SPLITS)[number];
+
+/** What one split contributed. Tokens are counted after truncation, special tokens included. */
+export interface SplitProfile {
+  readonly split: SplitName;
+  readonly recordCount: number;
+  readonly skippedRecordCount: number;
+  readonly tokenCount: number;
+  readonly distinctTokenCount: number;
+  /** Distinct ids that no earlier split has. */
+  readonly addedTokenCount: number;
+  readonly truncatedRecordCount: number;
+  readonly tokensPerRecord: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number };
+  /** Full token ids that occur, ascending. */
+  readonly tokenIds: readonly number[];
+  /** Their counts. */
+  readonly counts: readonly number[];
+}
+
+/** The vocabulary that a data set uses: what `analyze` writes and `reduce` reads. */
+export interface VocabularyProfile {
+  readonly formatVersion: 1;
+  readonly pemmicanVersion: string;
+  /** SHA-256 of the tokenizer file. */
+  readonly tokenizerDigest: string;
+  readonly fullVocabSize: number;
+  readonly hiddenSize: number;
+  readonly maxSequenceLength: number;
+  readonly splits: readonly SplitProfile[];
+  /** Ascending full token ids. */
+  readonly keptTokenIds: readonly number[];
+  readonly keptTokenIdsDigest: string;
+  readonly droppedTokenCount: number;
+  readonly droppedOccurrenceCount: number;
+}
+
+// Far above any vocabulary; bounds what a hostile file can make us allocate.
+const MAX_VOCAB_SIZE = 100_000_000;
+
+/**
+ * Checks parsed JSON.
+ * @throws VocabularyError INVALID_PROFILE that names the file and the field
+ */
+export function parseProfile(json: unknown, fileName: string): VocabularyProfile {
+  const reader = new FieldReader(json, fileName, 'INVALID_PROFILE');
+  if (reader.get('formatVersion') !== 1) reader.fail('formatVersion', '1');
+  const fullVocabSize = reader.count('fullVocabSize', 1);
+  if (fullVocabSize > MAX_VOCAB_SIZE) reader.fail('fullVocabSize', `at most ${MAX_VOCAB_SIZE}`);
+  return {
+    formatVersion: 1,
+    pemmicanVersion: reader.text('pemmicanVersion'),
+    tokenizerDigest: reader.text('tokenizerDigest'),
+    fullVocabSize,
+    hiddenSize: reader.count('hiddenSize', 1),
+    maxSequenceLength: reader.count('maxSequenceLength', 1),
+    splits: reader
+      .list('splits')
+      .map((entry, index) => parseSplit(entry, `${fileName}: splits[${index}]`, fullVocabSize)),
+    keptTokenIds: reader.counts('keptTokenIds', fullVocabSize - 1),
+    keptTokenIdsDigest: reader.text('keptTokenIdsDigest'),
+    droppedTokenCount: reader.count('droppedTokenCount'),
+    droppedOccurrenceCount: reader.count('droppedOccurrenceCount'),
+  };
+}
+
+function parseSplit(json: unknown, name: string, fullVocabSize: number): SplitProfile {
+  const reader = new FieldReader(json, name, 'INVALID_PROFILE');
+  const split =
+    SPLITS.find((candidate) => candidate === reader.get('split')) ??
+    reader.fail('split', `one of ${SPLITS.join(', ')}`);
+  const lengths = new FieldReader(reader.get('tokensPerRecord'), `${name}: tokensPerRecord`, 'INVALID_PROFILE');
+  const tokenIds = reader.counts('tokenIds', fullVocabSize - 1);
+  const counts = reader.counts('counts');
+  if (counts.length !== tokenIds.length) reader.fail('counts', `${tokenIds.length} of them, as many as tokenIds`);
+  return {
+    split,
+    recordCount: reader.count('recordCount'),
+    skippedRecordCount: reader.count('skippedRecordCount'),
+    tokenCount: reader.count('tokenCount'),
+    distinctTokenCount: reader.count('distinctTokenCount'),
+    addedTokenCount: reader.count('addedTokenCount'),
+    truncatedRecordCount: reader.count('truncatedRecordCount'),
+    tokensPerRecord: {
+      p50: lengths.count('p50'),
+      p90: lengths.count('p90'),
+      p99: lengths.count('p99'),
+      max: lengths.count('max'),
+    },
+    tokenIds,
+    counts,
+  };
+}
+
+/** Counts over all splits of a profile. */
+export function totalCounts(profile: VocabularyProfile): TokenCounter {
+  const counter = new TokenCounter(profile.fullVocabSize);
+  for (const { tokenIds, counts } of profile.splits) {
+    tokenIds.forEach((id, index) => {
+      counter.addTimes(id, counts[index] ?? 0);
+    });
+  }
+  return counter;
+}
