@@ -1,4 +1,4 @@
-import type { FolderReader } from './byte-source.ts';
+import type { ByteSource, FolderReader } from './byte-source.ts';
 import { SafetensorsError } from './error.ts';
 import type { TensorInfo } from './header.ts';
 import { MAX_INDEX_LENGTH_BYTES, MAX_SHARD_COUNT } from './limits.ts';
@@ -25,7 +25,9 @@ export class Checkpoint {
     this.name = name;
     this.shards = shards;
     this.index = index;
-    this.#shardOf = new Map(shards.flatMap((shard) => [...shard.file.tensors.keys()].map((tensorName) => [tensorName, shard] as const)));
+    this.#shardOf = new Map(
+      shards.flatMap((shard) => [...shard.file.tensors.keys()].map((tensorName) => [tensorName, shard] as const)),
+    );
   }
 
   /**
@@ -34,13 +36,26 @@ export class Checkpoint {
    */
   static async open(folder: FolderReader): Promise<Checkpoint> {
     const single = await folder.open(SINGLE_FILE_NAME);
-    if (single !== undefined) return new Checkpoint(folder.name, [{ fileName: SINGLE_FILE_NAME, file: await SafetensorsFile.open(single) }], undefined);
+    if (single !== undefined)
+      return new Checkpoint(
+        folder.name,
+        [{ fileName: SINGLE_FILE_NAME, file: await SafetensorsFile.open(single) }],
+        undefined,
+      );
     const indexSource = await folder.open(INDEX_FILE_NAME);
     if (indexSource === undefined) {
-      throw new SafetensorsError('MissingFile', folder.name, `there is neither ${SINGLE_FILE_NAME} nor ${INDEX_FILE_NAME}`);
+      throw new SafetensorsError(
+        'MissingFile',
+        folder.name,
+        `there is neither ${SINGLE_FILE_NAME} nor ${INDEX_FILE_NAME}`,
+      );
     }
     if (indexSource.sizeBytes > MAX_INDEX_LENGTH_BYTES) {
-      throw new SafetensorsError('InvalidIndex', indexSource.name, `${indexSource.sizeBytes} bytes are over the limit of ${MAX_INDEX_LENGTH_BYTES}`);
+      throw new SafetensorsError(
+        'InvalidIndex',
+        indexSource.name,
+        `${indexSource.sizeBytes} bytes are over the limit of ${MAX_INDEX_LENGTH_BYTES}`,
+      );
     }
     const bytes = new Uint8Array(indexSource.sizeBytes);
     await indexSource.read(0, bytes);
@@ -49,12 +64,21 @@ export class Checkpoint {
     const shards: Shard[] = [];
     for (const fileName of [...new Set(weightMap.values())].sort()) {
       const source = await folder.open(fileName);
-      if (source === undefined) throw new SafetensorsError('MissingFile', indexSource.name, `names the shard "${fileName}", which is not there`);
+      if (source === undefined)
+        throw new SafetensorsError(
+          'MissingFile',
+          indexSource.name,
+          `names the shard "${fileName}", which is not there`,
+        );
       shards.push({ fileName, file: await SafetensorsFile.open(source) });
     }
     for (const [tensorName, fileName] of weightMap) {
       if (shards.find((shard) => shard.fileName === fileName)?.file.tensors.has(tensorName) !== true) {
-        throw new SafetensorsError('TensorNotFound', indexSource.name, `tensor "${tensorName}" is not in its shard "${fileName}"`);
+        throw new SafetensorsError(
+          'TensorNotFound',
+          indexSource.name,
+          `tensor "${tensorName}" is not in its shard "${fileName}"`,
+        );
       }
     }
     return new Checkpoint(folder.name, shards, index);
@@ -84,6 +108,11 @@ export class Checkpoint {
     return this.#file(name).readRange(name, offsetBytes, target);
   }
 
+  /** The file that holds a tensor, in which its `offsetBytes` counts. */
+  sourceOf(name: string): ByteSource {
+    return this.#file(name).source;
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.shards.map((shard) => shard.file.source.close()));
   }
@@ -98,22 +127,33 @@ export class Checkpoint {
 // A shard's name comes from the file and is opened: nothing that could leave the folder.
 const SHARD_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors$/;
 
-function parseIndex(bytes: Uint8Array, fileName: string): { index: Record<string, unknown>; weightMap: Map<string, string> } {
+function parseIndex(
+  bytes: Uint8Array,
+  fileName: string,
+): { index: Record<string, unknown>; weightMap: Map<string, string> } {
   let index: unknown;
   try {
     index = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new SafetensorsError('InvalidIndex', fileName, `is not valid JSON: ${String(cause)}`, { cause });
   }
-  const map = typeof index === 'object' && index !== null ? (index as Record<string, unknown>)['weight_map'] : undefined;
-  if (typeof map !== 'object' || map === null || Array.isArray(map)) throw new SafetensorsError('InvalidIndex', fileName, 'has no "weight_map" object');
+  const map =
+    typeof index === 'object' && index !== null ? (index as Record<string, unknown>)['weight_map'] : undefined;
+  if (typeof map !== 'object' || map === null || Array.isArray(map))
+    throw new SafetensorsError('InvalidIndex', fileName, 'has no "weight_map" object');
   const weightMap = new Map<string, string>();
   for (const [tensorName, shard] of Object.entries(map)) {
-    if (typeof shard !== 'string' || !SHARD_NAME.test(shard)) throw new SafetensorsError('InvalidIndex', fileName, `tensor "${tensorName}" is in ${JSON.stringify(shard)}, which is no shard name`);
+    if (typeof shard !== 'string' || !SHARD_NAME.test(shard))
+      throw new SafetensorsError(
+        'InvalidIndex',
+        fileName,
+        `tensor "${tensorName}" is in ${JSON.stringify(shard)}, which is no shard name`,
+      );
     weightMap.set(tensorName, shard);
   }
   if (weightMap.size === 0) throw new SafetensorsError('InvalidIndex', fileName, '"weight_map" is empty');
   const count = new Set(weightMap.values()).size;
-  if (count > MAX_SHARD_COUNT) throw new SafetensorsError('InvalidIndex', fileName, `${count} shards are over the limit of ${MAX_SHARD_COUNT}`);
+  if (count > MAX_SHARD_COUNT)
+    throw new SafetensorsError('InvalidIndex', fileName, `${count} shards are over the limit of ${MAX_SHARD_COUNT}`);
   return { index: index as Record<string, unknown>, weightMap };
 }

@@ -14,7 +14,12 @@ export function isConvertible(dtype: Dtype): dtype is ConvertibleDtype {
  * @throws SafetensorsError UnsupportedDtype for integers and packed formats
  */
 export function toFloat32(dtype: Dtype, bytes: Uint8Array, fileName = 'tensor'): Float32Array<ArrayBuffer> {
-  if (!isConvertible(dtype)) throw new SafetensorsError('UnsupportedDtype', fileName, `dtype ${dtype} cannot be trained; supported are ${CONVERTIBLE_DTYPES.join(', ')}`);
+  if (!isConvertible(dtype))
+    throw new SafetensorsError(
+      'UnsupportedDtype',
+      fileName,
+      `dtype ${dtype} cannot be trained; supported are ${CONVERTIBLE_DTYPES.join(', ')}`,
+    );
   const aligned = bytes.byteOffset % 8 === 0 && bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice();
   const { buffer, byteOffset, byteLength } = aligned as Uint8Array<ArrayBuffer>;
   switch (dtype) {
@@ -42,7 +47,11 @@ export function toFloat32(dtype: Dtype, bytes: Uint8Array, fileName = 'tensor'):
  * float32 elements in a floating dtype, rounded to nearest even as torch's `.to(dtype)` does.
  * @throws SafetensorsError UnsupportedDtype
  */
-export function fromFloat32(dtype: Dtype, values: Float32Array<ArrayBuffer>, fileName = 'tensor'): Uint8Array<ArrayBuffer> {
+export function fromFloat32(
+  dtype: Dtype,
+  values: Float32Array<ArrayBuffer>,
+  fileName = 'tensor',
+): Uint8Array<ArrayBuffer> {
   switch (dtype) {
     case 'F32':
       return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -54,7 +63,10 @@ export function fromFloat32(dtype: Dtype, values: Float32Array<ArrayBuffer>, fil
       for (let index = 0; index < words.length; index++) {
         const word = words[index] ?? 0;
         // A NaN must stay one: rounding could carry its mantissa into the exponent.
-        halves[index] = (word & 0x7fffffff) > 0x7f800000 ? 0x7fc0 | ((word >>> 16) & 0x8000) : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+        halves[index] =
+          (word & 0x7fffffff) > 0x7f800000
+            ? 0x7fc0 | ((word >>> 16) & 0x8000)
+            : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
       }
       return new Uint8Array(halves.buffer);
     }
@@ -65,7 +77,11 @@ export function fromFloat32(dtype: Dtype, values: Float32Array<ArrayBuffer>, fil
       return new Uint8Array(halves.buffer);
     }
     default:
-      throw new SafetensorsError('UnsupportedDtype', fileName, `float32 cannot be written as ${dtype}; supported are F32, F64, F16, BF16`);
+      throw new SafetensorsError(
+        'UnsupportedDtype',
+        fileName,
+        `float32 cannot be written as ${dtype}; supported are F32, F64, F16, BF16`,
+      );
   }
 }
 

@@ -34,14 +34,20 @@ export async function readHeader(source: ByteSource): Promise<Header> {
   const fail = (code: ConstructorParameters<typeof SafetensorsError>[0], message: string, cause?: unknown): never => {
     throw new SafetensorsError(code, source.name, message, cause === undefined ? undefined : { cause });
   };
-  if (source.sizeBytes < LENGTH_FIELD_BYTES) fail('HeaderTooSmall', `${source.sizeBytes} bytes are too few for a safetensors file`);
+  if (source.sizeBytes < LENGTH_FIELD_BYTES)
+    fail('HeaderTooSmall', `${source.sizeBytes} bytes are too few for a safetensors file`);
   const lengthField = new Uint8Array(LENGTH_FIELD_BYTES);
   await source.read(0, lengthField);
   const declared = new DataView(lengthField.buffer).getBigUint64(0, true);
-  if (declared > BigInt(MAX_HEADER_LENGTH_BYTES)) fail('HeaderTooLarge', `header of ${declared} bytes is over the limit of ${MAX_HEADER_LENGTH_BYTES} (is it a safetensors file?)`);
+  if (declared > BigInt(MAX_HEADER_LENGTH_BYTES))
+    fail(
+      'HeaderTooLarge',
+      `header of ${declared} bytes is over the limit of ${MAX_HEADER_LENGTH_BYTES} (is it a safetensors file?)`,
+    );
   const jsonLength = Number(declared); // at most MAX_HEADER_LENGTH_BYTES
   const dataStart = LENGTH_FIELD_BYTES + jsonLength;
-  if (dataStart > source.sizeBytes) fail('InvalidHeaderLength', `header of ${jsonLength} bytes is longer than the file of ${source.sizeBytes} bytes`);
+  if (dataStart > source.sizeBytes)
+    fail('InvalidHeaderLength', `header of ${jsonLength} bytes is longer than the file of ${source.sizeBytes} bytes`);
   const bytes = new Uint8Array(jsonLength);
   await source.read(LENGTH_FIELD_BYTES, bytes);
   let text = '';
@@ -69,14 +75,25 @@ function parseObject(text: string, fileName: string): Record<string, unknown> {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch (cause) {
-    throw new SafetensorsError('InvalidHeaderDeserialization', fileName, `header is not valid JSON: ${String(cause)}`, { cause });
+    throw new SafetensorsError('InvalidHeaderDeserialization', fileName, `header is not valid JSON: ${String(cause)}`, {
+      cause,
+    });
   }
   throw new SafetensorsError('InvalidHeaderDeserialization', fileName, 'header is not a JSON object');
 }
 
 function parseMetadata(value: unknown, fileName: string): Record<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || Object.values(value).some((entry) => typeof entry !== 'string')) {
-    throw new SafetensorsError('InvalidHeaderDeserialization', fileName, '"__metadata__" is not a map of strings to strings');
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    Array.isArray(value) ||
+    Object.values(value).some((entry) => typeof entry !== 'string')
+  ) {
+    throw new SafetensorsError(
+      'InvalidHeaderDeserialization',
+      fileName,
+      '"__metadata__" is not a map of strings to strings',
+    );
   }
   return value as Record<string, string>;
 }
@@ -86,20 +103,35 @@ function isCount(value: unknown): value is number {
 }
 
 function parseTensor(name: string, value: unknown, dataStart: number, fileName: string): TensorInfo {
-  const fail = (code: 'TensorInvalidInfo' | 'InvalidOffset' | 'ValidationOverflow' | 'UnsupportedDtype', message: string): never => {
+  const fail = (
+    code: 'TensorInvalidInfo' | 'InvalidOffset' | 'ValidationOverflow' | 'UnsupportedDtype',
+    message: string,
+  ): never => {
     throw new SafetensorsError(code, fileName, `tensor "${name}": ${message}`);
   };
   if (typeof value !== 'object' || value === null) return fail('TensorInvalidInfo', 'its entry is not an object');
   const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
-  if (!isDtype(dtype)) return fail('UnsupportedDtype', `dtype ${JSON.stringify(dtype)} is not known; known are ${Object.keys(DTYPE_SIZE_BITS).join(', ')}`);
-  if (!Array.isArray(shape) || !shape.every(isCount)) return fail('TensorInvalidInfo', `shape ${JSON.stringify(shape)} is not a list of counts`);
-  if (shape.length > MAX_TENSOR_RANK) return fail('TensorInvalidInfo', `${shape.length} dimensions are over the limit of ${MAX_TENSOR_RANK}`);
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) return fail('InvalidOffset', `data_offsets ${JSON.stringify(offsets)} are not two offsets`);
+  if (!isDtype(dtype))
+    return fail(
+      'UnsupportedDtype',
+      `dtype ${JSON.stringify(dtype)} is not known; known are ${Object.keys(DTYPE_SIZE_BITS).join(', ')}`,
+    );
+  if (!Array.isArray(shape) || !shape.every(isCount))
+    return fail('TensorInvalidInfo', `shape ${JSON.stringify(shape)} is not a list of counts`);
+  if (shape.length > MAX_TENSOR_RANK)
+    return fail('TensorInvalidInfo', `${shape.length} dimensions are over the limit of ${MAX_TENSOR_RANK}`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
+    return fail('InvalidOffset', `data_offsets ${JSON.stringify(offsets)} are not two offsets`);
   const [start, end] = offsets as [number, number];
   if (start > end) return fail('InvalidOffset', `data_offsets [${start}, ${end}] run backwards`);
   const bits = shape.reduce((product: number, size: number) => product * size, DTYPE_SIZE_BITS[dtype]);
-  if (!Number.isSafeInteger(bits)) return fail('ValidationOverflow', `shape [${shape.join(', ')}] has more bytes than can be addressed`);
-  if (bits % 8 !== 0 || bits / 8 !== end - start) return fail('TensorInvalidInfo', `shape [${shape.join(', ')}] of ${dtype} takes ${bits / 8} bytes, data_offsets give ${end - start}`);
+  if (!Number.isSafeInteger(bits))
+    return fail('ValidationOverflow', `shape [${shape.join(', ')}] has more bytes than can be addressed`);
+  if (bits % 8 !== 0 || bits / 8 !== end - start)
+    return fail(
+      'TensorInvalidInfo',
+      `shape [${shape.join(', ')}] of ${dtype} takes ${bits / 8} bytes, data_offsets give ${end - start}`,
+    );
   return { name, dtype, shape, offsetBytes: dataStart + start, lengthBytes: end - start };
 }
 
@@ -108,12 +140,20 @@ function checkLayout(tensors: readonly TensorInfo[], dataStart: number, source: 
   for (const tensor of tensors) {
     if (tensor.offsetBytes !== expected) {
       const problem = tensor.offsetBytes < expected ? 'overlaps the tensor before it' : 'leaves a hole before it';
-      throw new SafetensorsError('InvalidOffset', source.name, `tensor "${tensor.name}" at byte ${tensor.offsetBytes} ${problem} (expected ${expected})`);
+      throw new SafetensorsError(
+        'InvalidOffset',
+        source.name,
+        `tensor "${tensor.name}" at byte ${tensor.offsetBytes} ${problem} (expected ${expected})`,
+      );
     }
     expected += tensor.lengthBytes;
   }
   if (expected !== source.sizeBytes) {
     const problem = expected > source.sizeBytes ? 'the file is cut off' : 'bytes are left over';
-    throw new SafetensorsError('MetadataIncompleteBuffer', source.name, `tensors end at byte ${expected}, the file has ${source.sizeBytes}: ${problem}`);
+    throw new SafetensorsError(
+      'MetadataIncompleteBuffer',
+      source.name,
+      `tensors end at byte ${expected}, the file has ${source.sizeBytes}: ${problem}`,
+    );
   }
 }

@@ -11,4 +11,12 @@ export { SafetensorsError, type SafetensorsErrorCode } from './error.ts';
 export { readHeader, type Header, type TensorInfo } from './header.ts';
 export { MAX_HEADER_LENGTH_BYTES } from './limits.ts';
 export { SafetensorsFile } from './safetensors-file.ts';
-export { entryOf, referenceOrder, tensorLengthBytes, writeSafetensors, type TensorEntry } from './writer.ts';
+export {
+  encodeHeader,
+  entryOf,
+  referenceOrder,
+  tensorLengthBytes,
+  writeSafetensors,
+  type TensorDescription,
+  type TensorEntry,
+} from './writer.ts';

@@ -10,7 +10,12 @@ export class SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>> | undefined;
   readonly headerLengthBytes: number;
 
-  private constructor(source: ByteSource, tensors: ReadonlyMap<string, TensorInfo>, metadata: Readonly<Record<string, string>> | undefined, headerLengthBytes: number) {
+  private constructor(
+    source: ByteSource,
+    tensors: ReadonlyMap<string, TensorInfo>,
+    metadata: Readonly<Record<string, string>> | undefined,
+    headerLengthBytes: number,
+  ) {
     this.source = source;
     this.tensors = tensors;
     this.metadata = metadata;
@@ -20,13 +25,19 @@ export class SafetensorsFile {
   /** @throws SafetensorsError */
   static async open(source: ByteSource): Promise<SafetensorsFile> {
     const header = await readHeader(source);
-    return new SafetensorsFile(source, new Map(header.tensors.map((tensor) => [tensor.name, tensor])), header.metadata, header.lengthBytes);
+    return new SafetensorsFile(
+      source,
+      new Map(header.tensors.map((tensor) => [tensor.name, tensor])),
+      header.metadata,
+      header.lengthBytes,
+    );
   }
 
   /** @throws SafetensorsError TensorNotFound */
   get(name: string): TensorInfo {
     const tensor = this.tensors.get(name);
-    if (tensor === undefined) throw new SafetensorsError('TensorNotFound', this.source.name, `there is no tensor "${name}"`);
+    if (tensor === undefined)
+      throw new SafetensorsError('TensorNotFound', this.source.name, `there is no tensor "${name}"`);
     return tensor;
   }
 
@@ -44,7 +55,9 @@ export class SafetensorsFile {
   async readRange(name: string, offsetBytes: number, target: Uint8Array): Promise<void> {
     const tensor = this.get(name);
     if (offsetBytes < 0 || offsetBytes + target.length > tensor.lengthBytes) {
-      throw new RangeError(`Cannot read bytes ${offsetBytes} to ${offsetBytes + target.length} of tensor "${name}" with ${tensor.lengthBytes} bytes`);
+      throw new RangeError(
+        `Cannot read bytes ${offsetBytes} to ${offsetBytes + target.length} of tensor "${name}" with ${tensor.lengthBytes} bytes`,
+      );
     }
     await this.source.read(tensor.offsetBytes + offsetBytes, target);
   }

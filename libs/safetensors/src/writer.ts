@@ -17,31 +17,71 @@ export function tensorLengthBytes(dtype: Dtype, shape: readonly number[]): numbe
 }
 
 /** The order of the reference writer: wide dtypes first, so that every tensor is aligned, then by name. */
-export function referenceOrder<Entry extends { readonly name: string; readonly dtype: Dtype }>(entries: readonly Entry[]): Entry[] {
-  return entries.toSorted((a, b) => DTYPE_SIZE_BITS[b.dtype] - DTYPE_SIZE_BITS[a.dtype] || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+export function referenceOrder<Entry extends { readonly name: string; readonly dtype: Dtype }>(
+  entries: readonly Entry[],
+): Entry[] {
+  return entries.toSorted(
+    (a, b) => DTYPE_SIZE_BITS[b.dtype] - DTYPE_SIZE_BITS[a.dtype] || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
+  );
 }
 
 const HEADER_ALIGNMENT_BYTES = 8;
+const LENGTH_FIELD_BYTES = 8;
+const METADATA_KEY = '__metadata__';
+
+/** What the header says of a tensor. */
+export type TensorDescription = Pick<TensorEntry, 'name' | 'dtype' | 'shape'>;
+
+/**
+ * The bytes before the tensors: length field, JSON, padding with spaces to 8 bytes as the reference writer does.
+ * @throws SafetensorsError InvalidTensorView for a name given twice or a shape that cannot be
+ */
+export function encodeHeader(
+  tensors: readonly TensorDescription[],
+  metadata?: Readonly<Record<string, string>>,
+  fileName = 'header',
+): Uint8Array<ArrayBuffer> {
+  // A Map and pairs, not an object: a tensor may be called "__proto__", and "0" must keep its place.
+  const fields = new Map<string, unknown>(metadata === undefined ? [] : [[METADATA_KEY, metadata]]);
+  let offset = 0;
+  for (const { name, dtype, shape } of tensors) {
+    if (name === METADATA_KEY || fields.has(name)) {
+      throw new SafetensorsError(
+        'InvalidTensorView',
+        fileName,
+        `tensor "${name}" is given twice or has a reserved name`,
+      );
+    }
+    const end = offset + tensorLengthBytes(dtype, shape);
+    if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || !Number.isSafeInteger(end)) {
+      throw new SafetensorsError(
+        'InvalidTensorView',
+        fileName,
+        `tensor "${name}" of shape [${shape.join(', ')}] and dtype ${dtype} does not take whole bytes`,
+      );
+    }
+    fields.set(name, { dtype, shape, data_offsets: [offset, end] });
+    offset = end;
+  }
+  const members = [...fields].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
+  const json = new TextEncoder().encode(`{${members.join(',')}}`);
+  const padded = Math.ceil(json.length / HEADER_ALIGNMENT_BYTES) * HEADER_ALIGNMENT_BYTES;
+  const header = new Uint8Array(LENGTH_FIELD_BYTES + padded).fill(0x20, LENGTH_FIELD_BYTES);
+  new DataView(header.buffer).setBigUint64(0, BigInt(padded), true);
+  header.set(json, LENGTH_FIELD_BYTES);
+  return header;
+}
 
 /**
  * Writes a safetensors file tensor by tensor, in the order given, holding no more than what an entry passes at a time.
- * @throws SafetensorsError WrongLength when an entry writes more or fewer bytes than its shape says
+ * @throws SafetensorsError InvalidTensorView, WrongLength when an entry writes more or fewer bytes than its shape says
  */
-export async function writeSafetensors(sink: ByteSink, entries: readonly TensorEntry[], metadata?: Readonly<Record<string, string>>): Promise<void> {
-  const header: Record<string, unknown> = metadata === undefined ? {} : { __metadata__: metadata };
-  let offset = 0;
-  for (const { name, dtype, shape } of entries) {
-    if (name in header) throw new SafetensorsError('InvalidTensorView', sink.name, `tensor "${name}" is given twice`);
-    const end = offset + tensorLengthBytes(dtype, shape);
-    header[name] = { dtype, shape, data_offsets: [offset, end] };
-    offset = end;
-  }
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const padded = Math.ceil(json.length / HEADER_ALIGNMENT_BYTES) * HEADER_ALIGNMENT_BYTES;
-  const prefix = new Uint8Array(8 + padded).fill(0x20, 8);
-  new DataView(prefix.buffer).setBigUint64(0, BigInt(padded), true);
-  prefix.set(json, 8);
-  await sink.write(prefix);
+export async function writeSafetensors(
+  sink: ByteSink,
+  entries: readonly TensorEntry[],
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void> {
+  await sink.write(encodeHeader(entries, metadata, sink.name));
   for (const entry of entries) await writeEntry(sink, entry);
 }
 
@@ -52,11 +92,21 @@ async function writeEntry(sink: ByteSink, entry: TensorEntry): Promise<void> {
     name: sink.name,
     write: (bytes) => {
       written += bytes.length;
-      if (written > expected) throw new SafetensorsError('WrongLength', sink.name, `tensor "${entry.name}" takes ${expected} bytes, more came`);
+      if (written > expected)
+        throw new SafetensorsError(
+          'WrongLength',
+          sink.name,
+          `tensor "${entry.name}" takes ${expected} bytes, more came`,
+        );
       return sink.write(bytes);
     },
   });
-  if (written !== expected) throw new SafetensorsError('WrongLength', sink.name, `tensor "${entry.name}" takes ${expected} bytes, ${written} came`);
+  if (written !== expected)
+    throw new SafetensorsError(
+      'WrongLength',
+      sink.name,
+      `tensor "${entry.name}" takes ${expected} bytes, ${written} came`,
+    );
 }
 
 /** An entry whose bytes are in memory. */

@@ -1,0 +1,85 @@
+import type { Checkpoint, TensorInfo } from '@pemmican/safetensors';
+
+import type { ModelConfig } from './config-file.ts';
+import { EmbeddingError } from './error.ts';
+
+// Names of the input word embedding in transformers' families: BERT's kin, ModernBERT, T5, LLaMA and BART, GPT-2, GPT-NeoX,
+// BLOOM (the last under word_embeddings), XLNet.
+const INPUT_EMBEDDING =
+  /(?:^|\.)(?:word_embeddings|tok_embeddings|shared|embed_tokens|wte|embed_in|word_embedding)\.weight$/;
+
+// Output matrices, which project onto the vocabulary: in a classification run they are neither trained nor touched.
+const OUTPUT_MATRIX =
+  /(?:^|\.)(?:cls\.predictions\.decoder|lm_head|lm_head\.decoder|generator_lm_head|vocab_projector|embed_out|^decoder)\.weight$/;
+
+/** The matrix whose rows a reduction keeps or drops. */
+export interface EmbeddingMatrix {
+  readonly tensor: TensorInfo;
+  readonly rowCount: number;
+  readonly rowBytes: number;
+  /** Elements of a row. */
+  readonly hiddenSize: number;
+  /** Whether a language-model head shares the matrix: asked for by the config, with no matrix of its own in the file. */
+  readonly isTied: boolean;
+}
+
+/**
+ * Finds the input word embedding `[vocabSize, hiddenSize]`.
+ * @throws EmbeddingError UNSUPPORTED_MODEL, SHAPE_MISMATCH
+ */
+export function findEmbeddingMatrix(checkpoint: Checkpoint, config: ModelConfig): EmbeddingMatrix {
+  const names = checkpoint.tensorNames.filter((name) => INPUT_EMBEDDING.test(name));
+  const modelType = JSON.stringify(config.get('model_type') ?? null);
+  const [name] = names;
+  if (name === undefined) {
+    throw new EmbeddingError(
+      'UNSUPPORTED_MODEL',
+      checkpoint.name,
+      `no word embedding matrix is found among its ${checkpoint.tensorNames.length} tensors (model_type ${modelType})`,
+    );
+  }
+  if (names.length > 1) {
+    throw new EmbeddingError(
+      'UNSUPPORTED_MODEL',
+      checkpoint.name,
+      `has several word embedding matrices (${names.join(', ')}), as encoder-decoder models do; one is supported`,
+    );
+  }
+  const tensor = checkpoint.get(name);
+  const [rowCount, hiddenSize] = tensor.shape;
+  if (
+    rowCount === undefined ||
+    hiddenSize === undefined ||
+    tensor.shape.length !== 2 ||
+    rowCount === 0 ||
+    hiddenSize === 0
+  ) {
+    throw new EmbeddingError(
+      'SHAPE_MISMATCH',
+      checkpoint.name,
+      `word embedding "${name}" is [${tensor.shape.join(', ')}], not [vocabSize, hiddenSize]`,
+    );
+  }
+  const vocabSize = config.getCount('vocab_size');
+  if (vocabSize !== null && vocabSize !== rowCount) {
+    throw new EmbeddingError(
+      'SHAPE_MISMATCH',
+      checkpoint.name,
+      `word embedding "${name}" has ${rowCount} rows, config.json says vocab_size ${vocabSize}`,
+    );
+  }
+  if (tensor.lengthBytes % rowCount !== 0)
+    throw new EmbeddingError(
+      'UNSUPPORTED_DTYPE',
+      checkpoint.name,
+      `rows of "${name}" (${tensor.dtype}) do not take whole bytes`,
+    );
+  const hasOutputMatrix = checkpoint.tensorNames.some((other) => OUTPUT_MATRIX.test(other));
+  return {
+    tensor,
+    rowCount,
+    rowBytes: tensor.lengthBytes / rowCount,
+    hiddenSize,
+    isTied: config.get('tie_word_embeddings') !== false && !hasOutputMatrix,
+  };
+}

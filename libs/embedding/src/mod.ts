@@ -1,0 +1,13 @@
+/**
+ * Partial embedding matrix adaptation on checkpoints: keep the rows of the word embedding that a run uses, and put the trained
+ * rows back into the full matrix afterwards. Streamed: memory does not grow with the checkpoint.
+ * @module
+ */
+export { CONFIG_FILE_NAME, ModelConfig } from './config-file.ts';
+export { findEmbeddingMatrix, type EmbeddingMatrix } from './embedding-matrix.ts';
+export { EmbeddingError, type EmbeddingErrorCode } from './error.ts';
+export { checkpointFingerprint, tokenizerDigest } from './fingerprint.ts';
+export { readManifest } from './manifest-check.ts';
+export { reduceCheckpoint, type ReduceOptions, type ReduceResult, type SurgeryProgress } from './reduce.ts';
+export { restoreCheckpoint, type RestoreInputs, type RestoreOptions, type RestoreResult } from './restore.ts';
+export { verifyRestored, type VerifyOptions, type VerifyProblem, type VerifyReport } from './verify.ts';

@@ -1,0 +1,194 @@
+import { Checkpoint, type FolderReader, type FolderWriter } from '@pemmican/safetensors';
+import { TOKEN_ID_MAP_FILE_NAME, type TokenIdMap, type TokenIdMapManifest } from '@pemmican/vocabulary';
+
+import { copyCompanionFiles } from './companion-files.ts';
+import { CONFIG_FILE_NAME, ModelConfig } from './config-file.ts';
+import { findEmbeddingMatrix, type EmbeddingMatrix } from './embedding-matrix.ts';
+import { EmbeddingError } from './error.ts';
+import { checkpointFingerprint, tokenizerDigest } from './fingerprint.ts';
+import { copyTensor, plannedBytes, writePlannedCheckpoint, type PlannedShard } from './planned-checkpoint.ts';
+import { gatherRowsPart } from './row-parts.ts';
+
+/** How far a reduction or a restore is; bytes of tensors. */
+export interface SurgeryProgress {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface ReduceOptions {
+  /** A model folder with its full vocabulary. */
+  readonly source: FolderReader;
+  readonly tokenIdMap: TokenIdMap;
+  /** Committed when everything is written, aborted on any error. */
+  readonly destination: FolderWriter;
+  readonly pemmicanVersion: string;
+  /** Full id of the tokenizer's unknown token, for the manifest. */
+  readonly unkTokenId?: number | null;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: SurgeryProgress) => void;
+}
+
+export interface ReduceResult {
+  readonly manifest: TokenIdMapManifest;
+  /** Bytes of all tensors, before and after. */
+  readonly fullBytes: number;
+  readonly reducedBytes: number;
+}
+
+/**
+ * Writes a checkpoint that has only the kept rows of the word embedding; row i is the row `keptTokenIds[i]` of the source.
+ * Every other tensor is copied byte for byte, with the source's shards, order and metadata. config.json gets the number of
+ * rows as `vocab_size` and its token ids in the reduced space; the token id map's manifest goes with it.
+ * (Partial embedding matrix adaptation, arXiv 2309.08708, section 3.)
+ * @throws EmbeddingError, SafetensorsError; nothing is left of the destination then
+ */
+export async function reduceCheckpoint(options: ReduceOptions): Promise<ReduceResult> {
+  const { source, destination } = options;
+  let checkpoint: Checkpoint | undefined;
+  try {
+    checkpoint = await Checkpoint.open(source);
+    const result = await reduce(checkpoint, options);
+    await destination.commit();
+    return result;
+  } catch (error) {
+    await destination.abort();
+    throw error;
+  } finally {
+    await checkpoint?.close();
+  }
+}
+
+async function reduce(checkpoint: Checkpoint, options: ReduceOptions): Promise<ReduceResult> {
+  const { source, destination, tokenIdMap, signal, onProgress } = options;
+  const config = await ModelConfig.read(source);
+  const embedding = findEmbeddingMatrix(checkpoint, config);
+  if (tokenIdMap.fullVocabSize !== embedding.rowCount) {
+    throw new EmbeddingError(
+      'SHAPE_MISMATCH',
+      checkpoint.name,
+      `word embedding "${embedding.tensor.name}" has ${embedding.rowCount} rows, the token id map is for ${tokenIdMap.fullVocabSize}`,
+    );
+  }
+  const reducedConfig = reduceConfig(config, tokenIdMap);
+  const manifest = await createManifest(checkpoint, config, embedding, options);
+  const shards = planReduced(checkpoint, embedding, tokenIdMap);
+  const totalBytes = plannedBytes(shards);
+  let doneBytes = 0;
+  const onBytes = (byteCount: number): void => onProgress?.({ doneBytes: (doneBytes += byteCount), totalBytes });
+  await writePlannedCheckpoint(destination, checkpoint, shards, { signal, onBytes });
+  await copyCompanionFiles(source, destination, { signal });
+  await destination.write(CONFIG_FILE_NAME, (sink) => sink.write(reducedConfig.encode()));
+  const json = new TextEncoder().encode(`${JSON.stringify(manifest)}\n`);
+  await destination.write(TOKEN_ID_MAP_FILE_NAME, (sink) => sink.write(json));
+  return {
+    manifest,
+    fullBytes: totalBytes + (embedding.rowCount - tokenIdMap.reducedVocabSize) * embedding.rowBytes,
+    reducedBytes: totalBytes,
+  };
+}
+
+function planReduced(checkpoint: Checkpoint, embedding: EmbeddingMatrix, tokenIdMap: TokenIdMap): PlannedShard[] {
+  return checkpoint.shards.map((shard) => ({
+    like: shard,
+    tensors: [...shard.file.tensors.values()].map((tensor) => {
+      if (tensor.name !== embedding.tensor.name) return copyTensor(checkpoint, tensor, tensor.name);
+      const rows = {
+        source: shard.file.source,
+        startBytes: tensor.offsetBytes,
+        rowBytes: embedding.rowBytes,
+        dtype: tensor.dtype,
+      };
+      return {
+        name: tensor.name,
+        dtype: tensor.dtype,
+        shape: [tokenIdMap.reducedVocabSize, embedding.hiddenSize],
+        part: gatherRowsPart(rows, tokenIdMap.keptTokenIds),
+      };
+    }),
+  }));
+}
+
+async function createManifest(
+  checkpoint: Checkpoint,
+  config: ModelConfig,
+  embedding: EmbeddingMatrix,
+  { source, tokenIdMap, pemmicanVersion, unkTokenId = null }: ReduceOptions,
+): Promise<TokenIdMapManifest> {
+  return {
+    formatVersion: 1,
+    pemmicanVersion,
+    fullVocabSize: tokenIdMap.fullVocabSize,
+    reducedVocabSize: tokenIdMap.reducedVocabSize,
+    keptTokenIds: Array.from(tokenIdMap.keptTokenIds),
+    keptTokenIdsDigest: await tokenIdMap.digest(),
+    sourceFingerprint: await checkpointFingerprint(checkpoint),
+    tokenizerDigest: await tokenizerDigest(source),
+    reducedTensors: [
+      {
+        name: embedding.tensor.name,
+        fullShape: [embedding.rowCount, embedding.hiddenSize],
+        reducedShape: [tokenIdMap.reducedVocabSize, embedding.hiddenSize],
+      },
+    ],
+    tiedEmbeddings: embedding.isTied,
+    padTokenId: config.getCount('pad_token_id'),
+    unkTokenId,
+  };
+}
+
+// These derive position ids from pad_token_id ("position = padding_idx + 1 + ..."), so it must keep its number.
+const PAD_DECIDES_POSITIONS: readonly unknown[] = [
+  'camembert',
+  'data2vec-text',
+  'esm',
+  'longformer',
+  'mpnet',
+  'roberta',
+  'roberta-prelayernorm',
+  'xlm-roberta',
+  'xlm-roberta-xl',
+  'xmod',
+];
+
+/** The config with `vocab_size` and every `*_token_id` in the reduced space; an id that is not kept becomes null. */
+function reduceConfig(config: ModelConfig, tokenIdMap: TokenIdMap): ModelConfig {
+  const changes: Record<string, unknown> = { vocab_size: tokenIdMap.reducedVocabSize };
+  const reducedId = (field: string, id: unknown): number | null => {
+    if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0 || id >= tokenIdMap.fullVocabSize) {
+      throw new EmbeddingError(
+        'INVALID_CONFIG',
+        config.path,
+        `"${field}" is ${JSON.stringify(id)}, not an id below vocab_size ${tokenIdMap.fullVocabSize}`,
+      );
+    }
+    const reducedTokenId = tokenIdMap.toReducedId(id);
+    return reducedTokenId < 0 ? null : reducedTokenId;
+  };
+  for (const field of config.fieldNames.filter((name) => name.endsWith('_token_id'))) {
+    const value = config.get(field);
+    if (value === null) continue;
+    changes[field] = Array.isArray(value)
+      ? value.map((id) => reducedId(field, id)).filter((id) => id !== null)
+      : reducedId(field, value);
+  }
+  const padTokenId = config.getCount('pad_token_id');
+  if (padTokenId !== null && changes['pad_token_id'] === null) {
+    throw new EmbeddingError(
+      'PAD_TOKEN_MOVED',
+      config.path,
+      `pad_token_id ${padTokenId} is not among the kept token ids; add it`,
+    );
+  }
+  if (
+    padTokenId !== null &&
+    PAD_DECIDES_POSITIONS.includes(config.get('model_type')) &&
+    changes['pad_token_id'] !== padTokenId
+  ) {
+    throw new EmbeddingError(
+      'PAD_TOKEN_MOVED',
+      config.path,
+      `a ${String(config.get('model_type'))} model counts positions from pad_token_id ${padTokenId}, which would become ${String(changes['pad_token_id'])}; keep every id below it too`,
+    );
+  }
+  return config.with(changes);
+}

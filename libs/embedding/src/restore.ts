@@ -1,0 +1,244 @@
+import {
+  Checkpoint,
+  isConvertible,
+  tensorLengthBytes,
+  type Dtype,
+  type FolderReader,
+  type FolderWriter,
+  type Shard,
+} from '@pemmican/safetensors';
+import type { TokenIdMap } from '@pemmican/vocabulary';
+
+import { convertPart } from './byte-part.ts';
+import { copyCompanionFiles } from './companion-files.ts';
+import { CONFIG_FILE_NAME, ModelConfig } from './config-file.ts';
+import { findEmbeddingMatrix, type EmbeddingMatrix } from './embedding-matrix.ts';
+import { EmbeddingError } from './error.ts';
+import { checkManifest, readManifest } from './manifest-check.ts';
+import {
+  copyTensor,
+  plannedBytes,
+  writePlannedCheckpoint,
+  type PlannedShard,
+  type PlannedTensor,
+} from './planned-checkpoint.ts';
+import type { SurgeryProgress } from './reduce.ts';
+import { mergeRowsPart } from './row-parts.ts';
+import { TensorPairs, type TensorPair } from './tensor-pairs.ts';
+
+/** What a restored checkpoint is made of. */
+export interface RestoreInputs {
+  /** The model folder that was reduced. */
+  readonly source: FolderReader;
+  /** The trained folder, with the token id map's manifest in it. */
+  readonly trained: FolderReader;
+  /** `source` (default) rounds trained tensors to the source's dtypes; `trained` keeps theirs. */
+  readonly dtype?: 'source' | 'trained';
+  /**
+   * What rows that were not kept are multiplied by: the product of (1 - learningRate * weightDecay) over the steps gives what
+   * ordinary fine-tuning with decoupled AdamW makes of them. By default 1, which leaves their bytes as they are.
+   */
+  readonly unusedRowDecay?: number;
+}
+
+export interface RestoreOptions extends RestoreInputs {
+  /** Committed when everything is written, aborted on any error. */
+  readonly destination: FolderWriter;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: SurgeryProgress) => void;
+}
+
+export interface RestoreResult {
+  readonly fullVocabSize: number;
+  /** Rows that come from the trained checkpoint. */
+  readonly trainedRowCount: number;
+  readonly writtenBytes: number;
+  /** Names of tensors that the source does not have. */
+  readonly addedTensors: readonly string[];
+}
+
+/** The two checkpoints of a restore, opened and checked. */
+export interface RestorePlan {
+  readonly source: Checkpoint;
+  readonly trained: Checkpoint;
+  readonly config: ModelConfig;
+  readonly tokenIdMap: TokenIdMap;
+  readonly sourceEmbedding: EmbeddingMatrix;
+  readonly trainedEmbedding: EmbeddingMatrix;
+  readonly pairs: TensorPairs;
+  readonly unusedRowDecay: number;
+  /** Dtype of a tensor of the restored checkpoint. */
+  dtypeOf(pair: TensorPair): Dtype;
+}
+
+/**
+ * Writes the full checkpoint: kept rows of the word embedding from the trained checkpoint, all others byte for byte from the
+ * source, every other tensor from the trained one (from the source where the trained one lacks it). Names, dtypes, shards,
+ * order and metadata are the source's; tensors that only the trained checkpoint has are added to the last shard. config.json
+ * is the source's with the task's fields of the trained one; the tokenizer is the source's.
+ * @throws EmbeddingError (MANIFEST_MISMATCH when the trained checkpoint is not of this source), SafetensorsError; nothing is
+ *   left of the destination then
+ */
+export async function restoreCheckpoint(options: RestoreOptions): Promise<RestoreResult> {
+  const { destination } = options;
+  try {
+    const result = await withRestorePlan(options, (plan) => restore(plan, options));
+    await destination.commit();
+    return result;
+  } catch (error) {
+    await destination.abort();
+    throw error;
+  }
+}
+
+/** Opens and checks both checkpoints for `action`, and closes them after it. */
+export async function withRestorePlan<Result>(
+  inputs: RestoreInputs,
+  action: (plan: RestorePlan) => Promise<Result>,
+): Promise<Result> {
+  const { dtype = 'source', unusedRowDecay = 1 } = inputs;
+  if (!Number.isFinite(unusedRowDecay) || unusedRowDecay < 0 || unusedRowDecay > 1) {
+    throw new EmbeddingError(
+      'INVALID_OPTION',
+      inputs.trained.name,
+      `unusedRowDecay is ${unusedRowDecay}, not a number from 0 to 1`,
+    );
+  }
+  const manifest = await readManifest(inputs.trained);
+  const source = await Checkpoint.open(inputs.source);
+  try {
+    const trained = await Checkpoint.open(inputs.trained);
+    try {
+      const config = await ModelConfig.read(inputs.source);
+      const sourceEmbedding = findEmbeddingMatrix(source, config);
+      // The trained config is not asked for its vocab_size: trainers of other people's write what they like there.
+      const trainedEmbedding = findEmbeddingMatrix(trained, config.with({ vocab_size: undefined }));
+      const tokenIdMap = await checkManifest(manifest, source, sourceEmbedding, trained, trainedEmbedding);
+      const pairs = new TensorPairs(source, trained, config, sourceEmbedding, trainedEmbedding);
+      const dtypeOf = ({ source: ofSource, trained: ofTrained }: TensorPair): Dtype => {
+        const own = ofTrained?.dtype ?? ofSource?.dtype ?? sourceEmbedding.tensor.dtype;
+        if (dtype === 'trained') return own;
+        if (ofSource !== undefined) return ofSource.dtype;
+        return isConvertible(own) && isConvertible(sourceEmbedding.tensor.dtype) ? sourceEmbedding.tensor.dtype : own;
+      };
+      return await action({
+        source,
+        trained,
+        config,
+        tokenIdMap,
+        sourceEmbedding,
+        trainedEmbedding,
+        pairs,
+        unusedRowDecay,
+        dtypeOf,
+      });
+    } finally {
+      await trained.close();
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+async function restore(plan: RestorePlan, options: RestoreOptions): Promise<RestoreResult> {
+  const { source, config, tokenIdMap, pairs } = plan;
+  const { destination, signal, onProgress } = options;
+  const restoredConfig = restoreConfig(config, await ModelConfig.read(options.trained), plan.dtypeOf(pairs.embedding));
+  const shards = planRestored(plan);
+  const totalBytes = plannedBytes(shards);
+  let doneBytes = 0;
+  const onBytes = (byteCount: number): void => onProgress?.({ doneBytes: (doneBytes += byteCount), totalBytes });
+  await writePlannedCheckpoint(destination, source, shards, { signal, onBytes });
+  await copyCompanionFiles(options.source, destination, { signal });
+  await destination.write(CONFIG_FILE_NAME, (sink) => sink.write(restoredConfig.encode()));
+  return {
+    fullVocabSize: tokenIdMap.fullVocabSize,
+    trainedRowCount: tokenIdMap.reducedVocabSize,
+    writtenBytes: totalBytes,
+    addedTensors: pairs.added.map(({ name }) => name),
+  };
+}
+
+function planRestored(plan: RestorePlan): PlannedShard[] {
+  const shards = plan.source.shards.map((like: Shard) => ({
+    like,
+    tensors: [...like.file.tensors.keys()].map((name) => planTensor(plan, plan.pairs.ofSource(name))),
+  }));
+  const last = shards.at(-1);
+  for (const pair of plan.pairs.added) if (last !== undefined) insertAligned(last.tensors, planTensor(plan, pair));
+  return shards;
+}
+
+function planTensor(plan: RestorePlan, pair: TensorPair): PlannedTensor {
+  const { source, trained } = pair;
+  const dtype = plan.dtypeOf(pair);
+  if (pair.isEmbedding)
+    return { name: pair.name, dtype, shape: plan.sourceEmbedding.tensor.shape, part: mergedEmbedding(plan, dtype) };
+  if (trained === undefined) {
+    if (source === undefined) throw new RangeError(`"${pair.name}" is in neither checkpoint`);
+    return copyTensor(plan.source, source, pair.name);
+  }
+  if (trained.dtype === dtype) return copyTensor(plan.trained, trained, pair.name);
+  const elementCount = trained.shape.reduce((product, size) => product * size, 1);
+  const part = convertPart(
+    plan.trained.sourceOf(trained.name),
+    trained.offsetBytes,
+    elementCount,
+    trained.dtype,
+    dtype,
+  );
+  return { name: pair.name, dtype, shape: trained.shape, part };
+}
+
+function mergedEmbedding(plan: RestorePlan, dtype: Dtype): ReturnType<typeof mergeRowsPart> {
+  const rowsOf = (
+    checkpoint: Checkpoint,
+    { tensor, rowBytes }: EmbeddingMatrix,
+  ): Parameters<typeof mergeRowsPart>[0]['full'] => ({
+    source: checkpoint.sourceOf(tensor.name),
+    startBytes: tensor.offsetBytes,
+    rowBytes,
+    dtype: tensor.dtype,
+  });
+  return mergeRowsPart({
+    full: rowsOf(plan.source, plan.sourceEmbedding),
+    trained: rowsOf(plan.trained, plan.trainedEmbedding),
+    fullVocabSize: plan.sourceEmbedding.rowCount,
+    hiddenSize: plan.sourceEmbedding.hiddenSize,
+    keptTokenIds: plan.tokenIdMap.keptTokenIds,
+    dtype,
+    unusedRowDecay: plan.unusedRowDecay,
+  });
+}
+
+/** Puts a tensor at the end, or before narrower tensors at the end whose odd lengths would leave it unaligned. */
+function insertAligned(tensors: PlannedTensor[], tensor: PlannedTensor): void {
+  const width = tensorLengthBytes(tensor.dtype, [1]);
+  let index = tensors.length;
+  const startOf = (position: number): number =>
+    tensors.slice(0, position).reduce((sum, { part }) => sum + part.lengthBytes, 0);
+  while (index > 0 && startOf(index) % width !== 0) index -= 1;
+  tensors.splice(index, 0, tensor);
+}
+
+// transformers leaves these out where they have their defaults, so a field that the trained config lacks is removed.
+const TASK_FIELDS: readonly string[] = ['num_labels', 'id2label', 'label2id', 'problem_type'];
+const DTYPE_FIELDS: readonly string[] = ['dtype', 'torch_dtype'];
+const TORCH_DTYPES: Readonly<Partial<Record<Dtype, string>>> = {
+  F16: 'float16',
+  BF16: 'bfloat16',
+  F32: 'float32',
+  F64: 'float64',
+};
+
+function restoreConfig(source: ModelConfig, trained: ModelConfig, dtype: Dtype): ModelConfig {
+  const torchDtype = TORCH_DTYPES[dtype];
+  const fields = DTYPE_FIELDS.filter(
+    (field) => source.has(field) && torchDtype !== undefined && source.get(field) !== torchDtype,
+  );
+  const removed = TASK_FIELDS.filter((field) => !trained.has(field));
+  return source
+    .with(Object.fromEntries(removed.map((field) => [field, undefined])))
+    .withFieldsOf(trained, [...TASK_FIELDS, 'architectures'])
+    .with(Object.fromEntries(fields.map((field) => [field, torchDtype])));
+}

@@ -1,0 +1,99 @@
+import { CONVERTIBLE_DTYPES, isConvertible, type Checkpoint, type Dtype, type TensorInfo } from '@pemmican/safetensors';
+
+import type { ModelConfig } from './config-file.ts';
+import type { EmbeddingMatrix } from './embedding-matrix.ts';
+import { EmbeddingError } from './error.ts';
+import { basePrefix, canonicalName, nameBesideSource } from './tensor-names.ts';
+
+/** A tensor of the restored checkpoint with what it comes from. */
+export interface TensorPair {
+  /** Its name in the restored checkpoint. */
+  readonly name: string;
+  readonly source: TensorInfo | undefined;
+  readonly trained: TensorInfo | undefined;
+  readonly isEmbedding: boolean;
+}
+
+/** Pairs the tensors of two checkpoints, whatever prefix and LayerNorm names each uses. */
+export class TensorPairs {
+  readonly embedding: TensorPair;
+  readonly #ofSource = new Map<string, TensorPair>();
+  /** Tensors that the source does not have: a new head or pooler. */
+  readonly added: readonly TensorPair[];
+
+  /** @throws EmbeddingError SHAPE_MISMATCH, UNSUPPORTED_DTYPE */
+  constructor(
+    source: Checkpoint,
+    trained: Checkpoint,
+    config: ModelConfig,
+    sourceEmbedding: EmbeddingMatrix,
+    trainedEmbedding: EmbeddingMatrix,
+  ) {
+    const prefix = prefixOf(config, sourceEmbedding.tensor.name, trainedEmbedding.tensor.name);
+    const canonical = (name: string): string => canonicalName(name, prefix);
+    const trainedByName = new Map<string, TensorInfo>();
+    for (const name of trained.tensorNames) {
+      const other = trainedByName.get(canonical(name));
+      if (other !== undefined)
+        throw new EmbeddingError(
+          'SHAPE_MISMATCH',
+          trained.name,
+          `has the same tensor twice, as "${other.name}" and "${name}"`,
+        );
+      trainedByName.set(canonical(name), trained.get(name));
+    }
+    for (const name of source.tensorNames) {
+      const isEmbedding = name === sourceEmbedding.tensor.name;
+      const pair = { name, source: source.get(name), trained: trainedByName.get(canonical(name)), isEmbedding };
+      trainedByName.delete(canonical(name));
+      if (pair.trained !== undefined) checkPair(trained, pair.source, pair.trained, isEmbedding);
+      this.#ofSource.set(name, pair);
+    }
+    const isSourcePrefixed = prefix !== undefined && sourceEmbedding.tensor.name.startsWith(prefix);
+    this.added = [...trainedByName.values()].map((tensor) => ({
+      name: nameBesideSource(tensor.name, prefix, isSourcePrefixed),
+      source: undefined,
+      trained: tensor,
+      isEmbedding: false,
+    }));
+    this.embedding = this.ofSource(sourceEmbedding.tensor.name);
+  }
+
+  /** The pair of a tensor of the source. */
+  ofSource(name: string): TensorPair {
+    const pair = this.#ofSource.get(name);
+    if (pair === undefined) throw new RangeError(`"${name}" is no tensor of the source`);
+    return pair;
+  }
+}
+
+/** The base model's prefix by the config's model_type; for types not known here, what one embedding's name has before the other's. */
+function prefixOf(config: ModelConfig, sourceName: string, trainedName: string): string | undefined {
+  const modelType = config.get('model_type');
+  const known = basePrefix(typeof modelType === 'string' ? modelType : undefined);
+  if (known !== undefined) return known;
+  const [short, long] = sourceName.length < trainedName.length ? [sourceName, trainedName] : [trainedName, sourceName];
+  return long !== short && long.endsWith(`.${short}`) ? long.slice(0, -short.length) : undefined;
+}
+
+function checkPair(trainedCheckpoint: Checkpoint, source: TensorInfo, trained: TensorInfo, isEmbedding: boolean): void {
+  // The head of another task has another number of labels: it is replaced as a whole.
+  const isHead = /^(?:classifier|score|qa_outputs)\b/.test(source.name);
+  if (!isEmbedding && !isHead && source.shape.join() !== trained.shape.join()) {
+    throw new EmbeddingError(
+      'SHAPE_MISMATCH',
+      trainedCheckpoint.name,
+      `tensor "${trained.name}" is [${trained.shape.join(', ')}], the source's "${source.name}" is [${source.shape.join(', ')}]`,
+    );
+  }
+  checkConversion(trainedCheckpoint.name, trained, source.dtype);
+}
+
+function checkConversion(path: string, tensor: TensorInfo, dtype: Dtype): void {
+  if (tensor.dtype === dtype || (isConvertible(tensor.dtype) && isConvertible(dtype))) return;
+  throw new EmbeddingError(
+    'UNSUPPORTED_DTYPE',
+    path,
+    `tensor "${tensor.name}" is ${tensor.dtype} and cannot be written as ${dtype}; convertible are ${CONVERTIBLE_DTYPES.join(', ')}`,
+  );
+}
