@@ -1,0 +1,99 @@
+import { DatasetError } from './error.ts';
+import { MAX_JSON_DEPTH } from './limits.ts';
+import { splitPieces } from './splitter.ts';
+
+const code = (character: string): number => character.charCodeAt(0);
+const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT, COMMA, QUOTE, BACKSLASH] = [
+  '[',
+  ']',
+  '{',
+  '}',
+  ',',
+  '"',
+  '\\',
+].map(code);
+
+/**
+ * Elements of one JSON array, parsed one at a time: the file need not fit into memory.
+ * @throws DatasetError MALFORMED when it is no array or is cut off
+ */
+export async function* readJsonArray(
+  chunks: AsyncIterable<Uint8Array>,
+  fileName: string,
+): AsyncGenerator<{ value: unknown; offsetBytes: number }, void, undefined> {
+  const scanner = new ArrayScanner(fileName);
+  let count = 0;
+  for await (const { text, offsetBytes } of splitPieces(chunks, fileName, (byte) => scanner.isElementEnd(byte))) {
+    if (scanner.isClosed && text.trim() === '') continue;
+    const element = text.replace(count === 0 ? /^\s*\[/ : /^/, '').replace(/[,\]]\s*$/, '');
+    if (element.trim() === '' && scanner.isClosed && count === 0) return;
+    count++;
+    yield { value: parse(element, fileName, offsetBytes, count), offsetBytes };
+  }
+  if (!scanner.isClosed)
+    throw new DatasetError('MALFORMED', fileName, `the JSON array is cut off after ${count} elements`);
+}
+
+function parse(text: string, fileName: string, offsetBytes: number, number: number): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new DatasetError(
+      'MALFORMED',
+      fileName,
+      `element ${number} at byte ${offsetBytes} is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** Follows brackets and strings, byte by byte; JSON's own characters are ASCII and never part of another character. */
+class ArrayScanner {
+  readonly #fileName: string;
+  #depth = 0;
+  #isString = false;
+  #isEscaped = false;
+  #isClosed = false;
+
+  constructor(fileName: string) {
+    this.#fileName = fileName;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Whether the element of the outermost array ends with this byte: its comma or the closing bracket. */
+  isElementEnd(byte: number): boolean {
+    if (this.#isString) {
+      if (this.#isEscaped) this.#isEscaped = false;
+      else if (byte === BACKSLASH) this.#isEscaped = true;
+      else if (byte === QUOTE) this.#isString = false;
+      return false;
+    }
+    if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) return false;
+    if (this.#isClosed) throw new DatasetError('MALFORMED', this.#fileName, 'something follows the JSON array');
+    if (this.#depth === 0 && byte !== OPEN_ARRAY)
+      throw new DatasetError(
+        'MALFORMED',
+        this.#fileName,
+        'is not a JSON array of objects (for one object a line use the jsonl format)',
+      );
+    if (byte === QUOTE) this.#isString = true;
+    else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) this.#open();
+    else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) return this.#close();
+    return byte === COMMA && this.#depth === 1;
+  }
+
+  #open(): void {
+    this.#depth++;
+    if (this.#depth > MAX_JSON_DEPTH)
+      throw new DatasetError('MALFORMED', this.#fileName, `JSON is nested deeper than the limit of ${MAX_JSON_DEPTH}`);
+  }
+
+  #close(): boolean {
+    this.#depth--;
+    this.#isClosed = this.#depth === 0;
+    return this.#isClosed;
+  }
+}

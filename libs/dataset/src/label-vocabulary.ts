@@ -1,0 +1,105 @@
+import { DatasetError } from './error.ts';
+import type { DatasetRecord } from './records.ts';
+
+export interface LabelVocabularyOptions {
+  readonly task: 'classification' | 'regression';
+  /** Names in the order of their indices, where the model has them. */
+  readonly labelNames?: readonly string[];
+  /** Number of labels, where the model's head fixes it. */
+  readonly labelCount?: number;
+}
+
+// A head with more labels than this is a column that holds no labels (an id, say).
+const MAX_LABEL_COUNT = 100_000;
+
+/**
+ * Turns labels into what a model is trained on: an index from 0 for classification, a finite number for regression.
+ * Whole numbers (also as text, as tables have them) are indices; anything else is a name, which gets the next index when
+ * it first comes, unless the names are given.
+ */
+export class LabelVocabulary {
+  readonly #options: LabelVocabularyOptions;
+  readonly #indices = new Map<string, number>();
+  #kind: 'index' | 'name' | undefined;
+  #count = 0;
+
+  constructor(options: LabelVocabularyOptions) {
+    this.#options = options;
+    options.labelNames?.forEach((name, index) => this.#indices.set(name, index));
+    this.#count = Math.max(options.labelCount ?? 0, this.#indices.size);
+    if (this.#indices.size > 0) this.#kind = 'name';
+  }
+
+  /** Number of labels so far: fixed, or one more than the largest index. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Names in the order of their indices; undefined where labels are numbers. */
+  get names(): readonly string[] | undefined {
+    return this.#indices.size === 0 ? undefined : [...this.#indices.keys()];
+  }
+
+  /** @throws DatasetError INVALID_LABEL with the row, the value and the limit; MISSING_LABEL */
+  resolve(record: DatasetRecord, fileName: string): number {
+    const { label, row } = record;
+    if (label === undefined) throw new DatasetError('MISSING_LABEL', fileName, `row ${row} has no label`);
+    if (this.#options.task === 'regression') return this.#number(label, row, fileName);
+    const isIndex = typeof label === 'number' || /^\d{1,9}$/.test(label);
+    if (isIndex && !this.#indices.has(String(label))) return this.#index(Number(label), row, fileName);
+    return this.#name(String(label), row, fileName);
+  }
+
+  #number(label: number | string, row: number, fileName: string): number {
+    const value = typeof label === 'string' && label.trim() === '' ? NaN : Number(label);
+    if (Number.isFinite(value)) return value;
+    throw new DatasetError(
+      'INVALID_LABEL',
+      fileName,
+      `row ${row}: label ${JSON.stringify(label)} is not a finite number`,
+    );
+  }
+
+  #index(index: number, row: number, fileName: string): number {
+    const limit = this.#options.labelCount ?? MAX_LABEL_COUNT;
+    if (!Number.isInteger(index) || index < 0 || index >= limit) {
+      throw new DatasetError(
+        'INVALID_LABEL',
+        fileName,
+        `row ${row}: label ${index} is out of range, expected an integer from 0 to ${limit - 1}`,
+      );
+    }
+    this.#settleOn('index', index, row, fileName);
+    this.#count = Math.max(this.#count, index + 1);
+    return index;
+  }
+
+  #name(name: string, row: number, fileName: string): number {
+    this.#settleOn('name', name, row, fileName);
+    const known = this.#indices.get(name);
+    if (known !== undefined) return known;
+    const limit = this.#options.labelNames?.length ?? this.#options.labelCount ?? MAX_LABEL_COUNT;
+    if (this.#indices.size >= limit) {
+      const names = [...this.#indices.keys()].slice(0, 20).join(', ');
+      throw new DatasetError(
+        'INVALID_LABEL',
+        fileName,
+        `row ${row}: label ${JSON.stringify(name)} is none of the ${limit} labels: ${names}`,
+      );
+    }
+    const index = this.#indices.size;
+    this.#indices.set(name, index);
+    this.#count = Math.max(this.#count, index + 1);
+    return index;
+  }
+
+  #settleOn(kind: 'index' | 'name', label: number | string, row: number, fileName: string): void {
+    this.#kind ??= kind;
+    if (this.#kind !== kind)
+      throw new DatasetError(
+        'INVALID_LABEL',
+        fileName,
+        `row ${row}: label ${JSON.stringify(label)} is ${kind === 'name' ? 'a name' : 'a number'}, earlier ones are not`,
+      );
+  }
+}

@@ -1,0 +1,216 @@
+import { DatasetError } from './error.ts';
+import { readJsonArray } from './json-array.ts';
+import { readParquet } from './parquet.ts';
+import { readChunks, type DatasetSource } from './source.ts';
+import { splitLines } from './splitter.ts';
+import { readTable } from './table.ts';
+
+export const DATASET_FORMATS = ['jsonl', 'json', 'csv', 'tsv', 'text', 'parquet'] as const;
+export type DatasetFormat = (typeof DATASET_FORMATS)[number];
+
+/** One example. */
+export interface DatasetRecord {
+  /** Position among the records that were not left out, from 0. */
+  readonly index: number;
+  /** Row (line, element) of the file, from 1. */
+  readonly row: number;
+  readonly text: string;
+  readonly textPair?: string;
+  /** As the file has it: a number or a name; undefined where no label was asked for. */
+  readonly label?: number | string;
+}
+
+export interface ReadOptions {
+  /** Where not given, the extension of the source's name decides. */
+  readonly format?: DatasetFormat;
+  readonly textColumn?: string;
+  readonly textPairColumn?: string;
+  /** Not given: records have no label. */
+  readonly labelColumn?: string;
+  /** Leaves out rows whose text or label is missing, instead of failing. */
+  readonly skipInvalid?: boolean;
+  /** Told of each row that is left out. */
+  readonly onSkip?: (row: number) => void;
+  /** Told how many bytes of the file were read. */
+  readonly onRead?: (bytes: number) => void;
+}
+
+const EXTENSIONS: Readonly<Record<string, DatasetFormat>> = {
+  jsonl: 'jsonl',
+  ndjson: 'jsonl',
+  json: 'json',
+  csv: 'csv',
+  tsv: 'tsv',
+  txt: 'text',
+  parquet: 'parquet',
+};
+
+/** A row before its columns are looked at. */
+interface RawRow {
+  readonly value: unknown;
+  readonly row: number;
+}
+
+/**
+ * Reads records one after another.
+ * @throws DatasetError; EMPTY when the file holds no record at all
+ */
+export async function* readRecords(
+  source: DatasetSource,
+  options: ReadOptions = {},
+): AsyncGenerator<DatasetRecord, void, undefined> {
+  const format = options.format ?? formatOf(source.name);
+  let index = 0;
+  for await (const { value, row } of rawRows(source, format, options)) {
+    try {
+      yield { index, row, ...fieldsOf(value, format, source.name, row, options) };
+      index++;
+    } catch (error) {
+      const isSkippable =
+        error instanceof DatasetError && (error.code === 'INVALID_TEXT' || error.code === 'MISSING_LABEL');
+      if (options.skipInvalid !== true || !isSkippable) throw error;
+      options.onSkip?.(row);
+    }
+  }
+  if (index === 0) throw new DatasetError('EMPTY', source.name, 'holds no records');
+}
+
+/** @throws DatasetError UNKNOWN_FORMAT */
+export function formatOf(fileName: string): DatasetFormat {
+  const extension = /\.([A-Za-z0-9]+)$/.exec(fileName.replace(/\.gz$/, ''))?.[1]?.toLowerCase() ?? '';
+  const format = EXTENSIONS[extension];
+  if (format === undefined)
+    throw new DatasetError(
+      'UNKNOWN_FORMAT',
+      fileName,
+      `extension "${extension}" names no format; known are ${Object.keys(EXTENSIONS).join(', ')}`,
+    );
+  return format;
+}
+
+async function* rawRows(
+  source: DatasetSource,
+  format: DatasetFormat,
+  options: ReadOptions,
+): AsyncGenerator<RawRow, void, undefined> {
+  const chunks = readChunks(source, options.onRead);
+  switch (format) {
+    case 'jsonl':
+      yield* jsonLines(chunks, source.name);
+      return;
+    case 'json': {
+      let row = 0;
+      for await (const { value } of readJsonArray(chunks, source.name)) yield { value, row: ++row };
+      return;
+    }
+    case 'csv':
+    case 'tsv':
+      for await (const { fields, row } of readTable(chunks, source.name, format === 'csv' ? ',' : '\t'))
+        yield { value: fields, row };
+      return;
+    case 'text': {
+      let row = 0;
+      for await (const { text } of splitLines(chunks, source.name)) yield { value: text, row: ++row };
+      return;
+    }
+    case 'parquet': {
+      const columns = [options.textColumn ?? 'text', options.textPairColumn, options.labelColumn].filter(
+        (column) => column !== undefined,
+      );
+      for await (const { fields, row } of readParquet(source, columns, options.onRead ?? (() => undefined)))
+        yield { value: fields, row };
+      return;
+    }
+  }
+}
+
+async function* jsonLines(
+  chunks: AsyncIterable<Uint8Array>,
+  fileName: string,
+): AsyncGenerator<RawRow, void, undefined> {
+  let row = 0;
+  for await (const { text, offsetBytes } of splitLines(chunks, fileName)) {
+    row++;
+    if (text.trim() === '') continue;
+    try {
+      yield { value: JSON.parse(text), row };
+    } catch (cause) {
+      throw new DatasetError(
+        'MALFORMED',
+        fileName,
+        `line ${row} at byte ${offsetBytes} is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+        { cause },
+      );
+    }
+  }
+}
+
+function fieldsOf(
+  value: unknown,
+  format: DatasetFormat,
+  fileName: string,
+  row: number,
+  options: ReadOptions,
+): Omit<DatasetRecord, 'index' | 'row'> {
+  if (format === 'text') return { text: String(value) };
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new DatasetError('INVALID_TEXT', fileName, `row ${row} is ${JSON.stringify(value)}, expected an object`);
+  const fields = value as Record<string, unknown>;
+  const text = textOf(fields, options.textColumn ?? 'text', fileName, row);
+  const textPair =
+    options.textPairColumn === undefined ? {} : { textPair: textOf(fields, options.textPairColumn, fileName, row) };
+  return {
+    text,
+    ...textPair,
+    ...(options.labelColumn === undefined ? {} : { label: labelOf(fields, options.labelColumn, fileName, row) }),
+  };
+}
+
+/** A missing column is a slip in the call, and no row to leave out. */
+function checkColumn(
+  fields: Readonly<Record<string, unknown>>,
+  column: string,
+  fileName: string,
+  row: number,
+): unknown {
+  if (Object.hasOwn(fields, column)) return fields[column];
+  throw new DatasetError(
+    'MISSING_COLUMN',
+    fileName,
+    `row ${row} has no column "${column}"; it has ${Object.keys(fields).slice(0, 20).join(', ')}`,
+  );
+}
+
+function textOf(fields: Readonly<Record<string, unknown>>, column: string, fileName: string, row: number): string {
+  const text = checkColumn(fields, column, fileName, row);
+  if (typeof text === 'string') return text;
+  throw new DatasetError(
+    'INVALID_TEXT',
+    fileName,
+    `row ${row}: "${column}" is ${JSON.stringify(text)}, expected a string`,
+  );
+}
+
+function labelOf(
+  fields: Readonly<Record<string, unknown>>,
+  column: string,
+  fileName: string,
+  row: number,
+): number | string {
+  const label = checkColumn(fields, column, fileName, row);
+  if (label === null || label === undefined || label === '') {
+    throw new DatasetError(
+      'MISSING_LABEL',
+      fileName,
+      `row ${row}: "${column}" is ${label === '' ? 'empty' : 'null'} (such rows can be left out with --skip-invalid)`,
+    );
+  }
+  if (typeof label === 'number' || typeof label === 'string') return label;
+  if (typeof label === 'bigint' && Number.isSafeInteger(Number(label))) return Number(label);
+  if (typeof label === 'boolean') return label ? 1 : 0;
+  throw new DatasetError(
+    'INVALID_LABEL',
+    fileName,
+    `row ${row}: "${column}" is ${String(JSON.stringify(label))}, expected a number or a name`,
+  );
+}

@@ -1,0 +1,42 @@
+import { DatasetError } from './error.ts';
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * Decodes UTF-8, never lossily: a replaced byte would be trained on.
+ * @param offsetBytes where `bytes` begin in the file
+ * @throws DatasetError INVALID_UTF8 with the offset of the first byte that is wrong
+ */
+export function decodeUtf8(bytes: Uint8Array, fileName: string, offsetBytes: number): string {
+  try {
+    return strict.decode(bytes);
+  } catch (cause) {
+    throw new DatasetError(
+      'INVALID_UTF8',
+      fileName,
+      `byte ${offsetBytes + validPrefixLength(bytes)} is not valid UTF-8`,
+      { cause },
+    );
+  }
+}
+
+/** Bytes before the first one that is wrong, by bisection: a prefix is valid when its whole characters are. */
+function validPrefixLength(bytes: Uint8Array): number {
+  let [low, high] = [0, bytes.length];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (isValidPrefix(bytes.subarray(0, middle))) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+function isValidPrefix(bytes: Uint8Array): boolean {
+  try {
+    // With `stream`, a character that is cut off at the end is no error.
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
