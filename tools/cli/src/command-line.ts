@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 
+import packageManifest from '../package.json' with { type: 'json' };
 import type { ExitCode } from './cli-error.ts';
 import { EXIT_CODE } from './cli-error.ts';
 import type { CommandContext } from './command-context.ts';
@@ -51,7 +52,7 @@ async function runAction(name: string, action: () => Promise<void>, context: Com
   const stopListening = context.interrupt.listen();
   try {
     const { withCommandSpan } = await import('./command-span.ts');
-    await withCommandSpan(name, context.environment, action);
+    await withCommandSpan(name, context.environment, packageManifest.version, action);
     return EXIT_CODE.DONE;
   } catch (error) {
     const { describeFailure } = await import('./failure.ts');

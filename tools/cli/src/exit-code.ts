@@ -29,9 +29,7 @@ const EXIT_CODE_BY_STATUS: Readonly<Record<number, ExitCode>> = {
 /** Reasons whose exit code differs from the one of their status. */
 const EXIT_CODE_BY_REASON: Readonly<Record<string, ExitCode>> = {
   // A folder in the way is a slip of the command line, not a model or a map that does not fit.
-  OUTPUT_EXISTS: EXIT_CODE.USAGE,
-  OUTPUT_NOT_EMPTY: EXIT_CODE.USAGE,
-  OUTPUT_NOT_WRITABLE: EXIT_CODE.USAGE,
+  DESTINATION_EXISTS: EXIT_CODE.USAGE,
   // A full disk is neither the input's fault nor a precondition of the model.
   DISK_FULL: EXIT_CODE.FAILURE,
 };

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { ChannelCredentials, ClientOptions } from '@grpc/grpc-js';
 import { credentials } from '@grpc/grpc-js';
 
+import { clientTracing } from '@pemmican/telemetry';
+
 import { usageError } from '../cli-error.ts';
 import type { ServerOptions } from '../options/common-options.ts';
 
@@ -23,6 +25,7 @@ export function channelOptions(options: ServerOptions): ClientOptions {
     'grpc.max_reconnect_backoff_ms': 1000,
     // Private sockets and clusters' addresses never go through a proxy that was meant for the web.
     'grpc.enable_http_proxy': 0,
+    interceptors: [clientTracing],
     ...(options.tlsServerName === undefined ? {} : { 'grpc.ssl_target_name_override': options.tlsServerName }),
   };
 }

@@ -1,0 +1,35 @@
+import { Split } from '@pemmican/contract/vocabulary';
+
+import type { CommandContext } from '../command-context.ts';
+import type { PredictOptions } from '../commands/predict.ts';
+import { toColumnSpec } from '../options/dataset-spec.ts';
+import { toServiceLocation } from '../options/location.ts';
+import { toTask } from '../options/training-spec.ts';
+import { ServicePool } from '../services/service-pool.ts';
+import { predictStage } from '../stages/predict-stage.ts';
+import { renderPrediction } from '../views/prediction-view.ts';
+
+/** `pemmican predict` */
+export async function predict(options: PredictOptions, context: CommandContext): Promise<void> {
+  await using pool = await ServicePool.open(['trainer'], options, context);
+  const { output } = context;
+  const isRegression = options.task === 'regression';
+  let count = 0;
+  const predictions = await predictStage(
+    {
+      modelUri: toServiceLocation(options.model),
+      dataset: toColumnSpec(options, [[Split.TEST, options.file]]),
+      batchSize: options.perDeviceEvalBatchSize,
+      task: toTask(options.task),
+      memoryBudgetBytes: options.memoryBudget ?? 0,
+    },
+    { ...context, pool },
+    (logits, labelNames) => {
+      // One JSON object a line, as they come: a large file's predictions never wait in memory.
+      if (!output.isJson) output.print(renderPrediction(count, logits, labelNames, isRegression));
+      count += 1;
+      return output.isJson;
+    },
+  );
+  output.document({ logits: predictions.logits, labelNames: predictions.labelNames });
+}

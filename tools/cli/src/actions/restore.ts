@@ -1,0 +1,27 @@
+import type { CommandContext } from '../command-context.ts';
+import type { RestoreOptions } from '../commands/restore.ts';
+import { toServiceLocation } from '../options/location.ts';
+import { ServicePool } from '../services/service-pool.ts';
+import { restoreStage } from '../stages/surgery-stage.ts';
+
+/** `pemmican restore` */
+export async function restore(options: RestoreOptions, context: CommandContext): Promise<void> {
+  await using pool = await ServicePool.open(['embedding-surgery'], options, context);
+  const result = await restoreStage(
+    {
+      modelUri: toServiceLocation(options.model),
+      trainedUri: toServiceLocation(options.trained),
+      outputUri: toServiceLocation(options.output),
+      unusedRowDecay: options.unusedRowDecay === true,
+      overwrite: options.overwrite === true,
+    },
+    { ...context, pool },
+  );
+  context.output.print(
+    `Restored checkpoint: ${result.outputUri}\n` +
+      (result.unusedRowFactor === 1
+        ? 'Unused rows are byte-identical to the source.'
+        : `Unused rows are decayed by ${result.unusedRowFactor}.`),
+  );
+  context.output.document(result);
+}

@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { CliError, EXIT_CODE } from '../cli-error.ts';
+import type { CommandContext } from '../command-context.ts';
+import type { RunOptions } from '../commands/run.ts';
+import type { ServiceName } from '../options/common-options.ts';
+import type { Report } from '../report/report.ts';
+import { summaryLines } from '../report/summary.ts';
+import { resumeCommand } from '../resume-command.ts';
+import { gatherRunInputs } from '../run/run-inputs.ts';
+import { RunPipeline } from '../run/run-pipeline.ts';
+import { ServicePool } from '../services/service-pool.ts';
+import { WORKSPACE_NAME, Workspace } from '../workspace/workspace.ts';
+
+const SERVICES: readonly ServiceName[] = ['vocabulary-analysis', 'embedding-surgery', 'trainer'];
+
+/** `pemmican run` */
+export async function run(options: RunOptions, context: CommandContext): Promise<void> {
+  const inputs = await gatherRunInputs(options);
+  const isResuming = options.resumeFromCheckpoint !== undefined;
+  const report =
+    (isResuming ? await findFinishedRun(options.output, inputs.digest) : undefined) ??
+    (await withResumeHint(context, async () => {
+      await using workspace = await Workspace.open({
+        output: options.output,
+        isResuming,
+        overwrite: options.overwrite === true,
+      });
+      await using pool = await ServicePool.open(SERVICES, options, context);
+      return await new RunPipeline(options, inputs, workspace, { ...context, pool }).run();
+    }));
+  tell(report, context);
+}
+
+/** A run that was finished before the command was told: a restarted job that finds its work done. */
+async function findFinishedRun(output: string, inputsDigest: string): Promise<Report | undefined> {
+  const folder = path.resolve(output);
+  if (existsSync(path.join(folder, WORKSPACE_NAME))) return undefined;
+  try {
+    const report = JSON.parse(await readFile(path.join(folder, 'report.json'), 'utf8')) as Report;
+    return report.inputsDigest === inputsDigest ? report : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Says how to go on when the run was interrupted. */
+async function withResumeHint<Result>(context: CommandContext, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!context.interrupt.signal.aborted) throw error;
+    throw new CliError(EXIT_CODE.INTERRUPTED, 'Interrupted. What is done is kept; go on with:', {
+      cause: error,
+      hints: [`  ${resumeCommand(context.commandLine)}`],
+    });
+  }
+}
+
+function tell(report: Report, context: CommandContext): void {
+  const { output } = context;
+  const [saved, score] = summaryLines(report);
+  output.print(`\n${output.colors.bold(saved)}\n${output.colors.bold(score)}`);
+  output.print(`\nModel:  ${report.output}\nReport: ${path.join(report.output, 'report.html')}`);
+  output.document({ summary: [saved, score], ...report });
+}

@@ -1,0 +1,37 @@
+import { headlineMetric, splitName } from '../output/evaluation.ts';
+import { formatBytes, formatCount, formatMetric, formatPercent } from '../output/units.ts';
+import type { Report } from './report.ts';
+import { trainingMemorySaved } from './saved.ts';
+
+/** What a run has to say in two lines: what was saved, and that the accuracy held. */
+export function summaryLines(report: Report): readonly [string, string] {
+  return [savedLine(report), scoreLine(report)];
+}
+
+function savedLine(report: Report): string {
+  const { vocabulary, measured } = report;
+  const peak = measured.processPeakBytes > 0 ? `, measured peak of the process ${formatBytes(measured.processPeakBytes)}` : '';
+  const saved = trainingMemorySaved(report.estimate);
+  if (report.mode === 'full' || saved === undefined || vocabulary === null) {
+    return `Memory: ordinary fine-tuning with every embedding row${peak}.`;
+  }
+  return (
+    `Saved: ${formatBytes(saved.savedBytes)} of ${formatBytes(saved.fullBytes)} training memory (${formatPercent(saved.share, 0)}), ` +
+    `embedding rows ${formatCount(vocabulary.fullVocabSize)} → ${formatCount(vocabulary.reducedVocabSize)}${peak}.`
+  );
+}
+
+function scoreLine(report: Report): string {
+  const { before, after } = report.evaluation;
+  const verified = describeVerification(report);
+  if (after === null) return `Final training loss: ${formatMetric(report.training.finalLoss)}${verified}.`;
+  const metric = headlineMetric(after);
+  const earlier = before === null ? '' : ` (before ${formatMetric(headlineMetric(before).value)})`;
+  return `${metric.name}: ${formatMetric(metric.value)}${earlier} on ${formatCount(after.recordCount)} ${splitName(after.split)} records${verified}.`;
+}
+
+function describeVerification({ verification }: Report): string {
+  if (verification === null) return '';
+  const rows = verification.unusedRowFactor === 1 ? ', unused rows byte-identical' : '';
+  return `; restored model verified: same logits on ${formatCount(verification.recordCount)} records${rows}`;
+}

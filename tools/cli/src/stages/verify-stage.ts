@@ -1,0 +1,95 @@
+import { Split } from '@pemmican/contract/vocabulary';
+import type { DatasetSpec } from '@pemmican/contract/vocabulary';
+import type { Task } from '@pemmican/contract/trainer';
+
+import { CliError, EXIT_CODE } from '../cli-error.ts';
+import { formatCount } from '../output/units.ts';
+import { startProgress } from '../progress/progress.ts';
+import { Output } from '../output/output.ts';
+import { predictStage } from './predict-stage.ts';
+import type { StageContext } from './stage.ts';
+
+/** Records that are compared: enough to meet every tensor, few enough to take seconds. */
+const RECORD_COUNT = 64;
+
+/**
+ * Largest difference of a logit that still counts as the same. The matrices differ in nothing but the rows that these
+ * records do not use, so that only the order of a kernel's sums may change.
+ */
+const MAX_DIFFERENCE = 1e-4;
+
+/** What {@link verifyStage} compares. */
+export interface VerifyInputs {
+  readonly trainedUri: string;
+  readonly restoredUri: string;
+  readonly dataset: DatasetSpec;
+  readonly task: Task;
+  readonly batchSize: number;
+}
+
+/**
+ * Checks that the restored checkpoint predicts what the trained one does.
+ * @throws CliError when it does not
+ */
+export async function verifyStage(
+  inputs: VerifyInputs,
+  context: StageContext,
+): Promise<{ readonly recordCount: number; readonly maxAbsoluteDifference: number }> {
+  const progress = startProgress('Verify', context.output);
+  // The two predictions show no progress of their own.
+  const quiet: StageContext = { ...context, output: silent(context) };
+  try {
+    const trained = await predictSome(inputs, inputs.trainedUri, quiet);
+    progress.update(0.5, 'restored checkpoint');
+    const restored = await predictSome(inputs, inputs.restoredUri, quiet);
+    const maxAbsoluteDifference = largestDifference(trained, restored);
+    if (!(maxAbsoluteDifference <= MAX_DIFFERENCE)) {
+      throw new CliError(
+        EXIT_CODE.FAILURE,
+        `The restored checkpoint does not predict what the trained one does: logits differ by up to ${maxAbsoluteDifference}`,
+        { reason: 'VERIFICATION_FAILED' },
+      );
+    }
+    progress.succeed(`same logits on ${formatCount(restored.length)} records`);
+    return { recordCount: restored.length, maxAbsoluteDifference };
+  } catch (error) {
+    progress.fail();
+    throw error;
+  }
+}
+
+async function predictSome(inputs: VerifyInputs, modelUri: string, context: StageContext): Promise<readonly (readonly number[])[]> {
+  const { dataset } = inputs;
+  const file = dataset.files.find(({ split }) => split === Split.VALIDATION) ?? dataset.files[0];
+  const { logits } = await predictStage(
+    {
+      modelUri,
+      dataset: { ...dataset, files: file === undefined ? [] : [file] },
+      batchSize: inputs.batchSize,
+      task: inputs.task,
+      memoryBudgetBytes: 0,
+    },
+    context,
+    () => true,
+    RECORD_COUNT,
+  );
+  return logits;
+}
+
+function silent(context: StageContext): Output {
+  const nowhere = { write: () => true };
+  return new Output({ stdout: nowhere, stderr: nowhere, environment: context.environment }, { quiet: true });
+}
+
+/** Largest absolute difference of two matrices; infinite when their shapes differ. */
+function largestDifference(a: readonly (readonly number[])[], b: readonly (readonly number[])[]): number {
+  if (a.length !== b.length || a.length === 0) return Number.POSITIVE_INFINITY;
+  return a.reduce((largest, row, rowIndex) => {
+    const other = b[rowIndex] ?? [];
+    if (row.length !== other.length) return Number.POSITIVE_INFINITY;
+    return row.reduce((sofar, value, column) => {
+      const difference = Math.abs(value - (other[column] ?? Number.NaN));
+      return Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(sofar, difference);
+    }, largest);
+  }, 0);
+}

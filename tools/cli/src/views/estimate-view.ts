@@ -1,0 +1,51 @@
+import type { EstimateMemoryResponse, MemoryBreakdown, MemoryEstimate } from '@pemmican/contract/trainer';
+
+import type { Colors } from '../output/output.ts';
+import { formatTable } from '../output/table.ts';
+import { formatBytes, formatCount, formatPercent } from '../output/units.ts';
+
+/** The parts of a training step's memory, in the order in which they are shown. */
+export const MEMORY_PARTS = [
+  ['weights', 'weightBytes'],
+  ['gradients', 'gradientBytes'],
+  ['optimizer', 'optimizerBytes'],
+  ['activations', 'activationBytes'],
+  ['workspace', 'workspaceBytes'],
+] as const satisfies readonly (readonly [string, keyof MemoryBreakdown])[];
+
+/** The memory report: full beside reduced, part by part. */
+export function renderEstimate(response: EstimateMemoryResponse, memoryLimitBytes: number, colors: Colors): string {
+  const { full, reduced } = response;
+  const rows = [
+    ...MEMORY_PARTS.map(([name, field]) => byteRow(name, full?.memory?.[field], reduced?.memory?.[field])),
+    byteRow(colors.bold('peak'), full?.memory?.peakBytes, reduced?.memory?.peakBytes),
+    byteRow(colors.dim('of it, embedding'), full?.memory?.embeddingBytes, reduced?.memory?.embeddingBytes),
+    ['embedding rows', countCell(full?.vocabRows), countCell(reduced?.vocabRows), ''],
+    ['parameters', countCell(full?.parameterCount), countCell(reduced?.parameterCount), ''],
+    ...(memoryLimitBytes > 0
+      ? [[`largest batch in ${formatBytes(memoryLimitBytes)}`, batchCell(full), batchCell(reduced), '']]
+      : []),
+  ];
+  const title =
+    `Memory of a training step, ${formatCount(response.batchSize)} records of ${formatCount(response.sequenceLength)} tokens` +
+    (response.engineBytes > 0 ? ` (the engine itself takes ${formatBytes(response.engineBytes)} more)` : '');
+  return `${colors.bold(title)}\n${formatTable(['', 'full', 'reduced', 'saved'], rows)}`;
+}
+
+function byteRow(name: string, full: number | undefined, reduced: number | undefined): string[] {
+  const saved = full === undefined || reduced === undefined || full === 0 ? '' : formatPercent(1 - reduced / full);
+  return [name, byteCell(full), byteCell(reduced), saved];
+}
+
+function byteCell(bytes: number | undefined): string {
+  return bytes === undefined ? '' : formatBytes(bytes);
+}
+
+function countCell(count: number | undefined): string {
+  return count === undefined ? '' : formatCount(count);
+}
+
+function batchCell(estimate: MemoryEstimate | undefined): string {
+  if (estimate === undefined) return '';
+  return estimate.largestBatchSize === 0 ? 'none' : formatCount(estimate.largestBatchSize);
+}
