@@ -6,35 +6,8 @@ import { HubApiError, listFiles, modelInfo, type ListFileEntry } from '@huggingf
 import { StorageError, storageError } from './error.ts';
 import { checkFileName } from './file-name.ts';
 import { fetchFile } from './hub-file.ts';
+import type { HubOptions } from './hub-options.ts';
 import { createTag, isTagAlive } from './temporary-folder.ts';
-
-/** How models are fetched from a hub. */
-export interface HubOptions {
-  /** Fetched models are kept here, one folder a commit. */
-  readonly cacheFolder: string;
-  /** Base URL of the hub; by default Hugging Face's. */
-  readonly endpoint?: string;
-  readonly accessToken?: string;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: DownloadProgress) => void;
-}
-
-export interface DownloadProgress {
-  readonly fileName: string;
-  /** Bytes of all files on the disk so far, those of an earlier attempt included. */
-  readonly doneBytes: number;
-  readonly totalBytes: number;
-}
-
-/** The hub's settings in the variables that Hugging Face's own tools read. */
-export function hubOptionsFromEnvironment(
-  environment: Readonly<Record<string, string | undefined>>,
-  cacheFolder: string,
-): HubOptions {
-  const endpoint = environment['HF_ENDPOINT']?.replace(/\/+$/, '');
-  const accessToken = environment['HF_TOKEN'];
-  return { cacheFolder, ...(endpoint ? { endpoint } : {}), ...(accessToken ? { accessToken } : {}) };
-}
 
 const COMMIT = /^[0-9a-f]{40}$/;
 const MAX_LISTED_FILE_COUNT = 10_000;

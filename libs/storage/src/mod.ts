@@ -7,7 +7,7 @@ export { openByteSource } from './byte-source.ts';
 export { StorageError, type StorageErrorCode } from './error.ts';
 export { createFileSink, type FileSink } from './file-sink.ts';
 export { createFolder, type CreateFolderOptions } from './folder-writer.ts';
-export { downloadModel, hubOptionsFromEnvironment, type DownloadProgress, type HubOptions } from './hub.ts';
+export { hubOptionsFromEnvironment, type DownloadProgress, type HubOptions } from './hub-options.ts';
 export { openFolder, type OpenFolderOptions } from './open-folder.ts';
 export { readJson } from './read-json.ts';
 export { localPath, parseLocation, type Location } from './uri.ts';

@@ -1,7 +1,7 @@
 import type { FolderReader } from '@pemmican/safetensors';
 
 import { StorageError } from './error.ts';
-import { downloadModel, type HubOptions } from './hub.ts';
+import type { HubOptions } from './hub-options.ts';
 import { openLocalFolder } from './local-folder.ts';
 import { parseLocation } from './uri.ts';
 
@@ -19,5 +19,7 @@ export async function openFolder(uri: string, options: OpenFolderOptions = {}): 
   if (location.kind === 'local') return openLocalFolder(location.path);
   if (options.hub === undefined)
     throw new StorageError('UNSUPPORTED_SCHEME', uri, 'fetching from the hub is not set up here');
+  // The hub's client is large and most folders are local.
+  const { downloadModel } = await import('./hub.ts');
   return openLocalFolder(await downloadModel(location.repository, location.revision, options.hub), uri);
 }
