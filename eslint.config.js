@@ -22,6 +22,7 @@ export default tseslint.config(
     '**/fixtures/**',
     '**/*.mjs',
     '**/*.cjs',
+    '**/*.d.mts',
     'eslint.config.js',
     '.dependency-cruiser.cjs',
   ]),

@@ -1,0 +1,70 @@
+/**
+ * `node tools/setup/src/main.ts VERB`: sets up parts one by one.
+ * @module
+ */
+import { ASSET_NAMES, type AssetName } from './asset-list.ts';
+import { ensureAsset, requireAssetName } from './assets.ts';
+import { SetupError } from './error.ts';
+import { ensurePythonEnvironment } from './python-environment.ts';
+import { ensureTensorflow } from './tensorflow.ts';
+
+const USAGE = `usage: node tools/setup/src/main.ts VERB
+  tensorflow [--gpu]   TensorFlow for the CPU, or the CUDA build for GPUs
+  assets [NAME...]     models and data: ${ASSET_NAMES.join(', ')} (all without a name)
+  python               the Python environment of the oracle tests and benchmarks
+  all [--gpu]          what the demo takes
+  demo [OPTIONS]       what \`pemmican demo OPTIONS\` takes
+  test                 what the tests take
+  doctor               what was found, as JSON`;
+
+const DEMO_ASSETS: readonly AssetName[] = ['all-MiniLM-L6-v2', 'sentiment'];
+const options = { onProgress: (line: string): void => console.error(`setup: ${line}`) };
+
+async function ensureAssets(names: readonly AssetName[]): Promise<void> {
+  for (const name of names) await ensureAsset(name, options);
+}
+
+/** The assets that the demo's own options name; its other options are not ours to read. */
+function demoAssets(args: readonly string[]): readonly AssetName[] {
+  const index = args.findIndex((arg) => arg === '--model' || arg.startsWith('--model='));
+  const named = args[index]?.split('=')[1] ?? args[index + 1];
+  const model = index < 0 ? undefined : ASSET_NAMES.find((name) => name === named);
+  return model === undefined ? DEMO_ASSETS : [model, 'sentiment'];
+}
+
+async function main(verb: string | undefined, args: readonly string[]): Promise<void> {
+  const device = args.includes('--gpu') ? 'gpu' : 'cpu';
+  switch (verb) {
+    case 'tensorflow':
+      return ensureTensorflow(device, options);
+    case 'assets':
+      return ensureAssets(args.length === 0 ? ASSET_NAMES : args.map(requireAssetName));
+    case 'python':
+      return void (await ensurePythonEnvironment(options));
+    case 'all':
+      await ensureTensorflow(device, options);
+      await ensureAssets(DEMO_ASSETS);
+      return options.onProgress(`TensorFlow for ${device}, ${DEMO_ASSETS.join(' and ')} are there`);
+    case 'demo':
+      await ensureTensorflow('cpu', options);
+      return ensureAssets(demoAssets(args));
+    case 'test':
+      await ensureTensorflow('cpu', options);
+      await ensureAssets(ASSET_NAMES);
+      return void (await ensurePythonEnvironment(options));
+    case 'doctor':
+      return console.log(JSON.stringify(await (await import('./doctor.ts')).collectDoctorReport(), undefined, 2));
+    default:
+      console.error(verb === undefined ? USAGE : `setup: there is no verb "${verb}"\n${USAGE}`);
+      process.exitCode = 2;
+  }
+}
+
+try {
+  const [verb, ...args] = process.argv.slice(2);
+  await main(verb, args);
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  console.error(`setup: ${error.message}`);
+  process.exitCode = error.code === 'UNKNOWN_ASSET' ? 2 : 1;
+}
