@@ -30,6 +30,9 @@ const EXIT_CODE_BY_STATUS: Readonly<Record<number, ExitCode>> = {
 const EXIT_CODE_BY_REASON: Readonly<Record<string, ExitCode>> = {
   // A folder in the way is a slip of the command line, not a model or a map that does not fit.
   DESTINATION_EXISTS: EXIT_CODE.USAGE,
+  // A run whose loss became NaN was asked for rightly.
+  NON_FINITE_LOSS: EXIT_CODE.FAILURE,
+  NON_FINITE: EXIT_CODE.FAILURE,
   // A full disk is neither the input's fault nor a precondition of the model.
   DISK_FULL: EXIT_CODE.FAILURE,
 };

@@ -21,7 +21,7 @@ export function describeFailure(error: unknown, interrupted: AbortSignal): Failu
   const exitCode = toExitCode(told);
   const message = messageOf(told);
   const details = told instanceof RpcFailure ? told.details.filter((detail) => !message.includes(detail)) : [];
-  const hints = told instanceof CliError ? told.hints : exitCode === EXIT_CODE.UNREACHABLE ? [UNREACHABLE_HINT] : [];
+  const hints = told instanceof CliError ? told.hints : isUnreachable(told) ? [UNREACHABLE_HINT] : [];
   return {
     exitCode,
     reason: reasonOf(told),
@@ -38,17 +38,22 @@ export function describeFailure(error: unknown, interrupted: AbortSignal): Failu
 const UNREACHABLE_HINT = 'Is the service running at this address? `pemmican serve all --listen HOST:PORT` starts all three.';
 
 function messageOf(error: unknown): string {
-  if (error instanceof RpcFailure && toExitCode(error) === EXIT_CODE.UNREACHABLE) {
+  if (error instanceof RpcFailure && isUnreachable(error)) {
     return `${error.metadata['service'] ?? 'The service'} cannot be reached: ${error.message}`;
   }
   if (error instanceof Error) return error.message;
   return String(error);
 }
 
+/** Nobody answered: a status that the service itself gives has a reason. */
+function isUnreachable(error: unknown): boolean {
+  return error instanceof RpcFailure && error.reason === '' && toExitCode(error) === EXIT_CODE.UNREACHABLE;
+}
+
 function reasonOf(error: unknown): string {
   if (error instanceof CliError) return error.reason;
   if (error instanceof RpcFailure && error.reason !== '') return error.reason;
-  return toExitCode(error) === EXIT_CODE.UNREACHABLE ? 'SERVICE_UNREACHABLE' : 'INTERNAL';
+  return isUnreachable(error) ? 'SERVICE_UNREACHABLE' : 'INTERNAL';
 }
 
 function isOwnInterruption(error: unknown): boolean {

@@ -166,10 +166,11 @@ function isAway(error: unknown): boolean {
   if (!(error instanceof RpcFailure)) return false;
   switch (error.code) {
     case GRPC_UNAVAILABLE:
-      return true;
+      // Other reasons are the service's own: a hub that it cannot reach, a driver that is not there.
+      return error.reason === '' || error.reason === 'SERVICE_STOPPING';
     case GRPC_RESOURCE_EXHAUSTED:
       // A watcher that read too slowly; a full queue of jobs has its own reason.
-      return error.reason === 'SLOW_WATCHER' || error.reason === 'WATCHER_TOO_SLOW';
+      return error.reason === 'WATCHER_TOO_SLOW';
     case GRPC_CANCELLED:
     case GRPC_INTERNAL:
       // How grpc-js tells a stream that was reset by a dying peer: without details of ours.
