@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { hubOptionsFromEnvironment, type HubOptions } from '@pemmican/storage';
 import { z } from 'zod';
 
 const schema = z.object({
@@ -7,6 +8,8 @@ const schema = z.object({
   PEMMICAN_LISTEN: z.string().min(1).default('127.0.0.1:50053'),
   /** Folder of the store of runs. */
   PEMMICAN_STATE_DIRECTORY: z.string().min(1).default(path.join(homedir(), '.local/state/pemmican/trainer')),
+  /** Folder that models of a hub are fetched into. */
+  PEMMICAN_CACHE_DIR: z.string().min(1).default(path.join(homedir(), '.cache/pemmican')),
   PEMMICAN_MAX_CONCURRENT_RUNS: z.coerce.number().int().min(1).max(64).default(1),
   PEMMICAN_MAX_QUEUED_RUNS: z.coerce.number().int().min(1).max(100_000).default(100),
   /** How often a run's process may be killed and started again before the run fails. */
@@ -20,6 +23,7 @@ const schema = z.object({
 export interface TrainerConfig {
   readonly listen: string;
   readonly stateDirectory: string;
+  readonly hub: HubOptions;
   readonly maxConcurrentRuns: number;
   readonly maxQueuedRuns: number;
   readonly maxRestarts: number;
@@ -40,6 +44,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return Object.freeze({
     listen: parsed.data.PEMMICAN_LISTEN,
     stateDirectory: path.resolve(parsed.data.PEMMICAN_STATE_DIRECTORY),
+    hub: hubOptionsFromEnvironment(environment, path.join(parsed.data.PEMMICAN_CACHE_DIR, 'hub')),
     maxConcurrentRuns: parsed.data.PEMMICAN_MAX_CONCURRENT_RUNS,
     maxQueuedRuns: parsed.data.PEMMICAN_MAX_QUEUED_RUNS,
     maxRestarts: parsed.data.PEMMICAN_MAX_RESTARTS,

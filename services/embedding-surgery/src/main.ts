@@ -1,0 +1,37 @@
+/**
+ * The process of embedding-surgery.
+ * @module
+ */
+import { readDescriptorSet } from '@pemmican/contract/descriptor-set';
+import { startServer } from '@pemmican/rpc';
+import { serverTracing } from '@pemmican/telemetry';
+import { startTelemetry } from '@pemmican/telemetry/sdk';
+import { readConfig } from './config.ts';
+import { createEmbeddingSurgeryService } from './service.ts';
+
+// Unary calls take milliseconds, watchers attach again: what is left after this is cut off.
+const STOP_GRACE_MS = 2_000;
+
+const config = readConfig(process.env);
+const telemetry = startTelemetry({ serviceName: 'pemmican-embedding-surgery', serviceVersion: '0.1.0' });
+const service = createEmbeddingSurgeryService(config);
+const server = await startServer({
+  services: service.services,
+  listen: config.listen,
+  interceptors: [serverTracing],
+  descriptorSet: readDescriptorSet(),
+});
+
+let isStopping = false;
+async function stop(): Promise<void> {
+  if (isStopping) return;
+  isStopping = true;
+  await Promise.all([service.close(), server.stop(STOP_GRACE_MS)]);
+  await telemetry.shutdown();
+  process.exit(0);
+}
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop());
+// Forked by the command: without it there is nobody to serve.
+process.on('disconnect', () => void stop());
+if (process.send === undefined) console.log(`embedding-surgery listens on ${server.address}`);
+else process.send({ type: 'listening', address: server.address });

@@ -1,0 +1,104 @@
+import path from 'node:path';
+import {
+  EmbeddingSurgeryServiceService,
+  Surgery,
+  SurgerySpec,
+  WatchSurgeryResponse,
+  type EmbeddingSurgeryServiceServer,
+  type SurgeryProgress,
+  type SurgeryResult,
+} from '@pemmican/contract/surgery';
+import { JobService, type JobContext, type JobKind, type JobResource } from '@pemmican/jobs';
+import { Handlers, createLogger, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
+import { withSpan } from '@pemmican/telemetry';
+import type { EmbeddingSurgeryConfig } from './config.ts';
+import { reduceJob, type SurgeryHooks } from './reduce-job.ts';
+import { restoreJob } from './restore-job.ts';
+import { ERROR_RULES } from './status.ts';
+import { validateSurgerySpec } from './validate.ts';
+
+// Progress is for people: more often costs and shows nothing.
+const PROGRESS_INTERVAL_MS = 100;
+
+interface SurgeryTypes {
+  spec: SurgerySpec;
+  progress: SurgeryProgress;
+  result: SurgeryResult;
+  resource: Surgery;
+  event: NonNullable<WatchSurgeryResponse['event']>;
+}
+
+/** The service, ready to be put on a server. */
+export interface EmbeddingSurgeryService {
+  readonly services: readonly HostedService[];
+  close(): Promise<void>;
+}
+
+export function createEmbeddingSurgeryService(config: EmbeddingSurgeryConfig): EmbeddingSurgeryService {
+  const logger = createLogger('embedding-surgery', config.logLevel);
+  const jobs = new JobService<SurgeryTypes>(surgeryKind(config, logger), {
+    storeFile: path.join(config.stateDirectory, 'surgeries.sqlite'),
+    concurrency: config.maxConcurrentJobs,
+    maxQueued: config.maxQueuedJobs,
+    logger,
+  });
+  const handlers = new Handlers({ rules: ERROR_RULES, logger });
+  const implementation: EmbeddingSurgeryServiceServer = {
+    createSurgery: handlers.unary(async (request) => ({ surgery: await jobs.create(request) })),
+    getSurgery: handlers.unary(({ name }) => ({ surgery: jobs.get(name) })),
+    listSurgeries: handlers.unary((request) => {
+      const { resources, nextPageToken } = jobs.list(request);
+      return { surgeries: resources, nextPageToken };
+    }),
+    watchSurgery: handlers.serverStream((request, signal) => jobs.watch(request, signal)),
+    cancelSurgery: handlers.unary(({ name }) => ({ surgery: jobs.cancel(name) })),
+  };
+  return {
+    services: [
+      {
+        name: 'pemmican.surgery.v1.EmbeddingSurgeryService',
+        definition: EmbeddingSurgeryServiceService,
+        implementation: implementation as unknown as HostedService['implementation'],
+      },
+    ],
+    close: () => jobs.close(),
+  };
+}
+
+function surgeryKind(config: EmbeddingSurgeryConfig, logger: Logger): JobKind<SurgeryTypes> {
+  return {
+    collection: 'surgeries',
+    specCodec: SurgerySpec,
+    resourceCodec: Surgery,
+    watchMessageCodec: WatchSurgeryResponse,
+    createResource: (fields: JobResource<SurgerySpec, SurgeryProgress, SurgeryResult>): Surgery =>
+      Surgery.fromPartial(fields),
+    validate: (spec) => Promise.resolve(validateSurgerySpec(spec)),
+    execute: (context) => execute(context, config),
+    toStatus: (error) => toRpcError(error, ERROR_RULES, logger).toStatus(),
+  };
+}
+
+function execute(context: JobContext<SurgeryTypes>, config: EmbeddingSurgeryConfig): Promise<SurgeryResult> {
+  let lastMs = 0;
+  const hooks: SurgeryHooks = {
+    signal: context.signal,
+    hub: config.hub,
+    onProgress: (progress) => {
+      const nowMs = performance.now();
+      if (nowMs - lastMs < PROGRESS_INTERVAL_MS && progress.writtenBytes < progress.totalBytes) return;
+      lastMs = nowMs;
+      context.emit({ $case: 'progress', value: progress }, progress);
+    },
+  };
+  // A service that was killed in the middle left nothing under the output's name, or the whole output: then it is made
+  // again over itself.
+  const overwrite = context.isRecovered;
+  const { operation } = context.spec;
+  if (operation === undefined) throw new TypeError('Unreachable: a spec without an operation was refused');
+  return withSpan(operation.$case, { 'pemmican.output': operation.value.outputUri }, () =>
+    operation.$case === 'reduce'
+      ? reduceJob({ ...operation.value, overwrite: overwrite || operation.value.overwrite }, hooks)
+      : restoreJob({ ...operation.value, overwrite: overwrite || operation.value.overwrite }, hooks),
+  );
+}

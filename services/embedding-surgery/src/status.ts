@@ -1,0 +1,35 @@
+import { status as grpcStatus } from '@grpc/grpc-js';
+import type { ErrorRule } from '@pemmican/rpc';
+
+const { INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, PERMISSION_DENIED, UNAVAILABLE } =
+  grpcStatus;
+
+/** How errors of the libraries that a surgery is made of are told to clients. */
+export const ERROR_RULES: readonly ErrorRule[] = [
+  {
+    name: 'StorageError',
+    codes: {
+      NOT_FOUND,
+      ACCESS_DENIED: PERMISSION_DENIED,
+      READ_ONLY: PERMISSION_DENIED,
+      DISK_FULL: RESOURCE_EXHAUSTED,
+      DESTINATION_EXISTS: FAILED_PRECONDITION,
+      DOWNLOAD_FAILED: UNAVAILABLE,
+      '*': INVALID_ARGUMENT,
+    },
+  },
+  { name: 'SafetensorsError', codes: { MissingFile: NOT_FOUND, '*': INVALID_ARGUMENT } },
+  {
+    name: 'VocabularyError',
+    codes: { INVALID_MANIFEST: INVALID_ARGUMENT, INVALID_PROFILE: INVALID_ARGUMENT, '*': FAILED_PRECONDITION },
+  },
+  {
+    name: 'EmbeddingError',
+    codes: {
+      MISSING_FILE: NOT_FOUND,
+      INVALID_CONFIG: INVALID_ARGUMENT,
+      INVALID_OPTION: INVALID_ARGUMENT,
+      '*': FAILED_PRECONDITION,
+    },
+  },
+];

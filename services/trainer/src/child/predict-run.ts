@@ -1,0 +1,89 @@
+import { TensorflowSession } from '@pemmican/engine';
+import type { PredictRequest, PredictResponse } from '@pemmican/contract/trainer';
+import { buildTrainingProgram, loadWeights, predictLogits } from '@pemmican/training';
+import { toTask } from '../convert-options.ts';
+import type { HubOptions } from '@pemmican/storage';
+import { PreconditionError } from '../precondition-error.ts';
+import { breathe } from './parent-channel.ts';
+import { prepareData } from './prepared-data.ts';
+import { locateParameters, prepareModel } from './prepared-model.ts';
+import { paddingTokenId } from './train-run.ts';
+
+const DEFAULT_BATCH_SIZE = 16;
+
+/** Logits of a file's records, batch by batch in file order. */
+export async function* predictRun(
+  request: PredictRequest,
+  options: { readonly tensorflow: 'cpu' | 'gpu'; readonly hub: HubOptions },
+): AsyncGenerator<PredictResponse, void, undefined> {
+  const task = toTask(request.task);
+  const prepared = await prepareModel(request.modelUri, options.hub);
+  const labelCount = prepared.headLabelCount;
+  if (labelCount === undefined)
+    throw new PreconditionError(
+      'HEAD_MISSING',
+      `${prepared.folder.name}: has no classifier.weight, so there is nothing to predict with`,
+    );
+  if (request.dataset === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
+  const data = await prepareData(prepared, {
+    dataset: request.dataset,
+    task,
+    labelCount,
+    unkeptTokensToUnk: false,
+    needsLabels: false,
+    breathe,
+  });
+  const records = [...data.splits.values()][0];
+  if (records === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
+  const program = buildTrainingProgram(prepared.model, {
+    task,
+    labelCount,
+    vocabRows: prepared.vocabRows,
+    paddingIndex: prepared.model.padTokenId,
+    dropout: 0,
+    gradientCheckpointing: false,
+    bf16: false,
+    isAccumulating: false,
+    hasWeightDecay: false,
+    maxGradNorm: 0,
+    adamBeta1: 0.9,
+    adamBeta2: 0.999,
+  });
+  const session = TensorflowSession.open(program.savedModel, { build: options.tensorflow });
+  try {
+    await loadWeights(
+      session,
+      program.parameters,
+      locateParameters(prepared, task, labelCount).sources,
+      prepared.checkpoint,
+      0,
+    );
+    let firstRecordIndex = 0;
+    for (const { rowCount, logits } of predictLogits(session, records, {
+      task,
+      batchSize: request.batchSize || DEFAULT_BATCH_SIZE,
+      padId: paddingTokenId(prepared),
+    })) {
+      yield {
+        firstRecordIndex,
+        labelCount,
+        logits: Array.from(logits),
+        labelNames: firstRecordIndex === 0 ? labelNames(prepared.config, labelCount) : [],
+      };
+      firstRecordIndex += rowCount;
+      await breathe();
+    }
+  } finally {
+    session.dispose();
+    await prepared.checkpoint.close();
+  }
+}
+
+function labelNames(config: Readonly<Record<string, unknown>>, labelCount: number): string[] {
+  const id2label = config['id2label'];
+  const names = typeof id2label === 'object' && id2label !== null ? (id2label as Record<string, unknown>) : {};
+  return Array.from({ length: labelCount }, (_, index) => {
+    const name = names[String(index)];
+    return typeof name === 'string' ? name : `LABEL_${index}`;
+  });
+}

@@ -1,0 +1,151 @@
+import { LabelVocabulary, readRecords, type DatasetRecord } from '@pemmican/dataset';
+import { localPath, openByteSource } from '@pemmican/storage';
+import { EncodedDatasetBuilder, type EncodedDataset } from '@pemmican/training';
+import type { Task } from '@pemmican/models';
+import { DatasetFormat, Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
+import type { PreparedModel } from './prepared-model.ts';
+import { PreconditionError } from '../precondition-error.ts';
+
+const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
+
+// Records between two looks at the process' messages.
+const RECORDS_PER_BREATH = 200;
+
+const FORMAT_NAMES = {
+  [DatasetFormat.JSONL]: 'jsonl',
+  [DatasetFormat.JSON]: 'json',
+  [DatasetFormat.CSV]: 'csv',
+  [DatasetFormat.TSV]: 'tsv',
+  [DatasetFormat.TEXT]: 'text',
+  [DatasetFormat.PARQUET]: 'parquet',
+} as const;
+
+/** What to read besides the model. */
+export interface DataRequest {
+  readonly dataset: DatasetSpec;
+  readonly task: Task;
+  /** Number of labels that the caller fixes; 0: as the data and the head say. */
+  readonly labelCount: number;
+  readonly unkeptTokensToUnk: boolean;
+  /** false for predictions: records need no label. */
+  readonly needsLabels: boolean;
+  breathe(): Promise<void>;
+}
+
+/** Tokenized splits with the labels' names. */
+export interface PreparedData {
+  readonly splits: ReadonlyMap<Split, EncodedDataset>;
+  readonly labelCount: number;
+  /** Names of classes in the order of their indices; undefined where labels are numbers. */
+  readonly labelNames: readonly string[] | undefined;
+  readonly skippedRecordCount: number;
+  readonly mappedToUnkCount: number;
+}
+
+/** Tokenizes every split in the model's id space. */
+export async function prepareData(prepared: PreparedModel, request: DataRequest): Promise<PreparedData> {
+  const labels = new LabelVocabulary({
+    task: request.task === 'regression' ? 'regression' : 'classification',
+    ...configuredLabels(prepared, request),
+  });
+  const encoder = new RecordEncoder(prepared, request);
+  const splits = new Map<Split, EncodedDataset>();
+  let skippedRecordCount = 0;
+  // Train first: its labels decide which ones the other splits may have.
+  for (const file of request.dataset.files.toSorted((a, b) => a.split - b.split)) {
+    const builder = new EncodedDatasetBuilder();
+    const source = await openByteSource(localPath(file.uri));
+    try {
+      let count = 0;
+      const records = readRecords(source, {
+        ...(file.format === DatasetFormat.UNSPECIFIED ? {} : { format: FORMAT_NAMES[file.format] }),
+        textColumn: request.dataset.textColumn || 'text',
+        ...(request.dataset.textPairColumn === '' ? {} : { textPairColumn: request.dataset.textPairColumn }),
+        ...(request.needsLabels ? { labelColumn: request.dataset.labelColumn || 'label' } : {}),
+        skipInvalid: request.dataset.skipInvalid,
+        onSkip: () => {
+          skippedRecordCount++;
+        },
+      });
+      for await (const record of records) {
+        const { ids, typeIds } = encoder.encode(record, source.name);
+        builder.add(ids, typeIds, request.needsLabels ? labels.resolve(record, source.name) : 0);
+        if (++count % RECORDS_PER_BREATH === 0) await request.breathe();
+      }
+    } finally {
+      await source.close();
+    }
+    splits.set(file.split, builder.build());
+  }
+  return {
+    splits,
+    labelCount: request.task === 'regression' ? 1 : Math.max(2, labels.count),
+    labelNames: labels.names,
+    skippedRecordCount,
+    mappedToUnkCount: encoder.mappedToUnkCount,
+  };
+}
+
+/** The labels that a head or the caller fixes before any record is read. */
+function configuredLabels(
+  prepared: PreparedModel,
+  request: DataRequest,
+): { labelNames?: readonly string[]; labelCount?: number } {
+  const id2label = prepared.config['id2label'];
+  const names =
+    typeof id2label === 'object' && id2label !== null
+      ? Object.values(id2label).filter((name) => typeof name === 'string')
+      : [];
+  const labelCount = request.labelCount || prepared.headLabelCount || 0;
+  // transformers fills id2label with LABEL_0, LABEL_1, ... where there are no names.
+  const hasNames =
+    prepared.headLabelCount !== undefined &&
+    names.length === labelCount &&
+    !names.every((name, index) => name === `LABEL_${index}`);
+  return { ...(hasNames ? { labelNames: names } : {}), ...(labelCount === 0 ? {} : { labelCount }) };
+}
+
+/** Turns records into ids of the embedding matrix at hand. */
+class RecordEncoder {
+  readonly #prepared: PreparedModel;
+  readonly #request: DataRequest;
+  readonly #maxLength: number;
+  #unkCount = 0;
+
+  constructor(prepared: PreparedModel, request: DataRequest) {
+    this.#prepared = prepared;
+    this.#request = request;
+    this.#maxLength = request.dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH;
+    if (this.#maxLength > prepared.model.maxSequenceLength) {
+      throw new PreconditionError(
+        'SEQUENCE_TOO_LONG',
+        `max_sequence_length ${this.#maxLength} is over the model's ${prepared.model.maxSequenceLength} positions`,
+      );
+    }
+  }
+
+  get mappedToUnkCount(): number {
+    return this.#unkCount;
+  }
+
+  encode(record: DatasetRecord, fileName: string): { ids: Uint32Array; typeIds: Uint8Array } {
+    const { tokenizer, reduction } = this.#prepared;
+    const { ids, typeIds } = tokenizer.encode(record.text, {
+      maxLength: this.#maxLength,
+      ...(record.textPair === undefined ? {} : { textPair: record.textPair }),
+    });
+    if (reduction === undefined) return { ids, typeIds };
+    if (!this.#request.unkeptTokensToUnk) {
+      const unkept = ids.find((id) => reduction.map.toReducedId(id) < 0);
+      if (unkept !== undefined) {
+        throw new PreconditionError(
+          'TOKEN_NOT_KEPT',
+          `${fileName}, row ${record.row}: token id ${unkept} (${JSON.stringify(tokenizer.idToToken(unkept))}) has no row in the reduced model; analyze this file too before reducing, or map such ids to the unknown token`,
+        );
+      }
+      return { ids: reduction.map.mapToReduced(ids, 'error'), typeIds };
+    }
+    for (const id of ids) if (reduction.map.toReducedId(id) < 0) this.#unkCount++;
+    return { ids: reduction.map.mapToReduced(ids, 'unk', tokenizer.unkTokenId), typeIds };
+  }
+}

@@ -1,0 +1,114 @@
+import {
+  appendFile,
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
+import path from 'node:path';
+import type { FolderReader, FolderWriter } from '@pemmican/safetensors';
+import { createFolder, openFolder } from '@pemmican/storage';
+import {
+  OPTIMIZER_FILE_NAME,
+  TRAINER_STATE_FILE_NAME,
+  WEIGHTS_FILE_NAME,
+  type CheckpointStore,
+} from '@pemmican/training';
+
+const CHECKPOINT_NAME = /^checkpoint-(\d{1,15})$/;
+const METRICS_FILE_NAME = 'metrics.jsonl';
+
+/** A run's folder: `checkpoint-STEP/` folders, `metrics.jsonl`, and at the end the trained model itself. */
+export class RunFolder implements CheckpointStore {
+  readonly path: string;
+
+  constructor(folderPath: string) {
+    this.path = folderPath;
+  }
+
+  /** Makes the folder; a model that an earlier run left is removed, so that it is never taken for this run's. */
+  async prepare(): Promise<void> {
+    await mkdir(this.path, { recursive: true });
+    await rm(path.join(this.path, WEIGHTS_FILE_NAME), { force: true });
+  }
+
+  create(step: number): Promise<FolderWriter> {
+    return createFolder(this.checkpointPath(step), { overwrite: true });
+  }
+
+  async list(): Promise<number[]> {
+    const names = await readdir(this.path);
+    return names
+      .flatMap((name) => (CHECKPOINT_NAME.test(name) ? [Number(name.slice('checkpoint-'.length))] : []))
+      .sort((a, b) => a - b);
+  }
+
+  open(step: number): Promise<FolderReader> {
+    return openFolder(this.checkpointPath(step));
+  }
+
+  remove(step: number): Promise<void> {
+    return rm(this.checkpointPath(step), { recursive: true, force: true });
+  }
+
+  checkpointPath(step: number): string {
+    return path.join(this.path, `checkpoint-${step}`);
+  }
+
+  /** Bytes of a checkpoint on disk. */
+  async checkpointSizeBytes(step: number): Promise<number> {
+    let total = 0;
+    for (const name of await readdir(this.checkpointPath(step)))
+      total += (await stat(path.join(this.checkpointPath(step), name))).size;
+    return total;
+  }
+
+  /** Appends a line to `metrics.jsonl`. */
+  appendMetrics(line: Readonly<Record<string, unknown>>): Promise<void> {
+    return appendFile(path.join(this.path, METRICS_FILE_NAME), `${JSON.stringify(line)}\n`);
+  }
+
+  /** Keeps the lines of the first `step` steps: what came after the checkpoint that the run goes on from happens again. */
+  async truncateMetrics(step: number): Promise<void> {
+    const file = path.join(this.path, METRICS_FILE_NAME);
+    const text = step === 0 ? '' : await readFile(file, 'utf8').catch(() => '');
+    const kept = text.split('\n').filter((line) => line !== '' && stepOf(line) <= step);
+    await writeFile(`${file}.tmp`, kept.map((line) => `${line}\n`).join(''));
+    await rename(`${file}.tmp`, file);
+  }
+
+  /** Gives a checkpoint's model files to the run's folder; the weights come last, so that with them the model is whole. */
+  async publish(step: number): Promise<void> {
+    const source = this.checkpointPath(step);
+    const names = (await readdir(source)).filter(
+      (name) => name !== OPTIMIZER_FILE_NAME && name !== TRAINER_STATE_FILE_NAME,
+    );
+    const ordered = [...names.filter((name) => name !== WEIGHTS_FILE_NAME), WEIGHTS_FILE_NAME];
+    // The state tells `restore` the product of decays.
+    for (const name of [TRAINER_STATE_FILE_NAME, ...ordered]) {
+      const temporary = path.join(this.path, `.${name}.tmp`);
+      await rm(temporary, { force: true });
+      // A second name for the same bytes; a copy where the file system has no links.
+      await link(path.join(source, name), temporary).catch(() => copyFile(path.join(source, name), temporary));
+      await rename(temporary, path.join(this.path, name));
+    }
+    const handle = await open(this.path, 'r');
+    await handle.sync().finally(() => handle.close());
+  }
+}
+
+function stepOf(line: string): number {
+  try {
+    const value = (JSON.parse(line) as { step?: unknown }).step;
+    return typeof value === 'number' ? value : Infinity;
+  } catch {
+    // The last line of a killed process may be cut off.
+    return Infinity;
+  }
+}

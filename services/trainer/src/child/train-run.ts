@@ -1,0 +1,347 @@
+import { TensorflowSession } from '@pemmican/engine';
+import { Split } from '@pemmican/contract/vocabulary';
+import type { Evaluation, MemoryBreakdown, RunResult, RunSpec } from '@pemmican/contract/trainer';
+import { localPath, openFolder, type HubOptions } from '@pemmican/storage';
+import {
+  buildTrainingProgram,
+  checkOptions,
+  digestDataset,
+  loadWeights,
+  planRun,
+  train,
+  type EvaluationEntry,
+  type TrainerState,
+  type TrainingEvent,
+  type TrainingOptions,
+  type TrainingProgram,
+} from '@pemmican/training';
+import type { FolderReader } from '@pemmican/safetensors';
+import { toTrainingOptions } from '../convert-options.ts';
+import { PreconditionError } from '../precondition-error.ts';
+import { trainedConfig } from './trained-config.ts';
+import type { EventSink } from './event-sink.ts';
+import { breathe } from './parent-channel.ts';
+import { Phases, residentBytes } from './phases.ts';
+import { prepareData, type PreparedData } from './prepared-data.ts';
+import { locateParameters, prepareModel, type PreparedModel } from './prepared-model.ts';
+import { RunFolder } from './run-folder.ts';
+import { lockRunFolder } from './run-lock.ts';
+import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
+
+/** What a run is started with. */
+export interface TrainRequest {
+  readonly spec: RunSpec;
+  /** Above 0 the run's process was killed before: it goes on from its newest checkpoint, if it had come to one. */
+  readonly restartCount: number;
+  readonly signal: AbortSignal;
+  readonly tensorflow: 'cpu' | 'gpu';
+  readonly hub: HubOptions;
+}
+
+/** Trains in this process, from the request to the trained model's folder. */
+export async function trainRun(request: TrainRequest, sink: EventSink): Promise<RunResult> {
+  const folder = new RunFolder(localPath(request.spec.outputUri));
+  const options = toTrainingOptions(request.spec.options);
+  checkOptions(options);
+  await folder.prepare();
+  const unlock = await lockRunFolder(folder.path);
+  try {
+    return await new TrainJob(request, sink, folder, options).run();
+  } finally {
+    await unlock();
+  }
+}
+
+class TrainJob {
+  readonly #request: TrainRequest;
+  readonly #sink: EventSink;
+  readonly #folder: RunFolder;
+  readonly #options: TrainingOptions;
+  readonly #phases: Phases;
+  #longestBatchTokens = 0;
+
+  constructor(request: TrainRequest, sink: EventSink, folder: RunFolder, options: TrainingOptions) {
+    this.#request = request;
+    this.#sink = sink;
+    this.#folder = folder;
+    this.#options = options;
+    this.#phases = new Phases(sink);
+  }
+
+  async run(): Promise<RunResult> {
+    const { spec } = this.#request;
+    const startMs = performance.now();
+    const prepared = await this.#phases.run('load', () => prepareModel(spec.modelUri, this.#request.hub));
+    const data = await this.#phases.run('tokenize', () => this.#prepareData(prepared));
+    const program = await this.#phases.run('build-graph', () => Promise.resolve(this.#buildProgram(prepared, data)));
+    const session = TensorflowSession.open(program.savedModel, { build: this.#request.tensorflow });
+    try {
+      const { state, chosenStep } = await this.#phases.run('train', () =>
+        this.#train(prepared, data, program, session),
+      );
+      await this.#phases.run('export', () => this.#folder.publish(chosenStep));
+      return this.#result({ prepared, program, data, state, chosenStep, elapsedMs: performance.now() - startMs });
+    } finally {
+      session.dispose();
+      await prepared.checkpoint.close();
+    }
+  }
+
+  async #prepareData(prepared: PreparedModel): Promise<PreparedData> {
+    const { dataset, options } = this.#request.spec;
+    if (dataset === undefined) throw new PreconditionError('DATASET_MISSING', 'The run has no data set');
+    const data = await prepareData(prepared, {
+      dataset,
+      task: this.#options.task,
+      labelCount: options?.numLabels ?? 0,
+      unkeptTokensToUnk: options?.unkeptTokensToUnk ?? false,
+      needsLabels: true,
+      breathe: () => {
+        this.#request.signal.throwIfAborted();
+        return breathe();
+      },
+    });
+    if (data.skippedRecordCount > 0)
+      await this.#sink.log('warning', `${data.skippedRecordCount} records without text or label were left out`);
+    if (data.mappedToUnkCount > 0)
+      await this.#sink.log(
+        'warning',
+        `${data.mappedToUnkCount} token ids that have no row were mapped to the unknown token`,
+      );
+    return data;
+  }
+
+  #buildProgram(prepared: PreparedModel, data: PreparedData): TrainingProgram {
+    const options = this.#options;
+    return buildTrainingProgram(prepared.model, {
+      task: options.task,
+      labelCount: data.labelCount,
+      vocabRows: prepared.vocabRows,
+      paddingIndex: prepared.model.padTokenId,
+      dropout: options.dropout,
+      gradientCheckpointing: options.gradientCheckpointing,
+      bf16: options.bf16,
+      isAccumulating: options.gradientAccumulationSteps > 1,
+      hasWeightDecay: options.weightDecay > 0,
+      maxGradNorm: options.maxGradNorm,
+      adamBeta1: options.adamBeta1,
+      adamBeta2: options.adamBeta2,
+    });
+  }
+
+  async #train(
+    prepared: PreparedModel,
+    data: PreparedData,
+    program: TrainingProgram,
+    session: TensorflowSession,
+  ): Promise<{ state: TrainerState; chosenStep: number }> {
+    const options = this.#options;
+    const { sources, tensorNames } = locateParameters(prepared, options.task, data.labelCount);
+    await loadWeights(session, program.parameters, sources, prepared.checkpoint, options.seed);
+    const trainData = data.splits.get(Split.TRAIN);
+    if (trainData === undefined) throw new PreconditionError('DATASET_MISSING', 'The run has no training split');
+    await this.#sink.emit(
+      {
+        $case: 'log',
+        value: {
+          severity: 'info',
+          message: `${trainData.recordCount} training records, ${program.parameterCount} parameters`,
+        },
+      },
+      { totalSteps: planRun(options, trainData.recordCount).totalSteps },
+    );
+    const resumeFrom = await this.#checkpointToResume();
+    if (resumeFrom === undefined) await this.#folder.truncateMetrics(0);
+    const events = train({
+      session,
+      program,
+      options,
+      labelCount: data.labelCount,
+      padId: paddingTokenId(prepared),
+      train: trainData,
+      validation: data.splits.get(Split.VALIDATION),
+      checkpoints: this.#folder,
+      tensorNames,
+      companions: companions(prepared, data, options),
+      fingerprint: await fingerprintOf(prepared, data, options),
+      resumeFrom,
+      signal: this.#request.signal,
+      now: () => performance.now(),
+      breathe,
+    });
+    for await (const event of events) {
+      if (event.type === 'finished') return event;
+      await this.#tell(event);
+    }
+    throw new Error('The run ended without an end');
+  }
+
+  async #checkpointToResume(): Promise<FolderReader | undefined> {
+    const wanted = this.#request.spec.resumeFromCheckpoint;
+    if (wanted !== '' && wanted !== 'latest' && this.#request.restartCount === 0) return openFolder(wanted);
+    const latest = (await this.#folder.list()).at(-1);
+    if (wanted !== '' || this.#request.restartCount > 0) {
+      if (latest !== undefined) return this.#folder.open(latest);
+      if (wanted === 'latest')
+        await this.#sink.log('info', `${this.#folder.path} has no checkpoint yet; the run starts from the beginning`);
+    } else {
+      // A new run in an old folder: checkpoints of the old one must not be resumed by mistake.
+      for (const step of await this.#folder.list()) await this.#folder.remove(step);
+    }
+    return undefined;
+  }
+
+  async #tell(event: Exclude<TrainingEvent, { type: 'finished' }>): Promise<void> {
+    switch (event.type) {
+      case 'resumed':
+        await this.#folder.truncateMetrics(event.step);
+        await this.#sink.emit(
+          { $case: 'log', value: { severity: 'info', message: `Going on from the checkpoint of step ${event.step}` } },
+          { step: event.step, checkpointStep: event.step },
+        );
+        return;
+      case 'step':
+        await this.#tellStep(event);
+        return;
+      case 'evaluation': {
+        await this.#sink.emit({ $case: 'evaluation', value: toEvaluation(event.evaluation) });
+        return;
+      }
+      case 'checkpoint': {
+        const { step, isBest, elapsedMs } = event;
+        const sizeBytes = await this.#folder.checkpointSizeBytes(step);
+        await this.#sink.emit(
+          {
+            $case: 'checkpoint',
+            value: { step, uri: this.#folder.checkpointPath(step), sizeBytes, elapsedMs, isBest },
+          },
+          { checkpointStep: step },
+        );
+        return;
+      }
+    }
+  }
+
+  async #tellStep(event: Extract<TrainingEvent, { type: 'step' }>): Promise<void> {
+    const processResidentBytes = residentBytes();
+    this.#longestBatchTokens = Math.max(this.#longestBatchTokens, event.longestRowTokens);
+    const { step, epoch, loss, gradNorm, learningRate, tokenCount, elapsedMs, totalSteps } = event;
+    await this.#folder.appendMetrics({
+      step,
+      epoch,
+      loss,
+      gradNorm,
+      learningRate,
+      tokens: tokenCount,
+      stepMs: elapsedMs,
+      processResidentBytes,
+    });
+    await this.#sink.emit(
+      {
+        $case: 'step',
+        value: { step, totalSteps, epoch, loss, gradNorm, learningRate, tokenCount, elapsedMs, processResidentBytes },
+      },
+      { step, totalSteps, epoch },
+    );
+  }
+
+  #result(done: {
+    prepared: PreparedModel;
+    program: TrainingProgram;
+    data: PreparedData;
+    state: TrainerState;
+    chosenStep: number;
+    elapsedMs: number;
+  }): RunResult {
+    const { program, state, chosenStep } = done;
+    const plan = program.planStep(this.#options.perDeviceTrainBatchSize, Math.max(1, this.#longestBatchTokens));
+    const plannedMemory: MemoryBreakdown = { ...plan, embeddingBytes: program.embeddingTrainingBytes };
+    return {
+      trainedModelUri: this.#folder.path,
+      checkpointUri: this.#folder.checkpointPath(chosenStep),
+      checkpointStep: chosenStep,
+      finalLoss: state.lastLoss ?? NaN,
+      evaluation: evaluationOf(state, chosenStep),
+      initialEvaluation: evaluationOf(state, 0),
+      processPeakBytes: this.#phases.peakBytes,
+      plannedMemory,
+      vocabRows: done.prepared.vocabRows,
+      unusedRowDecayFactor: state.unusedRowDecayFactor,
+      parameterCount: program.parameterCount,
+      stepCount: state.step,
+      tokenCount: state.trainedTokenCount,
+      elapsedMs: done.elapsedMs,
+      longestBatchTokens: this.#longestBatchTokens,
+    };
+  }
+}
+
+/** Id that fills up batches: the tokenizer's padding token where it has a row, else row 0 (it is masked either way). */
+export function paddingTokenId({ tokenizer, reduction }: PreparedModel): number {
+  const full = tokenizer.padTokenId ?? 0;
+  return reduction === undefined ? full : Math.max(0, reduction.map.toReducedId(full));
+}
+
+function companions(
+  prepared: PreparedModel,
+  data: PreparedData,
+  options: TrainingOptions,
+): { fileName: string; bytes: Uint8Array }[] {
+  const config = trainedConfig(prepared, data, options.task);
+  return [
+    { fileName: 'config.json', bytes: new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`) },
+    ...prepared.tokenizerFiles,
+    ...(prepared.reduction === undefined
+      ? []
+      : [{ fileName: TOKEN_ID_MAP_FILE_NAME, bytes: prepared.reduction.manifestBytes }]),
+  ];
+}
+
+/** Everything that a step's outcome depends on, except the weights that a checkpoint brings itself. */
+async function fingerprintOf(
+  prepared: PreparedModel,
+  data: PreparedData,
+  options: TrainingOptions,
+): Promise<TrainerState['fingerprint']> {
+  const {
+    evalSteps: _evalSteps,
+    saveSteps: _saveSteps,
+    saveTotalLimit: _limit,
+    loadBestModelAtEnd: _best,
+    metricForBestModel: _metric,
+    perDeviceEvalBatchSize: _evalBatch,
+    dropout,
+    ...deciding
+  } = options;
+  const trainData = data.splits.get(Split.TRAIN);
+  return {
+    ...deciding,
+    dropout: dropout ?? 'config',
+    vocabRows: prepared.vocabRows,
+    labelCount: data.labelCount,
+    keptTokenIdsDigest: prepared.reduction?.manifest.keptTokenIdsDigest ?? 'none',
+    trainDataDigest: trainData === undefined ? 'none' : await digestDataset(trainData),
+  };
+}
+
+function toEvaluation({ step, epoch, result, elapsedMs }: EvaluationEntry): Evaluation {
+  const { loss, accuracy, f1, matthews_correlation: matthewsCorrelation, pearson, spearman } = result.metrics;
+  return {
+    step,
+    epoch,
+    recordCount: result.recordCount,
+    loss,
+    accuracy,
+    f1,
+    matthewsCorrelation,
+    pearson,
+    spearman,
+    elapsedMs,
+    split: Split.VALIDATION,
+  };
+}
+
+function evaluationOf(state: TrainerState, step: number): Evaluation | undefined {
+  const entry = state.evaluations.find((candidate) => candidate.step === step);
+  return entry === undefined ? undefined : toEvaluation(entry);
+}

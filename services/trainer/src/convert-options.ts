@@ -1,0 +1,71 @@
+import {
+  LearningRateScheduler,
+  Metric,
+  Task,
+  type TrainingOptions as OptionsMessage,
+} from '@pemmican/contract/trainer';
+import {
+  DEFAULT_TRAINING_OPTIONS,
+  defaultMetric,
+  type Metric as MetricName,
+  type Schedule,
+  type TrainingOptions,
+} from '@pemmican/training';
+import type { Task as TaskName } from '@pemmican/models';
+
+const SCHEDULE_NAMES: Readonly<Record<LearningRateScheduler, Schedule>> = {
+  [LearningRateScheduler.UNSPECIFIED]: 'linear',
+  [LearningRateScheduler.LINEAR]: 'linear',
+  [LearningRateScheduler.COSINE]: 'cosine',
+  [LearningRateScheduler.CONSTANT]: 'constant',
+  [LearningRateScheduler.CONSTANT_WITH_WARMUP]: 'constant_with_warmup',
+};
+
+const METRIC_NAMES: Readonly<Record<Metric, MetricName | undefined>> = {
+  [Metric.UNSPECIFIED]: undefined,
+  [Metric.LOSS]: 'loss',
+  [Metric.ACCURACY]: 'accuracy',
+  [Metric.F1]: 'f1',
+  [Metric.MATTHEWS_CORRELATION]: 'matthews_correlation',
+  [Metric.PEARSON]: 'pearson',
+  [Metric.SPEARMAN]: 'spearman',
+};
+
+export function toTask(task: Task): TaskName {
+  return task === Task.REGRESSION ? 'regression' : 'sequence-classification';
+}
+
+/** Hyper-parameters with the defaults filled in. */
+export function toTrainingOptions(message: OptionsMessage | undefined): TrainingOptions {
+  if (message === undefined) return DEFAULT_TRAINING_OPTIONS;
+  const defaults = DEFAULT_TRAINING_OPTIONS;
+  const task = toTask(message.task);
+  return {
+    task,
+    numTrainEpochs: message.numTrainEpochs ?? defaults.numTrainEpochs,
+    maxSteps: message.maxSteps ?? defaults.maxSteps,
+    perDeviceTrainBatchSize: message.perDeviceTrainBatchSize ?? defaults.perDeviceTrainBatchSize,
+    perDeviceEvalBatchSize: message.perDeviceEvalBatchSize ?? defaults.perDeviceEvalBatchSize,
+    gradientAccumulationSteps: message.gradientAccumulationSteps ?? defaults.gradientAccumulationSteps,
+    learningRate: message.learningRate ?? defaults.learningRate,
+    weightDecay: message.weightDecay ?? defaults.weightDecay,
+    adamBeta1: message.adamBeta1 ?? defaults.adamBeta1,
+    adamBeta2: message.adamBeta2 ?? defaults.adamBeta2,
+    adamEpsilon: message.adamEpsilon ?? defaults.adamEpsilon,
+    maxGradNorm: message.maxGradNorm ?? defaults.maxGradNorm,
+    lrSchedulerType: SCHEDULE_NAMES[message.lrSchedulerType],
+    warmupRatio: message.warmupRatio ?? defaults.warmupRatio,
+    warmupSteps: message.warmupSteps ?? defaults.warmupSteps,
+    schedulerTotalSteps: message.schedulerTotalSteps ?? defaults.schedulerTotalSteps,
+    seed: message.seed ?? defaults.seed,
+    shuffle: !message.noShuffle,
+    dropout: message.dropout,
+    gradientCheckpointing: message.gradientCheckpointing,
+    evalSteps: message.evalSteps ?? defaults.evalSteps,
+    saveSteps: message.saveSteps ?? defaults.saveSteps,
+    saveTotalLimit: message.saveTotalLimit ?? defaults.saveTotalLimit,
+    loadBestModelAtEnd: message.loadBestModelAtEnd,
+    metricForBestModel: METRIC_NAMES[message.metricForBestModel] ?? defaultMetric(task),
+    bf16: message.bf16,
+  };
+}

@@ -1,0 +1,83 @@
+import type { EstimateMemoryRequest, EstimateMemoryResponse, MemoryEstimate } from '@pemmican/contract/trainer';
+import { Checkpoint } from '@pemmican/safetensors';
+import { StorageError, openFolder, readJson, type HubOptions } from '@pemmican/storage';
+import { buildTrainingProgram, type TrainingOptions, type TrainingProgram } from '@pemmican/training';
+import { parseModel, type Model } from '@pemmican/models';
+import { toTrainingOptions } from './convert-options.ts';
+
+const MAX_CONFIG_BYTES = 10_000_000;
+const MAX_BATCH_SIZE = 65_536;
+
+/**
+ * Resident bytes of a run's process with the engine loaded and nothing in it: Node, mapped libraries, thread pools.
+ * Measured with `tools/benchmarks/src/engine-idle.ts`; it comes on top of what the plan counts.
+ */
+const ENGINE_BYTES = 400_000_000;
+
+/** The memory report of a model, full and reduced, from the plan of the very graph that would train. */
+export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOptions): Promise<EstimateMemoryResponse> {
+  const options = toTrainingOptions(request.options);
+  const folder = await openFolder(request.modelUri, { hub });
+  const config = await readJson(folder, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
+  if (config === undefined) throw new StorageError('NOT_FOUND', `${folder.name}/config.json`, 'there is no such file');
+  const model = parseModel(config, `${folder.name}/config.json`);
+  const checkpoint = await Checkpoint.open(folder);
+  const headLabels = checkpoint.has('classifier.weight') ? (checkpoint.get('classifier.weight').shape[0] ?? 2) : 2;
+  await checkpoint.close();
+  const labelCount = request.options?.numLabels || headLabels;
+  const estimate = (vocabRows: number): MemoryEstimate =>
+    estimateRows({ model, options, labelCount, vocabRows, request });
+  return {
+    full: estimate(model.vocabSize),
+    reduced: request.reducedVocabSize === 0 ? undefined : estimate(request.reducedVocabSize),
+    batchSize: options.perDeviceTrainBatchSize,
+    sequenceLength: request.sequenceLength,
+    tiedEmbeddings: model.hasTiedEmbeddings,
+    engineBytes: ENGINE_BYTES,
+  };
+}
+
+function estimateRows(asked: {
+  model: Model;
+  options: TrainingOptions;
+  labelCount: number;
+  vocabRows: number;
+  request: EstimateMemoryRequest;
+}): MemoryEstimate {
+  const { model, options, labelCount, vocabRows, request } = asked;
+  const program = buildTrainingProgram(model, {
+    task: options.task,
+    labelCount,
+    vocabRows,
+    paddingIndex: undefined,
+    dropout: options.dropout,
+    gradientCheckpointing: options.gradientCheckpointing,
+    bf16: options.bf16,
+    isAccumulating: options.gradientAccumulationSteps > 1,
+    hasWeightDecay: options.weightDecay > 0,
+    maxGradNorm: options.maxGradNorm,
+    adamBeta1: options.adamBeta1,
+    adamBeta2: options.adamBeta2,
+  });
+  const plan = program.planStep(options.perDeviceTrainBatchSize, request.sequenceLength);
+  return {
+    vocabRows,
+    parameterCount: program.parameterCount,
+    memory: { ...plan, embeddingBytes: program.embeddingTrainingBytes },
+    largestBatchSize:
+      request.memoryLimitBytes === 0 ? 0 : largestBatch(program, request.sequenceLength, request.memoryLimitBytes),
+  };
+}
+
+/** The largest batch whose planned peak fits, by bisection: the peak grows with the batch. */
+function largestBatch(program: TrainingProgram, length: number, limitBytes: number): number {
+  const fits = (batch: number): boolean => program.planStep(batch, length).peakBytes + ENGINE_BYTES <= limitBytes;
+  let [low, high] = [0, 1];
+  while (high <= MAX_BATCH_SIZE && fits(high)) [low, high] = [high, high * 2];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
+  return Math.min(low, MAX_BATCH_SIZE);
+}

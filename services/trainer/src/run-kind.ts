@@ -1,0 +1,188 @@
+import { status as grpcStatus } from '@grpc/grpc-js';
+import { Status } from '@pemmican/contract/google';
+import {
+  Run,
+  RunProgress,
+  RunResult,
+  RunSpec,
+  WatchRunResponse,
+  type DeviceMemorySample as SampleMessage,
+} from '@pemmican/contract/trainer';
+import type { DeviceMemorySampler } from '@pemmican/device-memory';
+import { type JobContext, type JobKind, type JobResource } from '@pemmican/jobs';
+import { RpcError } from '@pemmican/rpc';
+import { activeTraceContext } from '@pemmican/telemetry';
+import { runChild, type ChildEnd } from './child-process.ts';
+import type { ChildMessage } from './child/messages.ts';
+import type { TrainerConfig } from './config.ts';
+import { toSampleMessage } from './convert-sample.ts';
+import { toStatus } from './status.ts';
+import { validateRunSpec } from './validate.ts';
+
+type RunEvent = NonNullable<WatchRunResponse['event']>;
+
+/** Types of the trainer's jobs. */
+export interface RunTypes {
+  spec: RunSpec;
+  progress: RunProgress;
+  result: RunResult;
+  resource: Run;
+  event: RunEvent;
+}
+
+const DEFAULT_SAMPLE_INTERVAL_MS = 500;
+
+/** A failure that a child process told, as it is. */
+class ChildFailure extends Error {
+  override readonly name = 'ChildFailure';
+  readonly status: Status;
+  constructor(status: Status) {
+    super(status.message);
+    this.status = status;
+  }
+}
+
+/** Runs as jobs: each in a child process, which is started again from its last checkpoint when it is killed. */
+export function runKind(
+  config: TrainerConfig,
+  sampler: DeviceMemorySampler,
+  processOf: Map<string, number>,
+): JobKind<RunTypes> {
+  return {
+    collection: 'runs',
+    specCodec: RunSpec,
+    resourceCodec: Run,
+    watchMessageCodec: WatchRunResponse,
+    createResource: (fields: JobResource<RunSpec, RunProgress, RunResult>): Run => ({
+      ...fields,
+      spec: fields.spec,
+      progress: fields.progress,
+      result: fields.result,
+      error: fields.error,
+      createTime: fields.createTime,
+      startTime: fields.startTime,
+      endTime: fields.endTime,
+    }),
+    validate: (spec) => Promise.resolve(validateRunSpec(spec)),
+    execute: (context) => new RunExecution(config, sampler, processOf, context).execute(),
+    toStatus: (error) => (error instanceof ChildFailure ? error.status : toStatus(error)),
+  };
+}
+
+class RunExecution {
+  readonly #config: TrainerConfig;
+  readonly #sampler: DeviceMemorySampler;
+  readonly #processOf: Map<string, number>;
+  readonly #context: JobContext<RunTypes>;
+  #progress: RunProgress = { step: 0, totalSteps: 0, epoch: 0, restartCount: 0, checkpointStep: 0 };
+
+  constructor(
+    config: TrainerConfig,
+    sampler: DeviceMemorySampler,
+    processOf: Map<string, number>,
+    context: JobContext<RunTypes>,
+  ) {
+    this.#config = config;
+    this.#sampler = sampler;
+    this.#processOf = processOf;
+    this.#context = context;
+  }
+
+  async execute(): Promise<RunResult> {
+    // A run that the service's last process left unfinished goes on as if its child had been killed.
+    for (let restartCount = this.#context.isRecovered ? 1 : 0; ; restartCount++) {
+      const end = await this.#runOnce(restartCount);
+      switch (end.type) {
+        case 'succeeded':
+          return RunResult.decode(end.result);
+        case 'failed':
+          throw new ChildFailure(Status.decode(end.status));
+        case 'cancelled':
+          throw this.#context.signal.reason;
+        case 'died':
+          this.#context.signal.throwIfAborted();
+          if (restartCount >= this.#config.maxRestarts) throw tooManyRestarts(this.#context.name, restartCount, end);
+          this.#emit({
+            $case: 'log',
+            value: {
+              severity: 'warning',
+              message: `The run's process ended (${describeEnd(end)}); it is started again from its last checkpoint`,
+            },
+          });
+      }
+    }
+  }
+
+  async #runOnce(restartCount: number): Promise<ChildEnd> {
+    const { spec, name, signal } = this.#context;
+    const sampling = new AbortController();
+    try {
+      return await runChild({
+        message: {
+          type: 'train',
+          runName: name,
+          spec: RunSpec.encode(spec).finish(),
+          restartCount,
+          traceContext: activeTraceContext(),
+        },
+        memoryBudgetBytes: spec.memoryBudgetBytes,
+        tensorflow: this.#config.tensorflow,
+        signal,
+        onMessage: (message) => {
+          this.#receive(message);
+        },
+        onStart: (pid) => {
+          this.#processOf.set(name, pid);
+          void this.#sample(pid, sampling.signal);
+        },
+      });
+    } finally {
+      sampling.abort();
+      this.#processOf.delete(name);
+    }
+  }
+
+  #receive(message: ChildMessage): void {
+    if (message.type !== 'event') return;
+    this.#progress = RunProgress.decode(message.progress);
+    const { event } = WatchRunResponse.decode(message.event);
+    if (event !== undefined) this.#context.emit(event, this.#progress);
+  }
+
+  async #sample(pid: number, signal: AbortSignal): Promise<void> {
+    const intervalMs = this.#context.spec.memorySampleIntervalMs || DEFAULT_SAMPLE_INTERVAL_MS;
+    try {
+      for await (const samples of this.#sampler.watch({ intervalMs, pid: () => pid, signal })) {
+        if (signal.aborted) return;
+        for (const value of samples.map(toSampleMessage))
+          this.#emit({ $case: 'deviceMemory', value: value satisfies SampleMessage });
+      }
+    } catch (error) {
+      // A GPU that no longer answers is worth a line; the run itself will say more.
+      this.#emit({
+        $case: 'log',
+        value: {
+          severity: 'warning',
+          message: `Device memory is no longer sampled: ${error instanceof Error ? error.message : String(error)}`,
+        },
+      });
+    }
+  }
+
+  #emit(event: RunEvent): void {
+    this.#context.emit(event);
+  }
+}
+
+function describeEnd(end: Extract<ChildEnd, { type: 'died' }>): string {
+  return end.signal === null ? `exit code ${end.exitCode}` : end.signal;
+}
+
+function tooManyRestarts(name: string, restartCount: number, end: Extract<ChildEnd, { type: 'died' }>): RpcError {
+  return new RpcError({
+    code: grpcStatus.ABORTED,
+    reason: 'PROCESS_KEEPS_ENDING',
+    message: `The process of ${name} ended ${restartCount + 1} times (last: ${describeEnd(end)}); is the machine out of memory? A memory budget turns that into an error that says so`,
+    metadata: { restartCount: String(restartCount) },
+  });
+}

@@ -1,0 +1,135 @@
+import { Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
+import type {
+  EstimateMemoryRequest,
+  PredictRequest,
+  RunSpec,
+  WatchDeviceMemoryRequest,
+} from '@pemmican/contract/trainer';
+import { FieldViolations } from '@pemmican/rpc';
+import { StorageError, localPath, parseLocation } from '@pemmican/storage';
+import { findOptionProblems } from '@pemmican/training';
+import { toTrainingOptions } from './convert-options.ts';
+
+// transformers' own limit for the longest inputs there are; the model's positions are checked when it is open.
+const MAX_SEQUENCE_LENGTH = 1_000_000;
+const MIN_SAMPLE_INTERVAL_MS = 50;
+const MAX_SAMPLE_INTERVAL_MS = 60_000;
+const MAX_BATCH_SIZE = 65_536;
+
+/** @throws RpcError INVALID_ARGUMENT with every field that is wrong */
+export function validateRunSpec(spec: RunSpec): void {
+  const violations = new FieldViolations();
+  checkLocation(violations, 'spec.model_uri', spec.modelUri, parseLocation);
+  checkLocation(violations, 'spec.output_uri', spec.outputUri, localPath);
+  checkDataset(violations, 'spec.dataset', spec.dataset);
+  violations.check(
+    spec.dataset?.files.some((file) => file.split === Split.TRAIN) ?? false,
+    'spec.dataset.files',
+    'has no training split',
+  );
+  violations.check(
+    spec.memoryBudgetBytes >= 0,
+    'spec.memory_budget_bytes',
+    `is ${spec.memoryBudgetBytes}, must not be negative`,
+  );
+  const interval = spec.memorySampleIntervalMs;
+  violations.check(
+    interval === 0 || (interval >= MIN_SAMPLE_INTERVAL_MS && interval <= MAX_SAMPLE_INTERVAL_MS),
+    'spec.memory_sample_interval_ms',
+    `is ${interval}, must be 0 or from ${MIN_SAMPLE_INTERVAL_MS} to ${MAX_SAMPLE_INTERVAL_MS}`,
+  );
+  for (const { field, message } of findOptionProblems(toTrainingOptions(spec.options)))
+    violations.add(`spec.options.${toSnakeCase(field)}`, message);
+  violations.throwIfAny();
+}
+
+/** @throws RpcError INVALID_ARGUMENT */
+export function validatePredictRequest(request: PredictRequest): void {
+  const violations = new FieldViolations();
+  checkLocation(violations, 'model_uri', request.modelUri, parseLocation);
+  checkDataset(violations, 'dataset', request.dataset);
+  violations.check(
+    request.dataset?.files.length === 1,
+    'dataset.files',
+    `has ${request.dataset?.files.length ?? 0} files, must have exactly one`,
+  );
+  violations.check(
+    request.batchSize <= MAX_BATCH_SIZE,
+    'batch_size',
+    `is ${request.batchSize}, must be at most ${MAX_BATCH_SIZE}`,
+  );
+  violations.check(
+    request.memoryBudgetBytes >= 0,
+    'memory_budget_bytes',
+    `is ${request.memoryBudgetBytes}, must not be negative`,
+  );
+  violations.throwIfAny();
+}
+
+/** @throws RpcError INVALID_ARGUMENT */
+export function validateEstimateRequest(request: EstimateMemoryRequest): void {
+  const violations = new FieldViolations();
+  checkLocation(violations, 'model_uri', request.modelUri, parseLocation);
+  violations.check(
+    request.sequenceLength > 0 && request.sequenceLength <= MAX_SEQUENCE_LENGTH,
+    'sequence_length',
+    `is ${request.sequenceLength}, must be from 1 to ${MAX_SEQUENCE_LENGTH}`,
+  );
+  violations.check(
+    request.reducedVocabSize >= 0,
+    'reduced_vocab_size',
+    `is ${request.reducedVocabSize}, must not be negative`,
+  );
+  violations.check(
+    request.memoryLimitBytes >= 0,
+    'memory_limit_bytes',
+    `is ${request.memoryLimitBytes}, must not be negative`,
+  );
+  for (const { field, message } of findOptionProblems(toTrainingOptions(request.options)))
+    violations.add(`options.${toSnakeCase(field)}`, message);
+  violations.throwIfAny();
+}
+
+/** @throws RpcError INVALID_ARGUMENT */
+export function validateWatchDeviceMemory(request: WatchDeviceMemoryRequest): void {
+  const violations = new FieldViolations();
+  const interval = request.intervalMs;
+  violations.check(
+    interval === 0 || (interval >= MIN_SAMPLE_INTERVAL_MS && interval <= MAX_SAMPLE_INTERVAL_MS),
+    'interval_ms',
+    `is ${interval}, must be 0 or from ${MIN_SAMPLE_INTERVAL_MS} to ${MAX_SAMPLE_INTERVAL_MS}`,
+  );
+  violations.throwIfAny();
+}
+
+function checkDataset(violations: FieldViolations, field: string, dataset: DatasetSpec | undefined): void {
+  if (dataset === undefined) {
+    violations.add(field, 'must be set');
+    return;
+  }
+  violations.check(
+    dataset.maxSequenceLength <= MAX_SEQUENCE_LENGTH,
+    `${field}.max_sequence_length`,
+    `is ${dataset.maxSequenceLength}, must be at most ${MAX_SEQUENCE_LENGTH}`,
+  );
+  const seen = new Set<number>();
+  dataset.files.forEach((file, index) => {
+    checkLocation(violations, `${field}.files[${index}].uri`, file.uri, localPath);
+    violations.check(file.split !== Split.UNSPECIFIED, `${field}.files[${index}].split`, 'must be set');
+    violations.check(!seen.has(file.split), `${field}.files[${index}].split`, 'is there twice');
+    seen.add(file.split);
+  });
+}
+
+function checkLocation(violations: FieldViolations, field: string, uri: string, parse: (uri: string) => unknown): void {
+  try {
+    parse(uri);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    violations.add(field, error.message);
+  }
+}
+
+function toSnakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

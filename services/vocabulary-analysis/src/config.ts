@@ -1,0 +1,49 @@
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { hubOptionsFromEnvironment } from '@pemmican/storage';
+import { z } from 'zod';
+
+const schema = z.object({
+  /** `HOST:PORT` or `unix:PATH`. */
+  PEMMICAN_LISTEN: z.string().min(1).default('127.0.0.1:50051'),
+  /** Folder of the store of jobs. */
+  PEMMICAN_STATE_DIRECTORY: z
+    .string()
+    .min(1)
+    .default(path.join(homedir(), '.local/state/pemmican/vocabulary-analysis')),
+  /** Folder that models of a hub are fetched into. */
+  PEMMICAN_CACHE_DIR: z.string().min(1).default(path.join(homedir(), '.cache/pemmican')),
+  PEMMICAN_MAX_CONCURRENT_JOBS: z.coerce.number().int().min(1).max(64).default(2),
+  PEMMICAN_MAX_QUEUED_JOBS: z.coerce.number().int().min(1).max(100_000).default(100),
+  PEMMICAN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+});
+
+/** What the service's process is told by its environment. */
+export interface VocabularyAnalysisConfig {
+  readonly listen: string;
+  readonly stateDirectory: string;
+  readonly hub: { readonly cacheFolder: string; readonly endpoint?: string; readonly accessToken?: string };
+  readonly maxConcurrentJobs: number;
+  readonly maxQueuedJobs: number;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+/**
+ * Reads and checks the environment once.
+ * @throws Error that names every variable that is wrong
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): VocabularyAnalysisConfig {
+  const parsed = schema.safeParse(environment);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+    throw new Error(`Environment of vocabulary-analysis: ${problems}`);
+  }
+  return Object.freeze({
+    listen: parsed.data.PEMMICAN_LISTEN,
+    stateDirectory: path.resolve(parsed.data.PEMMICAN_STATE_DIRECTORY),
+    hub: hubOptionsFromEnvironment(environment, path.join(parsed.data.PEMMICAN_CACHE_DIR, 'hub')),
+    maxConcurrentJobs: parsed.data.PEMMICAN_MAX_CONCURRENT_JOBS,
+    maxQueuedJobs: parsed.data.PEMMICAN_MAX_QUEUED_JOBS,
+    logLevel: parsed.data.PEMMICAN_LOG_LEVEL,
+  });
+}

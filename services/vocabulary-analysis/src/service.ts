@@ -1,0 +1,105 @@
+import path from 'node:path';
+import { status as grpcStatus } from '@grpc/grpc-js';
+import {
+  Analysis,
+  AnalysisSpec,
+  AnalysisState,
+  VocabularyAnalysisServiceService,
+  WatchAnalysisResponse,
+  type AnalysisProgress,
+  type AnalysisResult,
+  type VocabularyAnalysisServiceServer,
+} from '@pemmican/contract/vocabulary';
+import { JobService, type JobKind, type JobResource } from '@pemmican/jobs';
+import { Handlers, RpcError, createLogger, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
+import { analysisJob } from './analysis-job.ts';
+import type { VocabularyAnalysisConfig } from './config.ts';
+import { downloadProfile } from './download-profile.ts';
+import { ERROR_RULES } from './status.ts';
+import { validateAnalysisSpec } from './validate.ts';
+
+interface AnalysisTypes {
+  spec: AnalysisSpec;
+  progress: AnalysisProgress;
+  result: AnalysisResult;
+  resource: Analysis;
+  event: NonNullable<WatchAnalysisResponse['event']>;
+}
+
+/** The service, ready to be put on a server. */
+export interface VocabularyAnalysisService {
+  readonly services: readonly HostedService[];
+  close(): Promise<void>;
+}
+
+export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig): VocabularyAnalysisService {
+  const logger = createLogger('vocabulary-analysis', config.logLevel);
+  const profileFile = (uid: string): string => path.join(config.stateDirectory, 'profiles', `${uid}.json`);
+  const jobs = new JobService<AnalysisTypes>(analysisKind(config, logger, profileFile), {
+    storeFile: path.join(config.stateDirectory, 'analyses.sqlite'),
+    concurrency: config.maxConcurrentJobs,
+    maxQueued: config.maxQueuedJobs,
+    logger,
+  });
+  const handlers = new Handlers({ rules: ERROR_RULES, logger });
+  const implementation: VocabularyAnalysisServiceServer = {
+    createAnalysis: handlers.unary(async (request) => ({ analysis: await jobs.create(request) })),
+    getAnalysis: handlers.unary(({ name }) => ({ analysis: jobs.get(name) })),
+    listAnalyses: handlers.unary((request) => {
+      const { resources, nextPageToken } = jobs.list(request);
+      return { analyses: resources, nextPageToken };
+    }),
+    watchAnalysis: handlers.serverStream((request, signal) => jobs.watch(request, signal)),
+    cancelAnalysis: handlers.unary(({ name }) => ({ analysis: jobs.cancel(name) })),
+    downloadProfile: handlers.serverStream(({ name, offset }) => {
+      const { uid, state } = jobs.get(name);
+      if (state !== AnalysisState.SUCCEEDED) {
+        throw new RpcError({
+          code: grpcStatus.FAILED_PRECONDITION,
+          reason: 'NOT_SUCCEEDED',
+          message: `${name} has not succeeded, so it has no profile`,
+        });
+      }
+      return downloadProfile(profileFile(uid), offset);
+    }),
+  };
+  return {
+    services: [
+      {
+        name: 'pemmican.vocabulary.v1.VocabularyAnalysisService',
+        definition: VocabularyAnalysisServiceService,
+        implementation: implementation as unknown as HostedService['implementation'],
+      },
+    ],
+    close: () => jobs.close(),
+  };
+}
+
+function analysisKind(
+  config: VocabularyAnalysisConfig,
+  logger: Logger,
+  profileFile: (uid: string) => string,
+): JobKind<AnalysisTypes> {
+  return {
+    collection: 'analyses',
+    specCodec: AnalysisSpec,
+    resourceCodec: Analysis,
+    watchMessageCodec: WatchAnalysisResponse,
+    createResource: (fields: JobResource<AnalysisSpec, AnalysisProgress, AnalysisResult>): Analysis =>
+      Analysis.fromPartial(fields),
+    validate: (spec) => Promise.resolve(validateAnalysisSpec(spec)),
+    execute: ({ spec, uid, signal, emit }) =>
+      analysisJob(
+        spec,
+        { profileFile: profileFile(uid) },
+        {
+          signal,
+          hub: config.hub,
+          onProgress: (progress) => {
+            emit({ $case: 'progress', value: progress }, progress);
+          },
+        },
+      ),
+    toStatus: (error) => toRpcError(error, ERROR_RULES, logger).toStatus(),
+  };
+}

@@ -1,0 +1,46 @@
+import { Split, type AnalysisSpec } from '@pemmican/contract/vocabulary';
+import { FieldViolations } from '@pemmican/rpc';
+import { StorageError, localPath, parseLocation } from '@pemmican/storage';
+
+const MAX_SEQUENCE_LENGTH = 1_000_000;
+const MAX_PAD_MULTIPLE = 65_536;
+
+/** @throws RpcError INVALID_ARGUMENT with every field that is wrong */
+export function validateAnalysisSpec(spec: AnalysisSpec): void {
+  const violations = new FieldViolations();
+  checkUri(violations, 'spec.model_uri', spec.modelUri, parseLocation);
+  if (spec.profileUri !== '') checkUri(violations, 'spec.profile_uri', spec.profileUri, localPath);
+  violations.check(
+    spec.padToMultipleOf <= MAX_PAD_MULTIPLE,
+    'spec.pad_to_multiple_of',
+    `is ${spec.padToMultipleOf}, must be at most ${MAX_PAD_MULTIPLE}`,
+  );
+  const { dataset } = spec;
+  if (dataset === undefined) {
+    violations.add('spec.dataset', 'must be set');
+  } else {
+    violations.check(dataset.files.length > 0, 'spec.dataset.files', 'must not be empty');
+    violations.check(
+      dataset.maxSequenceLength <= MAX_SEQUENCE_LENGTH,
+      'spec.dataset.max_sequence_length',
+      `is ${dataset.maxSequenceLength}, must be at most ${MAX_SEQUENCE_LENGTH}`,
+    );
+    const seen = new Set<number>();
+    dataset.files.forEach((file, index) => {
+      checkUri(violations, `spec.dataset.files[${index}].uri`, file.uri, localPath);
+      violations.check(file.split !== Split.UNSPECIFIED, `spec.dataset.files[${index}].split`, 'must be set');
+      violations.check(!seen.has(file.split), `spec.dataset.files[${index}].split`, 'is there twice');
+      seen.add(file.split);
+    });
+  }
+  violations.throwIfAny();
+}
+
+function checkUri(violations: FieldViolations, field: string, uri: string, parse: (uri: string) => unknown): void {
+  try {
+    parse(uri);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    violations.add(field, error.message);
+  }
+}
