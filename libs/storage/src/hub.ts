@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -10,6 +11,8 @@ import type { HubOptions } from './hub-options.ts';
 import { createTag, isTagAlive } from './temporary-folder.ts';
 
 const COMMIT = /^[0-9a-f]{40}$/;
+// Marks a folder that its writer has given up.
+const LEFT = 'left-';
 const MAX_LISTED_FILE_COUNT = 10_000;
 
 const COMPANION_FILES: readonly string[] = [
@@ -87,19 +90,12 @@ async function fillFolder(repository: string, commit: string, folder: string, op
       `needs ${missingBytes} more bytes, the disk has ${bavail * bsize} free`,
     );
   }
-  let doneBytes = 0;
-  for (const file of files) {
-    await fetchFile({
-      repository,
-      revision: commit,
-      file,
-      path: join(partial, file.path),
-      connection: connection(options),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-      onProgress: (fileBytes) =>
-        options.onProgress?.({ fileName: file.path, doneBytes: doneBytes + fileBytes, totalBytes }),
-    });
-    doneBytes += file.size;
+  try {
+    await fetchFiles(repository, commit, files, partial, options);
+  } catch (error) {
+    // What has come serves the next attempt, also one of this process.
+    await rename(partial, `${folder}.${LEFT}${randomUUID()}.partial`);
+    throw error;
   }
   await syncFolder(partial);
   await rename(partial, folder).catch(async (error: unknown) => {
@@ -108,6 +104,30 @@ async function fillFolder(repository: string, commit: string, folder: string, op
     await rm(partial, { recursive: true, force: true });
   });
   await syncFolder(dirname(folder));
+}
+
+async function fetchFiles(
+  repository: string,
+  commit: string,
+  files: readonly ListFileEntry[],
+  folder: string,
+  options: HubOptions,
+): Promise<void> {
+  const totalBytes = files.reduce((total, { size }) => total + size, 0);
+  let doneBytes = 0;
+  for (const file of files) {
+    await fetchFile({
+      repository,
+      revision: commit,
+      file,
+      path: join(folder, file.path),
+      connection: connection(options),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      onProgress: (fileBytes) =>
+        options.onProgress?.({ fileName: file.path, doneBytes: doneBytes + fileBytes, totalBytes }),
+    });
+    doneBytes += file.size;
+  }
 }
 
 async function filesToFetch(repository: string, commit: string, options: HubOptions): Promise<ListFileEntry[]> {
@@ -142,7 +162,7 @@ async function takeOverPartial(folder: string): Promise<string> {
       path.startsWith(`${folder}.`) && path.endsWith('.partial')
         ? path.slice(folder.length + 1, -'.partial'.length)
         : undefined;
-    if (tag === undefined || isTagAlive(tag)) continue;
+    if (tag === undefined || (!tag.startsWith(LEFT) && isTagAlive(tag))) continue;
     const isOurs = await rename(path, ours).then(
       () => true,
       () => false,
