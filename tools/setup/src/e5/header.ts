@@ -98,7 +98,11 @@ async function readVocabulary(reader: BlobReader): Promise<E5Vocabulary> {
     const begin = offsetView.getUint32(4 * id, true);
     const end = offsetView.getUint32(4 * (id + 1), true);
     if (begin > end || end > blob.length) reader.fail(`piece ${id} lies at ${begin} to ${end} of ${blob.length} bytes`);
-    pieces.push(decoder.decode(blob.subarray(begin, end)));
+    try {
+      pieces.push(decoder.decode(blob.subarray(begin, end)));
+    } catch {
+      reader.fail(`piece ${id} is not UTF-8`);
+    }
   }
   const tokenId = (index: number): number => {
     const id = head.getInt32(4 * index, true);
