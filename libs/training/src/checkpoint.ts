@@ -9,6 +9,7 @@ import {
 } from '@pemmican/safetensors';
 import { toFloat32 } from '@pemmican/safetensors';
 import { TrainingError } from './error.ts';
+import type { EvaluationResult } from './evaluation.ts';
 import { variableEntry, writeVariable } from './parameter-transfer.ts';
 import type { ProgramParameter } from './training-program.ts';
 
@@ -18,6 +19,14 @@ export const WEIGHTS_FILE_NAME = 'model.safetensors';
 
 // A state has a few dozen fields; anything larger is another file.
 const MAX_STATE_LENGTH_BYTES = 1_000_000;
+
+/** An evaluation with its place in the run. */
+export interface EvaluationEntry {
+  readonly step: number;
+  readonly epoch: number;
+  readonly result: EvaluationResult;
+  readonly elapsedMs: number;
+}
 
 /** What a run needs, beside weights and moments, to go on as if it had never stopped. */
 export interface TrainerState {
@@ -33,6 +42,8 @@ export interface TrainerState {
   readonly unusedRowDecayFactor: number;
   readonly trainedTokenCount: number;
   readonly lastLoss: number | null;
+  /** Every evaluation so far, in order. */
+  readonly evaluations: readonly EvaluationEntry[];
 }
 
 /** Files that travel with weights unchanged: config, tokenizer, token id map. */
@@ -119,6 +130,7 @@ function isTrainerState(value: unknown): value is TrainerState {
     ['step', 'totalSteps', 'epoch', 'unusedRowDecayFactor', 'trainedTokenCount'].every(isNumber) &&
     Number.isInteger(state['step']) &&
     ['bestMetric', 'bestStep', 'lastLoss'].every(isNumberOrNull) &&
+    Array.isArray(state['evaluations']) &&
     typeof state['fingerprint'] === 'object' &&
     state['fingerprint'] !== null
   );

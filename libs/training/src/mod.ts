@@ -12,6 +12,7 @@ export {
   readTrainerState,
   writeModelFiles,
   type CompanionFiles,
+  type EvaluationEntry,
   type TrainerState,
 } from './checkpoint.ts';
 export {

@@ -7,11 +7,12 @@ import {
   readTrainerState,
   writeCheckpoint,
   type CompanionFiles,
+  type EvaluationEntry,
   type TrainerState,
 } from './checkpoint.ts';
 import { epochOrder, makeBatch, type EncodedDataset } from './encoded-dataset.ts';
 import { TrainingError } from './error.ts';
-import { batchFeeds, evaluate, type EvaluationResult } from './evaluation.ts';
+import { batchFeeds, evaluate } from './evaluation.ts';
 import { isGreaterBetter } from './metrics.ts';
 import type { TrainingOptions } from './options.ts';
 import { clearMoments } from './parameter-transfer.ts';
@@ -47,13 +48,7 @@ export type TrainingEvent =
       readonly elapsedMs: number;
       readonly longestRowTokens: number;
     }
-  | {
-      readonly type: 'evaluation';
-      readonly step: number;
-      readonly epoch: number;
-      readonly result: EvaluationResult;
-      readonly elapsedMs: number;
-    }
+  | { readonly type: 'evaluation'; readonly evaluation: EvaluationEntry }
   | { readonly type: 'checkpoint'; readonly step: number; readonly isBest: boolean; readonly elapsedMs: number }
   | { readonly type: 'finished'; readonly state: TrainerState; readonly chosenStep: number };
 
@@ -114,6 +109,7 @@ class Trainer {
       unusedRowDecayFactor: 1,
       trainedTokenCount: 0,
       lastLoss: null,
+      evaluations: [],
     };
   }
 
@@ -270,13 +266,14 @@ class Trainer {
       () => this.#run.breathe(),
     );
     this.#evaluatedStep = this.#state.step;
-    yield {
-      type: 'evaluation',
+    const evaluation = {
       step: this.#state.step,
       epoch: this.#state.epoch,
       result,
       elapsedMs: this.#run.now() - startMs,
     };
+    this.#state = { ...this.#state, evaluations: [...this.#state.evaluations, evaluation] };
+    yield { type: 'evaluation', evaluation };
     const metric = result.metrics[options.metricForBestModel];
     if (isInitial || metric === undefined || Number.isNaN(metric)) return false;
     const best = this.#state.bestMetric;

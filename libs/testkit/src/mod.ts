@@ -1,0 +1,5 @@
+/**
+ * What tests share: where real models and data are.
+ * @module
+ */
+export { dataFile, modelFolder, oraclePython } from './cache.ts';
