@@ -15,8 +15,11 @@ export class EngineError extends Error {
 const CODES: readonly (readonly [RegExp, EngineErrorCode])[] = [
   [/OOM when allocating|Failed to allocate|ResourceExhausted|out of memory/i, 'OUT_OF_MEMORY'],
   [/Tensor had (?:NaN|Inf|-Inf|\+Inf|Inf and NaN)/i, 'NON_FINITE'],
-  [/not a node|Could not find variable|uninitialized|Op type not registered|NodeDef/i, 'INVALID_GRAPH'],
-  [/indices.*(?:out of|not in)|shape|dtype|must be/i, 'INVALID_ARGUMENT'],
+  [
+    /not a node|name can not be found|Could not find variable|uninitialized|Op type not registered|NodeDef/i,
+    'INVALID_GRAPH',
+  ],
+  [/indices.*(?:out of|not in)|shape|dtype|must be|must feed|Expects arg|incompatible|both fed and fetched/i, 'INVALID_ARGUMENT'],
 ];
 
 /** Names the kind of failure that TensorFlow's message tells. */

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { findAddon, loadBinding } from './binding.ts';
+
+test('loadBinding says how to get a build that is not set up', (context) => {
+  if (findAddon('gpu') !== undefined) return context.skip('the GPU build is set up here');
+  assert.throws(() => loadBinding('gpu'), {
+    name: 'EngineError',
+    code: 'UNAVAILABLE',
+    message: 'TensorFlow for gpu is not set up; run `npm run setup -- --gpu`',
+  });
+});
+
+test('loadBinding loads the library once, for one kind of device a process', () => {
+  const binding = loadBinding('cpu');
+  assert.equal(loadBinding('cpu'), binding);
+  assert.match(binding.TF_Version, /^2\.21\./);
+  assert.equal(binding.isUsingGpuDevice(), false);
+  assert.throws(() => loadBinding('gpu'), {
+    code: 'INVALID_ARGUMENT',
+    message: /has loaded TensorFlow for cpu already/,
+  });
+});
