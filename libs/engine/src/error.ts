@@ -19,7 +19,10 @@ const CODES: readonly (readonly [RegExp, EngineErrorCode])[] = [
     /not a node|name can not be found|Could not find variable|uninitialized|Op type not registered|NodeDef/i,
     'INVALID_GRAPH',
   ],
-  [/indices.*(?:out of|not in)|shape|dtype|must be|must feed|Expects arg|incompatible|both fed and fetched/i, 'INVALID_ARGUMENT'],
+  [
+    /indices.*(?:out of|not in)|shape|dtype|must be|must feed|Expects arg|incompatible|both fed and fetched/i,
+    'INVALID_ARGUMENT',
+  ],
 ];
 
 /** Names the kind of failure that TensorFlow's message tells. */
