@@ -25,9 +25,21 @@ export class Checkpoint {
     this.name = name;
     this.shards = shards;
     this.index = index;
-    this.#shardOf = new Map(
-      shards.flatMap((shard) => [...shard.file.tensors.keys()].map((tensorName) => [tensorName, shard] as const)),
-    );
+    const shardOf = new Map<string, Shard>();
+    for (const shard of shards) {
+      for (const tensorName of shard.file.tensors.keys()) {
+        const other = shardOf.get(tensorName);
+        if (other !== undefined) {
+          throw new SafetensorsError(
+            'InvalidIndex',
+            name,
+            `tensor "${tensorName}" is in two shards, "${other.fileName}" and "${shard.fileName}"`,
+          );
+        }
+        shardOf.set(tensorName, shard);
+      }
+    }
+    this.#shardOf = shardOf;
   }
 
   /**
@@ -36,52 +48,34 @@ export class Checkpoint {
    */
   static async open(folder: FolderReader): Promise<Checkpoint> {
     const single = await folder.open(SINGLE_FILE_NAME);
-    if (single !== undefined)
-      return new Checkpoint(
-        folder.name,
-        [{ fileName: SINGLE_FILE_NAME, file: await SafetensorsFile.open(single) }],
-        undefined,
-      );
-    const indexSource = await folder.open(INDEX_FILE_NAME);
-    if (indexSource === undefined) {
-      throw new SafetensorsError(
-        'MissingFile',
-        folder.name,
-        `there is neither ${SINGLE_FILE_NAME} nor ${INDEX_FILE_NAME}`,
-      );
-    }
-    if (indexSource.sizeBytes > MAX_INDEX_LENGTH_BYTES) {
-      throw new SafetensorsError(
-        'InvalidIndex',
-        indexSource.name,
-        `${indexSource.sizeBytes} bytes are over the limit of ${MAX_INDEX_LENGTH_BYTES}`,
-      );
-    }
-    const bytes = new Uint8Array(indexSource.sizeBytes);
-    await indexSource.read(0, bytes);
-    await indexSource.close();
-    const { index, weightMap } = parseIndex(bytes, indexSource.name);
     const shards: Shard[] = [];
-    for (const fileName of [...new Set(weightMap.values())].sort()) {
-      const source = await folder.open(fileName);
-      if (source === undefined)
-        throw new SafetensorsError(
-          'MissingFile',
-          indexSource.name,
-          `names the shard "${fileName}", which is not there`,
-        );
-      shards.push({ fileName, file: await SafetensorsFile.open(source) });
-    }
-    for (const [tensorName, fileName] of weightMap) {
-      if (shards.find((shard) => shard.fileName === fileName)?.file.tensors.has(tensorName) !== true) {
-        throw new SafetensorsError(
-          'TensorNotFound',
-          indexSource.name,
-          `tensor "${tensorName}" is not in its shard "${fileName}"`,
-        );
+    try {
+      if (single !== undefined) {
+        shards.push({ fileName: SINGLE_FILE_NAME, file: await openFile(single) });
+        return new Checkpoint(folder.name, shards, undefined);
       }
+      const { index, weightMap, indexName } = await readIndex(folder);
+      for (const fileName of [...new Set(weightMap.values())].sort()) {
+        const source = await folder.open(fileName);
+        if (source === undefined)
+          throw new SafetensorsError('MissingFile', indexName, `names the shard "${fileName}", which is not there`);
+        shards.push({ fileName, file: await openFile(source) });
+      }
+      const shardByName = new Map(shards.map((shard) => [shard.fileName, shard]));
+      for (const [tensorName, fileName] of weightMap) {
+        if (shardByName.get(fileName)?.file.tensors.has(tensorName) !== true) {
+          throw new SafetensorsError(
+            'TensorNotFound',
+            indexName,
+            `tensor "${tensorName}" is not in its shard "${fileName}"`,
+          );
+        }
+      }
+      return new Checkpoint(folder.name, shards, index);
+    } catch (error) {
+      await Promise.all(shards.map(({ file }) => file.source.close()));
+      throw error;
     }
-    return new Checkpoint(folder.name, shards, index);
   }
 
   /** Names of all tensors, shard by shard in the order of their bytes. */
@@ -121,6 +115,40 @@ export class Checkpoint {
     const shard = this.#shardOf.get(name);
     if (shard === undefined) throw new SafetensorsError('TensorNotFound', this.name, `there is no tensor "${name}"`);
     return shard.file;
+  }
+}
+
+async function openFile(source: ByteSource): Promise<SafetensorsFile> {
+  try {
+    return await SafetensorsFile.open(source);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+async function readIndex(folder: FolderReader): Promise<ReturnType<typeof parseIndex> & { indexName: string }> {
+  const source = await folder.open(INDEX_FILE_NAME);
+  if (source === undefined) {
+    throw new SafetensorsError(
+      'MissingFile',
+      folder.name,
+      `there is neither ${SINGLE_FILE_NAME} nor ${INDEX_FILE_NAME}`,
+    );
+  }
+  try {
+    if (source.sizeBytes > MAX_INDEX_LENGTH_BYTES) {
+      throw new SafetensorsError(
+        'InvalidIndex',
+        source.name,
+        `${source.sizeBytes} bytes are over the limit of ${MAX_INDEX_LENGTH_BYTES}`,
+      );
+    }
+    const bytes = new Uint8Array(source.sizeBytes);
+    await source.read(0, bytes);
+    return { ...parseIndex(bytes, source.name), indexName: source.name };
+  } finally {
+    await source.close();
   }
 }
 

@@ -1,7 +1,9 @@
 import type { Dtype } from './dtype.ts';
 import { SafetensorsError } from './error.ts';
+import { encodeFloat8, FLOAT8_FORMATS, float8ScaleValues, float8Values } from './float8.ts';
+import { encodeHalf, halfValues } from './half.ts';
 
-/** Dtypes that have a float32 value for each element. */
+/** Floating dtypes that convert to float32 and back: those that a checkpoint's weights come in. */
 export const CONVERTIBLE_DTYPES = ['F32', 'F64', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2'] as const;
 export type ConvertibleDtype = (typeof CONVERTIBLE_DTYPES)[number];
 
@@ -9,17 +11,20 @@ export function isConvertible(dtype: Dtype): dtype is ConvertibleDtype {
   return (CONVERTIBLE_DTYPES as readonly Dtype[]).includes(dtype);
 }
 
+const tables = new Map<Dtype, Float32Array<ArrayBuffer>>();
+
+function tableOf(dtype: Dtype, create: () => Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  const table = tables.get(dtype) ?? create();
+  tables.set(dtype, table);
+  return table;
+}
+
 /**
- * Elements as float32. Little-endian hosts only, as the format and every engine that pemmican runs on.
- * @throws SafetensorsError UnsupportedDtype for integers and packed formats
+ * Elements as float32, rounded where the dtype is wider. Little-endian hosts only, as the format and every engine that
+ * pemmican runs on.
+ * @throws SafetensorsError UnsupportedDtype for complex and packed (F4, F6) elements
  */
 export function toFloat32(dtype: Dtype, bytes: Uint8Array, fileName = 'tensor'): Float32Array<ArrayBuffer> {
-  if (!isConvertible(dtype))
-    throw new SafetensorsError(
-      'UnsupportedDtype',
-      fileName,
-      `dtype ${dtype} cannot be trained; supported are ${CONVERTIBLE_DTYPES.join(', ')}`,
-    );
   const aligned = bytes.byteOffset % 8 === 0 && bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice();
   const { buffer, byteOffset, byteLength } = aligned as Uint8Array<ArrayBuffer>;
   switch (dtype) {
@@ -35,11 +40,39 @@ export function toFloat32(dtype: Dtype, bytes: Uint8Array, fileName = 'tensor'):
       return new Float32Array(words.buffer);
     }
     case 'F16':
-      return expand(new Uint16Array(buffer, byteOffset, byteLength / 2), halfTable());
+      return expand(new Uint16Array(buffer, byteOffset, byteLength / 2), tableOf(dtype, halfValues));
     case 'F8_E4M3':
-      return expand(aligned, float8Table(4, 3));
     case 'F8_E5M2':
-      return expand(aligned, float8Table(5, 2));
+    case 'F8_E4M3FNUZ':
+    case 'F8_E5M2FNUZ':
+      return expand(
+        aligned,
+        tableOf(dtype, () => float8Values(FLOAT8_FORMATS[dtype])),
+      );
+    case 'F8_E8M0':
+      return expand(aligned, tableOf(dtype, float8ScaleValues));
+    case 'BOOL':
+    case 'U8':
+      return Float32Array.from(aligned);
+    case 'I8':
+      return Float32Array.from(new Int8Array(buffer, byteOffset, byteLength));
+    case 'I16':
+      return Float32Array.from(new Int16Array(buffer, byteOffset, byteLength / 2));
+    case 'U16':
+      return Float32Array.from(new Uint16Array(buffer, byteOffset, byteLength / 2));
+    case 'I32':
+      return Float32Array.from(new Int32Array(buffer, byteOffset, byteLength / 4));
+    case 'U32':
+      return Float32Array.from(new Uint32Array(buffer, byteOffset, byteLength / 4));
+    case 'I64':
+      return fromBigInts(new BigInt64Array(buffer, byteOffset, byteLength / 8));
+    case 'U64':
+      return fromBigInts(new BigUint64Array(buffer, byteOffset, byteLength / 8));
+    case 'C64':
+    case 'F4':
+    case 'F6_E2M3':
+    case 'F6_E3M2':
+      throw new SafetensorsError('UnsupportedDtype', fileName, `elements of dtype ${dtype} cannot be read as float32`);
   }
 }
 
@@ -57,32 +90,32 @@ export function fromFloat32(
       return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     case 'F64':
       return new Uint8Array(Float64Array.from(values).buffer);
-    case 'BF16': {
-      const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-      const halves = new Uint16Array(values.length);
-      for (let index = 0; index < words.length; index++) {
-        const word = words[index] ?? 0;
-        // A NaN must stay one: rounding could carry its mantissa into the exponent.
-        halves[index] =
-          (word & 0x7fffffff) > 0x7f800000
-            ? 0x7fc0 | ((word >>> 16) & 0x8000)
-            : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
-      }
-      return new Uint8Array(halves.buffer);
-    }
-    case 'F16': {
-      const halves = new Uint16Array(values.length);
-      const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-      for (let index = 0; index < words.length; index++) halves[index] = toHalf(words[index] ?? 0);
-      return new Uint8Array(halves.buffer);
-    }
+    case 'BF16':
+      return new Uint8Array(encodeBfloat16(values).buffer);
+    case 'F16':
+      return new Uint8Array(encodeHalf(values).buffer);
+    case 'F8_E4M3':
+    case 'F8_E5M2':
+      return encodeFloat8(values, FLOAT8_FORMATS[dtype]);
     default:
       throw new SafetensorsError(
         'UnsupportedDtype',
         fileName,
-        `float32 cannot be written as ${dtype}; supported are F32, F64, F16, BF16`,
+        `float32 cannot be written as ${dtype}; supported are ${CONVERTIBLE_DTYPES.join(', ')}`,
       );
   }
+}
+
+function encodeBfloat16(values: Float32Array<ArrayBuffer>): Uint16Array<ArrayBuffer> {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? 0;
+    // A NaN must stay one: rounding could carry its mantissa into the exponent.
+    const isNaN = (word & 0x7fffffff) > 0x7f800000;
+    halves[index] = isNaN ? 0x7fc0 | ((word >>> 16) & 0x8000) : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  }
+  return halves;
 }
 
 function expand(codes: Uint8Array | Uint16Array, table: Float32Array): Float32Array<ArrayBuffer> {
@@ -91,49 +124,9 @@ function expand(codes: Uint8Array | Uint16Array, table: Float32Array): Float32Ar
   return values;
 }
 
-/** Value of a small float with `exponentBits` and `mantissaBits`, IEEE bias, subnormals; specials are the caller's. */
-function smallFloat(code: number, exponentBits: number, mantissaBits: number): number {
-  const sign = code >>> (exponentBits + mantissaBits) ? -1 : 1;
-  const exponent = (code >>> mantissaBits) & (2 ** exponentBits - 1);
-  const mantissa = code & (2 ** mantissaBits - 1);
-  const bias = 2 ** (exponentBits - 1) - 1;
-  if (exponent === 0) return sign * mantissa * 2 ** (1 - bias - mantissaBits);
-  return sign * (1 + mantissa / 2 ** mantissaBits) * 2 ** (exponent - bias);
-}
-
-let half: Float32Array | undefined;
-function halfTable(): Float32Array {
-  half ??= Float32Array.from({ length: 65_536 }, (_, code) => {
-    const isSpecial = ((code >>> 10) & 31) === 31;
-    if (!isSpecial) return smallFloat(code, 5, 10);
-    return code & 1023 ? NaN : code & 0x8000 ? -Infinity : Infinity;
-  });
-  return half;
-}
-
-/** F8_E5M2 has infinities as IEEE; F8_E4M3 (the "fn" variant) has none and one NaN a sign (arXiv 2209.05433). */
-function float8Table(exponentBits: 4 | 5, mantissaBits: 2 | 3): Float32Array {
-  return Float32Array.from({ length: 256 }, (_, code) => {
-    const magnitude = code & 127;
-    if (exponentBits === 4) return magnitude === 127 ? NaN : smallFloat(code, 4, 3);
-    if (magnitude < 124) return smallFloat(code, exponentBits, mantissaBits);
-    return magnitude === 124 ? (code & 128 ? -Infinity : Infinity) : NaN;
-  });
-}
-
-function toHalf(word: number): number {
-  const sign = (word >>> 16) & 0x8000;
-  const magnitude = word & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00;
-  // 65520 and more round to infinity.
-  if (magnitude >= 0x477ff000) return sign | 0x7c00;
-  if (magnitude < 0x38800000) {
-    // Subnormal half: the value in units of 2^-24, rounded to nearest even.
-    const units = (new Float32Array(new Uint32Array([magnitude]).buffer)[0] ?? 0) * 2 ** 24;
-    const floor = Math.floor(units);
-    const rest = units - floor;
-    return sign | (rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor);
-  }
-  const rebased = magnitude - 0x38000000;
-  return sign | ((rebased + 0xfff + ((rebased >>> 13) & 1)) >>> 13);
+/** Rounded to double first, then to single; both steps are to nearest even. */
+function fromBigInts(values: BigInt64Array | BigUint64Array): Float32Array<ArrayBuffer> {
+  const floats = new Float32Array(values.length);
+  for (let index = 0; index < values.length; index++) floats[index] = Number(values[index]);
+  return floats;
 }

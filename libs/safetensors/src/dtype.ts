@@ -1,4 +1,4 @@
-/** Element types of the format, with their size in bits (safetensors/src/tensor.rs `Dtype`). */
+/** Element types of the format, with their size in bits, in the order of `Dtype` in safetensors/src/tensor.rs. */
 export const DTYPE_SIZE_BITS = {
   BOOL: 8,
   F4: 4,

@@ -1,4 +1,4 @@
-/** What is wrong with a file; the first twelve are named as in the reference implementation (safetensors/src/tensor.rs). */
+/** What is wrong with a file; the first thirteen are named as in the reference implementation (safetensors/src/tensor.rs). */
 export type SafetensorsErrorCode =
   | 'HeaderTooSmall'
   | 'HeaderTooLarge'
@@ -12,6 +12,7 @@ export type SafetensorsErrorCode =
   | 'TensorNotFound'
   | 'MetadataIncompleteBuffer'
   | 'ValidationOverflow'
+  | 'MisalignedSlice'
   | 'InvalidIndex'
   | 'MissingFile'
   | 'UnsupportedDtype'

@@ -1,6 +1,7 @@
 import type { ByteSource } from './byte-source.ts';
 import { DTYPE_SIZE_BITS, isDtype, type Dtype } from './dtype.ts';
-import { SafetensorsError } from './error.ts';
+import { SafetensorsError, type SafetensorsErrorCode } from './error.ts';
+import { findDuplicateKey } from './json-keys.ts';
 import { MAX_HEADER_LENGTH_BYTES, MAX_TENSOR_RANK } from './limits.ts';
 
 /** Where a tensor is in its file and what its bytes mean. */
@@ -64,22 +65,31 @@ export async function readHeader(source: ByteSource): Promise<Header> {
     if (name === '__metadata__') metadata = parseMetadata(value, source.name);
     else tensors.push(parseTensor(name, value, dataStart, source.name));
   }
-  // JSON.parse keeps the last of equal keys: a duplicate would hide a tensor from the check for holes below only by luck.
   tensors.sort((a, b) => a.offsetBytes - b.offsetBytes || a.lengthBytes - b.lengthBytes);
   checkLayout(tensors, dataStart, source);
   return { tensors, metadata, lengthBytes: dataStart };
 }
 
 function parseObject(text: string, fileName: string): Record<string, unknown> {
+  const fail = (message: string, cause?: unknown): never => {
+    throw new SafetensorsError(
+      'InvalidHeaderDeserialization',
+      fileName,
+      message,
+      cause === undefined ? undefined : { cause },
+    );
+  };
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    value = JSON.parse(text);
   } catch (cause) {
-    throw new SafetensorsError('InvalidHeaderDeserialization', fileName, `header is not valid JSON: ${String(cause)}`, {
-      cause,
-    });
+    return fail(`header is not valid JSON: ${String(cause)}`, cause);
   }
-  throw new SafetensorsError('InvalidHeaderDeserialization', fileName, 'header is not a JSON object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return fail('header is not a JSON object');
+  const duplicate = findDuplicateKey(text);
+  // One of the two tensors would be read under the name of both.
+  if (duplicate !== undefined) return fail(`header has the key ${JSON.stringify(duplicate)} twice`);
+  return value as Record<string, unknown>;
 }
 
 function parseMetadata(value: unknown, fileName: string): Record<string, string> {
@@ -103,36 +113,49 @@ function isCount(value: unknown): value is number {
 }
 
 function parseTensor(name: string, value: unknown, dataStart: number, fileName: string): TensorInfo {
-  const fail = (
-    code: 'TensorInvalidInfo' | 'InvalidOffset' | 'ValidationOverflow' | 'UnsupportedDtype',
-    message: string,
-  ): never => {
+  const fail = (code: SafetensorsErrorCode, message: string): never => {
     throw new SafetensorsError(code, fileName, `tensor "${name}": ${message}`);
   };
-  if (typeof value !== 'object' || value === null) return fail('TensorInvalidInfo', 'its entry is not an object');
+  const invalid = (message: string): never => fail('InvalidHeaderDeserialization', message);
+  if (typeof value !== 'object' || value === null) return invalid('its entry is not an object');
   const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
-  if (!isDtype(dtype))
+  if (!isDtype(dtype)) {
     return fail(
       'UnsupportedDtype',
       `dtype ${JSON.stringify(dtype)} is not known; known are ${Object.keys(DTYPE_SIZE_BITS).join(', ')}`,
     );
-  if (!Array.isArray(shape) || !shape.every(isCount))
-    return fail('TensorInvalidInfo', `shape ${JSON.stringify(shape)} is not a list of counts`);
-  if (shape.length > MAX_TENSOR_RANK)
+  }
+  if (!isNumberList(shape) || !shape.every((size) => Number.isInteger(size) && size >= 0))
+    return invalid(`shape ${JSON.stringify(shape)} is not a list of counts`);
+  if (shape.length > MAX_TENSOR_RANK) {
     return fail('TensorInvalidInfo', `${shape.length} dimensions are over the limit of ${MAX_TENSOR_RANK}`);
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
-    return fail('InvalidOffset', `data_offsets ${JSON.stringify(offsets)} are not two offsets`);
-  const [start, end] = offsets as [number, number];
-  if (start > end) return fail('InvalidOffset', `data_offsets [${start}, ${end}] run backwards`);
-  const bits = shape.reduce((product: number, size: number) => product * size, DTYPE_SIZE_BITS[dtype]);
-  if (!Number.isSafeInteger(bits))
-    return fail('ValidationOverflow', `shape [${shape.join(', ')}] has more bytes than can be addressed`);
-  if (bits % 8 !== 0 || bits / 8 !== end - start)
-    return fail(
-      'TensorInvalidInfo',
-      `shape [${shape.join(', ')}] of ${dtype} takes ${bits / 8} bytes, data_offsets give ${end - start}`,
-    );
+  }
+  if (!isNumberList(offsets) || offsets.length !== 2)
+    return invalid(`data_offsets ${JSON.stringify(offsets)} are not two offsets`);
+  const [start = 0, end = 0] = offsets;
+  if (!isCount(start) || !isCount(end) || start > end)
+    return fail('InvalidOffset', `data_offsets [${start}, ${end}] are no range of bytes`);
+  const sizeText = `shape [${shape.join(', ')}] of ${dtype}`;
+  const bits = productOf(shape, DTYPE_SIZE_BITS[dtype]);
+  if (bits === undefined) return fail('ValidationOverflow', `${sizeText} has more bytes than can be addressed`);
+  if (bits % 8 !== 0) return fail('MisalignedSlice', `${sizeText} ends inside a byte`);
+  if (bits / 8 !== end - start)
+    return fail('TensorInvalidInfo', `${sizeText} takes ${bits / 8} bytes, data_offsets give ${end - start}`);
   return { name, dtype, shape, offsetBytes: dataStart + start, lengthBytes: end - start };
+}
+
+function isNumberList(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'number');
+}
+
+/** The product, or undefined where a step of it leaves the integers that a number holds exactly (also before a factor 0). */
+function productOf(factors: readonly number[], first: number): number | undefined {
+  let product = first;
+  for (const factor of factors) {
+    product *= factor;
+    if (!Number.isSafeInteger(product)) return undefined;
+  }
+  return product;
 }
 
 function checkLayout(tensors: readonly TensorInfo[], dataStart: number, source: ByteSource): void {

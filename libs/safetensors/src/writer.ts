@@ -16,12 +16,19 @@ export function tensorLengthBytes(dtype: Dtype, shape: readonly number[]): numbe
   return shape.reduce((product, size) => product * size, DTYPE_SIZE_BITS[dtype]) / 8;
 }
 
-/** The order of the reference writer: wide dtypes first, so that every tensor is aligned, then by name. */
+// The declaration order of `Dtype` in the reference implementation, which its writer sorts by.
+const DTYPE_ORDER = Object.keys(DTYPE_SIZE_BITS);
+
+/**
+ * The order of the reference writer: dtypes from last declared to first, which is from wide to narrow so that every tensor is
+ * aligned, then names.
+ */
 export function referenceOrder<Entry extends { readonly name: string; readonly dtype: Dtype }>(
   entries: readonly Entry[],
 ): Entry[] {
   return entries.toSorted(
-    (a, b) => DTYPE_SIZE_BITS[b.dtype] - DTYPE_SIZE_BITS[a.dtype] || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
+    (a, b) =>
+      DTYPE_ORDER.indexOf(b.dtype) - DTYPE_ORDER.indexOf(a.dtype) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
   );
 }
 
