@@ -33,7 +33,8 @@ function demoAssets(args: readonly string[]): readonly AssetName[] {
 }
 
 async function main(verb: string | undefined, args: readonly string[]): Promise<void> {
-  const device = args.includes('--gpu') ? 'gpu' : 'cpu';
+  // The trainer's own variable: who sets it for the demo wants that build.
+  const device = args.includes('--gpu') || process.env['PEMMICAN_TENSORFLOW'] === 'gpu' ? 'gpu' : 'cpu';
   switch (verb) {
     case 'tensorflow':
       return ensureTensorflow(device, options);
@@ -46,7 +47,7 @@ async function main(verb: string | undefined, args: readonly string[]): Promise<
       await ensureAssets(DEMO_ASSETS);
       return options.onProgress(`TensorFlow for ${device}, ${DEMO_ASSETS.join(' and ')} are there`);
     case 'demo':
-      await ensureTensorflow('cpu', options);
+      await ensureTensorflow(device, options);
       return ensureAssets(demoAssets(args));
     case 'test':
       await ensureTensorflow('cpu', options);

@@ -56,17 +56,16 @@ async function onlyWheel(folder: string): Promise<string | undefined> {
   return names.length === 1 && names[0] !== undefined ? path.join(folder, names[0]) : undefined;
 }
 
-async function folderBytes(folder: string): Promise<number> {
+/** Size of the largest file: pip copies what it has read, so that a sum would count the download twice in the end. */
+async function largestFileBytes(folder: string): Promise<number> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
-  const sizes = await Promise.all(
-    names.map((name) =>
-      stat(path.join(folder, name)).then(
-        (s) => s.size,
-        () => 0,
-      ),
+  const sizes = names.map((name) =>
+    stat(path.join(folder, name)).then(
+      (found) => found.size,
+      () => 0,
     ),
   );
-  return sizes.reduce((sum, size) => sum + size, 0);
+  return Math.max(0, ...(await Promise.all(sizes)));
 }
 
 /**
@@ -111,7 +110,9 @@ async function download(
   const folder = await mkdtemp(path.join(path.dirname(file), '.partial-'));
   const begin = performance.now();
   const timer = setInterval(() => {
-    void folderBytes(folder).then((bytes) => options.onProgress?.(`${label}: ${formatBytes(bytes)}${size} so far`));
+    void largestFileBytes(folder).then((bytes) =>
+      options.onProgress?.(`${label}: ${formatBytes(bytes)}${size} so far`),
+    );
   }, REPORT_EVERY_MS);
   try {
     await (options.fetch ?? fetchByPip)(wheel, folder, isCacheAllowed);
