@@ -11,19 +11,66 @@ const source = { pathNot: '\\.test\\.ts$|/test/' };
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
-    { name: 'no-cycle', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'format-imports-nothing-of-ours', severity: 'error', from: { path: '^libs/(safetensors|tokenizer|dataset)/', ...source }, to: { path: '^(libs|services|tools)/', pathNot: '^libs/$1/' } },
-    { name: 'core-imports-format-and-core', severity: 'error', from: { path: paths('core'), ...source }, to: { path: `^services/|^tools/|^libs/testkit/|${paths('infra', 'contract')}` } },
+    {
+      name: 'no-cycle',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'format-imports-nothing-of-ours',
+      severity: 'error',
+      from: { path: '^libs/(safetensors|tokenizer|dataset)/', ...source },
+      to: { path: '^(libs|services|tools)/', pathNot: '^libs/$1/' },
+    },
+    {
+      name: 'core-imports-format-and-core',
+      severity: 'error',
+      from: { path: paths('core'), ...source },
+      to: { path: `^services/|^tools/|^libs/testkit/|${paths('infra', 'contract')}` },
+    },
     ...layers.core.slice(0, -1).map((name, index) => ({
-      name: `core-${name}-imports-core-to-its-left`, severity: 'error',
-      from: { path: `^libs/${name}/`, ...source }, to: { path: `^libs/(${layers.core.slice(index + 1).join('|')})/` },
+      name: `core-${name}-imports-core-to-its-left`,
+      severity: 'error',
+      from: { path: `^libs/${name}/`, ...source },
+      to: { path: `^libs/(${layers.core.slice(index + 1).join('|')})/` },
     })),
-    { name: 'infra-imports-contract-and-format', severity: 'error', from: { path: paths('infra'), ...source }, to: { path: `^services/|^tools/|^libs/testkit/|${paths('core')}` } },
-    { name: 'contract-imports-nothing-of-ours', severity: 'error', from: { path: paths('contract') }, to: { path: '^(libs|services|tools)/', pathNot: '^libs/contract/' } },
-    { name: 'service-never-imports-another-service', severity: 'error', from: { path: '^services/([^/]+)/', ...source }, to: { path: '^services/', pathNot: '^services/$1/' } },
-    { name: 'service-never-imports-a-tool', severity: 'error', from: { path: '^services/', ...source }, to: { path: '^tools/|^libs/testkit/' } },
-    { name: 'core-and-format-are-runtime-neutral', severity: 'error', from: { path: paths('format', 'core'), ...source }, to: { dependencyTypes: ['core'] } },
-    { name: 'otel-sdk-only-behind-telemetry', severity: 'error', from: { path: '^(libs|services)/', pathNot: '^libs/telemetry/|\\.test\\.ts$|/test/' }, to: { path: '@opentelemetry/(sdk|exporter)' } },
+    {
+      name: 'infra-imports-contract-and-format',
+      severity: 'error',
+      from: { path: paths('infra'), ...source },
+      to: { path: `^services/|^tools/|^libs/testkit/|${paths('core')}` },
+    },
+    {
+      name: 'contract-imports-nothing-of-ours',
+      severity: 'error',
+      from: { path: paths('contract') },
+      to: { path: '^(libs|services|tools)/', pathNot: '^libs/contract/' },
+    },
+    {
+      name: 'service-never-imports-another-service',
+      severity: 'error',
+      from: { path: '^services/([^/]+)/', ...source },
+      to: { path: '^services/', pathNot: '^services/$1/' },
+    },
+    {
+      name: 'service-never-imports-a-tool',
+      severity: 'error',
+      from: { path: '^services/', ...source },
+      to: { path: '^tools/|^libs/testkit/' },
+    },
+    {
+      name: 'core-and-format-are-runtime-neutral',
+      severity: 'error',
+      from: { path: paths('format', 'core'), ...source },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'otel-sdk-only-behind-telemetry',
+      severity: 'error',
+      from: { path: '^(libs|services)/', pathNot: '^libs/telemetry/|\\.test\\.ts$|/test/' },
+      to: { path: '@opentelemetry/(sdk|exporter)' },
+    },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {

@@ -39,6 +39,15 @@ export default tseslint.config(
       '@typescript-eslint/explicit-module-boundary-types': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        {
+          argsIgnorePattern: '^_',
+          varsIgnorePattern: '^_',
+          destructuredArrayIgnorePattern: '^_',
+          ignoreRestSiblings: true,
+        },
+      ],
       // Handlers and interface methods are async where their contract says so, with or without an await of their own.
       '@typescript-eslint/require-await': 'off',
       'import-x/no-cycle': 'error',
@@ -65,7 +74,14 @@ export default tseslint.config(
   {
     // Only a service's config reads the environment.
     files: ['services/*/src/**/*.ts', 'libs/*/src/**/*.ts'],
-    ignores: ['**/config.ts', '**/main.ts', '**/*.test.ts', 'libs/engine/src/**', 'libs/testkit/src/**'],
+    ignores: [
+      '**/config.ts',
+      '**/main.ts',
+      '**/*.test.ts',
+      'libs/engine/src/**',
+      'libs/testkit/src/**',
+      'libs/telemetry/src/sdk.ts',
+    ],
     rules: {
       'no-restricted-properties': [
         'error',

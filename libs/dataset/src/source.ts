@@ -49,15 +49,11 @@ async function* decompress(
   const iterator = chunks[Symbol.asyncIterator]();
   const compressed = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
-      const { done, value } = await iterator.next();
-      if (done === true) controller.close();
-      else controller.enqueue(value);
+      const next = await iterator.next();
+      if (next.done === true) controller.close();
+      else controller.enqueue(next.value);
     },
   });
-  const reader = compressed.pipeThrough(new DecompressionStream('gzip')).getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield value;
-  }
+  yield* compressed.pipeThrough(new DecompressionStream('gzip')) as ReadableStream<Uint8Array> &
+    AsyncIterable<Uint8Array>;
 }

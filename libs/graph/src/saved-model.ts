@@ -1,5 +1,6 @@
 import { TENSORFLOW_DTYPE } from './dtype.ts';
-import { AttrValue, NodeDef, SavedModel, type TensorShapeProto } from './gen/tensorflow/saved_model.ts';
+import type { AttrValue, NodeDef } from './gen/tensorflow/saved_model.ts';
+import { SavedModel, type TensorShapeProto } from './gen/tensorflow/saved_model.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import type { Attribute, GraphNode, Tensor } from './tensor.ts';
 

@@ -227,7 +227,7 @@ export class JobService<Types extends JobTypes> {
       const context: JobContext<Types> = {
         name,
         uid: resource.uid,
-        spec: resource.spec as Types['spec'],
+        spec: resource.spec,
         signal: controller.signal,
         isRecovered,
         emit: (event, progress) => {
@@ -279,7 +279,7 @@ export class JobService<Types extends JobTypes> {
   }
 
   #fields(name: string): JobResource<Types['spec'], Types['progress'], Types['result']> {
-    return this.get(name) as JobResource<Types['spec'], Types['progress'], Types['result']>;
+    return this.get(name);
   }
 
   #stateEvent(resource: Types['resource']): Uint8Array {

@@ -1,5 +1,6 @@
 import { status as grpcStatus } from '@grpc/grpc-js';
-import { Any, BadRequest, ErrorInfo, ResourceInfo, RetryInfo, Status } from '@pemmican/contract/google';
+import type { Any, Status } from '@pemmican/contract/google';
+import { BadRequest, ErrorInfo, ResourceInfo, RetryInfo } from '@pemmican/contract/google';
 
 /** Domain of every ErrorInfo (AIP-193). */
 export const ERROR_DOMAIN = 'pemmican';

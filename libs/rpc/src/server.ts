@@ -54,7 +54,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     'grpc-node.max_session_memory': 64,
     'grpc.min_time_between_pings_ms': MIN_PING_INTERVAL_MS,
     interceptors: [...(settings.interceptors ?? [])],
-  } as ConstructorParameters<typeof Server>[0]);
+  });
   for (const { definition, implementation } of settings.services) server.addService(definition, implementation);
   const names = ['', ...settings.services.map((service) => service.name)];
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, 'SERVING' as const])));

@@ -1,6 +1,6 @@
+import type { Metadata } from '@grpc/grpc-js';
 import {
   InterceptingCall,
-  Metadata,
   ServerInterceptingCall,
   status as grpcStatus,
   type Interceptor,
@@ -38,7 +38,7 @@ function attributes(path: string): Attributes {
 
 function finish(span: Span, code: number, details: string): void {
   span.setAttribute('rpc.grpc.status_code', code);
-  if (code !== grpcStatus.OK) span.setStatus({ code: SpanStatusCode.ERROR, message: details });
+  if (code !== Number(grpcStatus.OK)) span.setStatus({ code: SpanStatusCode.ERROR, message: details });
   span.end();
 }
 

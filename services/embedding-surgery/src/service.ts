@@ -58,7 +58,7 @@ export function createEmbeddingSurgeryService(config: EmbeddingSurgeryConfig): E
       {
         name: 'pemmican.surgery.v1.EmbeddingSurgeryService',
         definition: EmbeddingSurgeryServiceService,
-        implementation: implementation as unknown as HostedService['implementation'],
+        implementation: implementation,
       },
     ],
     close: () => jobs.close(),

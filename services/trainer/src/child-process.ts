@@ -21,6 +21,8 @@ export interface ChildRequest {
   /** Bytes that tensors may take; 0 means no limit. */
   readonly memoryBudgetBytes: number;
   readonly tensorflow: 'cpu' | 'gpu';
+  /** The service's own environment, which the child inherits. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Asks the child to stop. */
   readonly signal: AbortSignal;
   /** Called with everything that the child tells before its end. */
@@ -36,7 +38,7 @@ export function runChild(request: ChildRequest): Promise<ChildEnd> {
     // The engine's loader reads process.argv and some flags of Node; a child gets none of its parent's.
     execArgv: [],
     env: {
-      ...process.env,
+      ...request.environment,
       PEMMICAN_TENSORFLOW: request.tensorflow,
       ...engineEnvironment({ memoryBudgetBytes: request.memoryBudgetBytes }),
     },

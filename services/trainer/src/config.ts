@@ -28,6 +28,8 @@ export interface TrainerConfig {
   readonly maxQueuedRuns: number;
   readonly maxRestarts: number;
   readonly tensorflow: 'cpu' | 'gpu';
+  /** The environment itself, for child processes. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -49,6 +51,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxQueuedRuns: parsed.data.PEMMICAN_MAX_QUEUED_RUNS,
     maxRestarts: parsed.data.PEMMICAN_MAX_RESTARTS,
     tensorflow: parsed.data.PEMMICAN_TENSORFLOW,
+    environment,
     logLevel: parsed.data.PEMMICAN_LOG_LEVEL,
   });
 }

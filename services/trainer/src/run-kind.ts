@@ -127,6 +127,7 @@ class RunExecution {
         },
         memoryBudgetBytes: spec.memoryBudgetBytes,
         tensorflow: this.#config.tensorflow,
+        environment: this.#config.environment,
         signal,
         onMessage: (message) => {
           this.#receive(message);

@@ -1,5 +1,5 @@
 import { status as grpcStatus } from '@grpc/grpc-js';
-import { Status } from '@pemmican/contract/google';
+import type { Status } from '@pemmican/contract/google';
 import { createLogger, toRpcError, type ErrorRule } from '@pemmican/rpc';
 
 const {

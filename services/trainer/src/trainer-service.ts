@@ -75,7 +75,7 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
       {
         name: 'pemmican.trainer.v1.TrainerService',
         definition: TrainerServiceService,
-        implementation: implementation as unknown as HostedService['implementation'],
+        implementation: implementation,
       },
     ],
     close: () => jobs.close(),
@@ -94,6 +94,7 @@ async function* predict(
     message: { type: 'predict', request: PredictRequest.encode(request).finish(), traceContext: activeTraceContext() },
     memoryBudgetBytes: request.memoryBudgetBytes,
     tensorflow: config.tensorflow,
+    environment: config.environment,
     signal,
     onMessage: (message) => {
       if (message.type !== 'prediction') return;

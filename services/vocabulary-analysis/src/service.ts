@@ -68,7 +68,7 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
       {
         name: 'pemmican.vocabulary.v1.VocabularyAnalysisService',
         definition: VocabularyAnalysisServiceService,
-        implementation: implementation as unknown as HostedService['implementation'],
+        implementation: implementation,
       },
     ],
     close: () => jobs.close(),
@@ -88,15 +88,15 @@ function analysisKind(
     createResource: (fields: JobResource<AnalysisSpec, AnalysisProgress, AnalysisResult>): Analysis =>
       Analysis.fromPartial(fields),
     validate: (spec) => Promise.resolve(validateAnalysisSpec(spec)),
-    execute: ({ spec, uid, signal, emit }) =>
+    execute: (context) =>
       analysisJob(
-        spec,
-        { profileFile: profileFile(uid) },
+        context.spec,
+        { profileFile: profileFile(context.uid) },
         {
-          signal,
+          signal: context.signal,
           hub: config.hub,
           onProgress: (progress) => {
-            emit({ $case: 'progress', value: progress }, progress);
+            context.emit({ $case: 'progress', value: progress }, progress);
           },
         },
       ),

@@ -2,7 +2,8 @@ import { LabelVocabulary, readRecords, type DatasetRecord } from '@pemmican/data
 import { localPath, openByteSource } from '@pemmican/storage';
 import { EncodedDatasetBuilder, type EncodedDataset } from '@pemmican/training';
 import type { Task } from '@pemmican/models';
-import { DatasetFormat, Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
+import type { Split } from '@pemmican/contract/vocabulary';
+import { DatasetFormat, type DatasetSpec } from '@pemmican/contract/vocabulary';
 import type { PreparedModel } from './prepared-model.ts';
 import { PreconditionError } from '../precondition-error.ts';
 
