@@ -5,6 +5,7 @@ export type VocabularyErrorCode =
   | 'INVALID_PROFILE'
   | 'TOKENIZER_TOO_LARGE'
   | 'INVALID_OPTION'
+  | 'INVALID_TOKENIZER'
   | 'UNSUPPORTED_TOKENIZER';
 
 /** Thrown for token ids, manifests and profiles that are not as they must be. */

@@ -26,6 +26,7 @@ export {
   type SplitProfile,
   type VocabularyProfile,
 } from './profile.ts';
+export { reduceTokenizer, reduceTokenizerConfig, unkTokenIdOf } from './reduced-tokenizer.ts';
 export { selectKeptTokenIds, type Selection, type SelectionOptions } from './selection.ts';
 export { TokenCounter } from './token-counter.ts';
 export { TokenIdMap } from './token-id-map.ts';
