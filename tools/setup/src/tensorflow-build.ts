@@ -67,6 +67,6 @@ export const TENSORFLOW_BUILDS: Readonly<Record<Device, TensorflowBuild>> = {
       sizeBytes: 572_440_367,
     },
     runtimeWheels: CUDA_WHEELS,
-    neededBytes: 12e9,
+    neededBytes: 9e9,
   },
 };

@@ -21,7 +21,7 @@ const RECIPE_NUMBER = 1;
 // Of the wheel's 13,000 headers, those that the addon's two source files include (297).
 const NEEDED_HEADERS =
   /^tensorflow\/include\/((?:tensorflow\/(?:c|core\/platform)|xla\/tsl\/(?:c|platform)|tsl\/platform)\/.*\.h)$/;
-const CUDA_LIBRARIES = /^nvidia\/[^/]+\/lib\/([^/]+\.so[.\d]*)$/;
+const CUDA_LIBRARY = /^nvidia\/[^/]+\/lib\/[^/]+\.so[.\d]*$/;
 const ADDON = 'lib/napi-v8/tfjs_binding.node';
 
 const require = createRequire(import.meta.url);
@@ -120,9 +120,8 @@ function chooseFile(name: string): string | undefined {
   if (name === 'tensorflow/libtensorflow_framework.so.2') return 'lib/libtensorflow_framework.so.2';
   const header = NEEDED_HEADERS.exec(name)?.[1];
   if (header !== undefined) return path.join('include', header);
-  // Beside TensorFlow's own libraries, whose run path looks there.
-  const library = CUDA_LIBRARIES.exec(name)?.[1];
-  return library === undefined ? undefined : path.join('lib', library);
+  // TensorFlow's run path leads from its own folder to ../nvidia/NAME/lib, and those libraries find each other likewise.
+  return CUDA_LIBRARY.test(name) ? name : undefined;
 }
 
 async function compileAddon(
