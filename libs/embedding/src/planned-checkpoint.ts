@@ -8,7 +8,7 @@ import {
   type TensorInfo,
 } from '@pemmican/safetensors';
 
-import { copyPart, writeParts, type BytePart, type CopyOptions } from './byte-part.ts';
+import { copyPart, writeParts, type BytePart } from './byte-part.ts';
 
 /** A tensor of the checkpoint to be written, and where its bytes come from. */
 export interface PlannedTensor extends TensorDescription {
@@ -19,6 +19,12 @@ export interface PlannedTensor extends TensorDescription {
 export interface PlannedShard {
   readonly like: Shard;
   readonly tensors: readonly PlannedTensor[];
+}
+
+export interface WriteOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each block with the number of its bytes and the tensor that its last byte belongs to. */
+  readonly onBytes?: ((byteCount: number, tensorName: string) => void) | undefined;
 }
 
 /** A tensor as it is in a checkpoint, under a name of the caller's. */
@@ -36,22 +42,33 @@ export async function writePlannedCheckpoint(
   destination: FolderWriter,
   source: Checkpoint,
   shards: readonly PlannedShard[],
-  options: CopyOptions,
+  options: WriteOptions,
 ): Promise<void> {
   for (const { like, tensors } of shards) {
     const header = await headerOf(like, tensors);
+    const nameAfter = tensorNameAfter(tensors);
     await destination.write(like.fileName, async (sink) => {
       await sink.write(header);
       await writeParts(
         sink,
         tensors.map(({ part }) => part),
-        options,
+        { signal: options.signal, onBytes: (byteCount) => options.onBytes?.(byteCount, nameAfter(byteCount)) },
       );
     });
   }
   if (source.index === undefined) return;
   const bytes = new TextEncoder().encode(`${JSON.stringify(indexOf(source.index, shards), null, 2)}\n`);
   await destination.write(INDEX_FILE_NAME, (sink) => sink.write(bytes));
+}
+
+/** Follows blocks through a file's tensors. */
+function tensorNameAfter(tensors: readonly PlannedTensor[]): (byteCount: number) => string {
+  let [index, doneBytes, endBytes] = [0, 0, tensors[0]?.part.lengthBytes ?? 0];
+  return (byteCount) => {
+    doneBytes += byteCount;
+    while (endBytes < doneBytes && index < tensors.length - 1) endBytes += tensors[++index]?.part.lengthBytes ?? 0;
+    return tensors[index]?.name ?? '';
+  };
 }
 
 /** The source's own header, byte for byte, where it fits; else one with the same metadata. */

@@ -13,6 +13,8 @@ import { gatherRowsPart } from './row-parts.ts';
 export interface SurgeryProgress {
   readonly doneBytes: number;
   readonly totalBytes: number;
+  /** The tensor that was being written last. */
+  readonly tensorName: string;
 }
 
 export interface ReduceOptions {
@@ -74,7 +76,8 @@ async function reduce(checkpoint: Checkpoint, options: ReduceOptions): Promise<R
   const shards = planReduced(checkpoint, embedding, tokenIdMap);
   const totalBytes = plannedBytes(shards);
   let doneBytes = 0;
-  const onBytes = (byteCount: number): void => onProgress?.({ doneBytes: (doneBytes += byteCount), totalBytes });
+  const onBytes = (byteCount: number, tensorName: string): void =>
+    onProgress?.({ doneBytes: (doneBytes += byteCount), totalBytes, tensorName });
   await writePlannedCheckpoint(destination, checkpoint, shards, { signal, onBytes });
   await copyCompanionFiles(source, destination, { signal });
   await destination.write(CONFIG_FILE_NAME, (sink) => sink.write(reducedConfig.encode()));

@@ -147,7 +147,8 @@ async function restore(plan: RestorePlan, options: RestoreOptions): Promise<Rest
   const shards = planRestored(plan);
   const totalBytes = plannedBytes(shards);
   let doneBytes = 0;
-  const onBytes = (byteCount: number): void => onProgress?.({ doneBytes: (doneBytes += byteCount), totalBytes });
+  const onBytes = (byteCount: number, tensorName: string): void =>
+    onProgress?.({ doneBytes: (doneBytes += byteCount), totalBytes, tensorName });
   await writePlannedCheckpoint(destination, source, shards, { signal, onBytes });
   await copyCompanionFiles(options.source, destination, { signal });
   await destination.write(CONFIG_FILE_NAME, (sink) => sink.write(restoredConfig.encode()));
