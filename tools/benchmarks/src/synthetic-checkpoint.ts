@@ -60,7 +60,9 @@ export async function makeCheckpoint(folder: string, shape: CheckpointShape): Pr
   };
   const text = new TextEncoder();
   await writer.write('config.json', (sink) => sink.write(text.encode(JSON.stringify(config, null, 2))));
-  await writer.write('vocab.txt', (sink) => sink.write(text.encode(Array.from({ length: shape.vocabSize }, (_, id) => `token${id}\n`).join(''))));
+  await writer.write('vocab.txt', (sink) =>
+    sink.write(text.encode(Array.from({ length: shape.vocabSize }, (_, id) => `token${id}\n`).join(''))),
+  );
   await writer.commit();
 }
 
