@@ -39,6 +39,7 @@ export function toRpcError(error: unknown, rules: readonly ErrorRule[], logger: 
         code,
         reason: upperSnake(ownCode === '*' ? error.name : ownCode),
         message: error.message,
+        metadata: metadataOf(error),
         cause: error,
       });
   }
@@ -54,6 +55,12 @@ export function toRpcError(error: unknown, rules: readonly ErrorRule[], logger: 
     metadata: { incident },
     cause: error,
   });
+}
+
+/** The file at fault, which the libraries' errors carry as `path` or `fileName`. */
+function metadataOf(error: Error): Record<string, string> {
+  const file: unknown = 'path' in error ? error.path : 'fileName' in error ? error.fileName : undefined;
+  return typeof file === 'string' ? { file } : {};
 }
 
 /** `HeaderTooLarge` and `header-too-large` as `HEADER_TOO_LARGE`. */
