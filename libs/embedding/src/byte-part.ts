@@ -64,8 +64,8 @@ const DTYPE_BYTES: Readonly<Partial<Record<Dtype, number>>> = {
   F64: 8,
 };
 
-// Two of these are held; larger ones gain nothing, smaller ones wait for the thread pool.
-const BLOCK_BYTES = 8 * 1024 * 1024;
+// Two of these are held. They stay in the processor's cache between reading and writing: 8 MiB measured half as fast.
+const BLOCK_BYTES = 2 * 1024 * 1024;
 
 export interface CopyOptions {
   readonly signal?: AbortSignal | undefined;

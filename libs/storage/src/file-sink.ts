@@ -7,8 +7,9 @@ import { storageError } from './error.ts';
 // Biases and headers come in by the kilobyte: one system call for many of them.
 const BUFFER_BYTES = 1024 * 1024;
 
-// Dirty pages written back while the rest is still being produced are not waited for at the end.
-const WRITE_BACK_BYTES = 64 * 1024 * 1024;
+// Dirty pages that are written back while the rest is still being produced are not waited for at the end. Each write-back
+// also flushes the disk's own cache, so they must be rare.
+const WRITE_BACK_BYTES = 256 * 1024 * 1024;
 
 /** A file that is being written from its start. */
 export interface FileSink extends ByteSink {
