@@ -10,11 +10,13 @@ import {
 } from '@pemmican/contract/surgery';
 import { JobService, type JobContext, type JobKind, type JobResource } from '@pemmican/jobs';
 import { Handlers, createLogger, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
+import { parseLocation } from '@pemmican/storage';
 import { withSpan } from '@pemmican/telemetry';
 import type { EmbeddingSurgeryConfig } from './config.ts';
-import { reduceJob, type SurgeryHooks } from './reduce-job.ts';
-import { restoreJob } from './restore-job.ts';
+import { planReduction, reduceJob } from './reduce-job.ts';
+import { planRestore, restoreJob } from './restore-job.ts';
 import { ERROR_RULES } from './status.ts';
+import type { SurgeryHooks } from './surgery-hooks.ts';
 import { validateSurgerySpec } from './validate.ts';
 
 // Progress is for people: more often costs and shows nothing.
@@ -44,7 +46,11 @@ export function createEmbeddingSurgeryService(config: EmbeddingSurgeryConfig): E
   });
   const handlers = new Handlers({ rules: ERROR_RULES, logger });
   const implementation: EmbeddingSurgeryServiceServer = {
-    createSurgery: handlers.unary(async (request) => ({ surgery: await jobs.create(request) })),
+    createSurgery: handlers.unary(async (request) => {
+      const surgery = await jobs.create(request);
+      if (request.validateOnly && request.spec !== undefined) await check(request.spec, config);
+      return { surgery };
+    }),
     getSurgery: handlers.unary(({ name }) => ({ surgery: jobs.get(name) })),
     listSurgeries: handlers.unary((request) => {
       const { resources, nextPageToken } = jobs.list(request);
@@ -79,11 +85,19 @@ function surgeryKind(config: EmbeddingSurgeryConfig, logger: Logger): JobKind<Su
   };
 }
 
+/** Refuses what the job itself would refuse before it writes. A model of a hub is not fetched for that. */
+async function check({ operation }: SurgerySpec, { hub }: EmbeddingSurgeryConfig): Promise<void> {
+  if (operation === undefined || parseLocation(operation.value.modelUri).kind === 'hub') return;
+  if (operation.$case === 'reduce') await planReduction(operation.value, { hub, isRecovered: false });
+  else await planRestore(operation.value, { hub });
+}
+
 function execute(context: JobContext<SurgeryTypes>, config: EmbeddingSurgeryConfig): Promise<SurgeryResult> {
   let lastMs = 0;
   const hooks: SurgeryHooks = {
     signal: context.signal,
     hub: config.hub,
+    isRecovered: context.isRecovered,
     onProgress: (progress) => {
       const nowMs = performance.now();
       if (nowMs - lastMs < PROGRESS_INTERVAL_MS && progress.writtenBytes < progress.totalBytes) return;
@@ -91,14 +105,9 @@ function execute(context: JobContext<SurgeryTypes>, config: EmbeddingSurgeryConf
       context.emit({ $case: 'progress', value: progress }, progress);
     },
   };
-  // A service that was killed in the middle left nothing under the output's name, or the whole output: then it is made
-  // again over itself.
-  const overwrite = context.isRecovered;
   const { operation } = context.spec;
   if (operation === undefined) throw new TypeError('Unreachable: a spec without an operation was refused');
   return withSpan(operation.$case, { 'pemmican.output': operation.value.outputUri }, () =>
-    operation.$case === 'reduce'
-      ? reduceJob({ ...operation.value, overwrite: overwrite || operation.value.overwrite }, hooks)
-      : restoreJob({ ...operation.value, overwrite: overwrite || operation.value.overwrite }, hooks),
+    operation.$case === 'reduce' ? reduceJob(operation.value, hooks) : restoreJob(operation.value, hooks),
   );
 }

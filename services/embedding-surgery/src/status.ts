@@ -21,7 +21,12 @@ export const ERROR_RULES: readonly ErrorRule[] = [
   { name: 'SafetensorsError', codes: { MissingFile: NOT_FOUND, '*': INVALID_ARGUMENT } },
   {
     name: 'VocabularyError',
-    codes: { INVALID_MANIFEST: INVALID_ARGUMENT, INVALID_PROFILE: INVALID_ARGUMENT, '*': FAILED_PRECONDITION },
+    codes: {
+      INVALID_MANIFEST: INVALID_ARGUMENT,
+      INVALID_PROFILE: INVALID_ARGUMENT,
+      INVALID_TOKENIZER: INVALID_ARGUMENT,
+      '*': FAILED_PRECONDITION,
+    },
   },
   {
     name: 'EmbeddingError',

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { ReduceSpec, RestoreSpec, SurgerySpec } from '@pemmican/contract/surgery';
 import { FieldViolations } from '@pemmican/rpc';
 import { StorageError, localPath, parseLocation } from '@pemmican/storage';
@@ -23,6 +24,8 @@ function checkReduce(violations: FieldViolations, spec: ReduceSpec): void {
     checkUri(violations, 'spec.reduce.profile_uri', spec.vocabulary.value, localPath);
   else
     violations.check(spec.vocabulary.value.fullTokenIds.length > 0, 'spec.reduce.kept_token_ids', 'must not be empty');
+  const profile = spec.vocabulary?.$case === 'profileUri' ? spec.vocabulary.value : '';
+  checkOutput(violations, 'spec.reduce.output_uri', spec.outputUri, [spec.modelUri, profile]);
   violations.check(
     spec.padToMultipleOf <= MAX_PAD_MULTIPLE,
     'spec.reduce.pad_to_multiple_of',
@@ -34,6 +37,34 @@ function checkRestore(violations: FieldViolations, spec: RestoreSpec): void {
   checkUri(violations, 'spec.restore.model_uri', spec.modelUri, parseLocation);
   checkUri(violations, 'spec.restore.trained_uri', spec.trainedUri, localPath);
   checkUri(violations, 'spec.restore.output_uri', spec.outputUri, localPath);
+  checkOutput(violations, 'spec.restore.output_uri', spec.outputUri, [spec.modelUri, spec.trainedUri]);
+}
+
+/** Replacing a folder that an input lies in would destroy that input. */
+function checkOutput(
+  violations: FieldViolations,
+  field: string,
+  outputUri: string,
+  inputUris: readonly string[],
+): void {
+  const output = tryLocalPath(outputUri);
+  if (output === undefined) return;
+  for (const inputUri of inputUris) {
+    const input = tryLocalPath(inputUri);
+    if (input === undefined) continue;
+    const isInside = input === output || input.startsWith(output.endsWith(path.sep) ? output : `${output}${path.sep}`);
+    violations.check(!isInside, field, `${output} must not be or hold what is read: ${input}`);
+  }
+}
+
+/** The path of a local location; undefined for any other, which is judged elsewhere. */
+function tryLocalPath(uri: string): string | undefined {
+  try {
+    return localPath(uri);
+  } catch (error) {
+    if (error instanceof StorageError) return undefined;
+    throw error;
+  }
 }
 
 function checkUri(violations: FieldViolations, field: string, uri: string, parse: (uri: string) => unknown): void {

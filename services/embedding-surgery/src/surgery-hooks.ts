@@ -1,0 +1,11 @@
+import type { SurgeryProgress } from '@pemmican/contract/surgery';
+import type { HubOptions } from '@pemmican/storage';
+
+/** What a surgery is given besides its spec. */
+export interface SurgeryHooks {
+  readonly signal: AbortSignal;
+  readonly hub: HubOptions;
+  /** An earlier process of the service was already at this surgery when it ended. */
+  readonly isRecovered: boolean;
+  readonly onProgress: (progress: SurgeryProgress) => void;
+}

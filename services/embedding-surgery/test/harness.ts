@@ -1,0 +1,153 @@
+import { credentials, status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import { readDescriptorSet } from '@pemmican/contract/descriptor-set';
+import { ErrorInfo, Status } from '@pemmican/contract/google';
+import {
+  CreateSurgeryRequest,
+  EmbeddingSurgeryServiceClient,
+  Surgery,
+  SurgeryState,
+  type SurgerySpec,
+  type WatchSurgeryResponse,
+} from '@pemmican/contract/surgery';
+import { startServer } from '@pemmican/rpc';
+import { createEmbeddingSurgeryService, readConfig } from '../src/mod.ts';
+
+export const REPOSITORY = path.resolve(import.meta.dirname, '../../..');
+
+/** A folder that is removed after the test. */
+export function temporaryFolder(context: TestContext): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'pemmican-surgery-'));
+  context.after(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return folder;
+}
+
+/** The service on a socket of its own, in this process. */
+export async function startService(context: TestContext, folder: string): Promise<EmbeddingSurgeryServiceClient> {
+  const listen = `unix:${path.join(folder, 'socket')}`;
+  const service = createEmbeddingSurgeryService(
+    readConfig({
+      PEMMICAN_LISTEN: listen,
+      PEMMICAN_STATE_DIRECTORY: path.join(folder, 'state'),
+      PEMMICAN_LOG_LEVEL: 'silent',
+    }),
+  );
+  const server = await startServer({ services: service.services, listen, descriptorSet: readDescriptorSet() });
+  const client = connect(listen);
+  context.after(async () => {
+    client.close();
+    await Promise.all([service.close(), server.stop(1000)]);
+  });
+  return client;
+}
+
+export function connect(address: string): EmbeddingSurgeryServiceClient {
+  return new EmbeddingSurgeryServiceClient(address, credentials.createInsecure());
+}
+
+/** The service in a process of its own, as it is deployed. */
+export async function forkService(folder: string): Promise<{ child: ChildProcess; address: string }> {
+  const address = `unix:${path.join(folder, 'socket')}`;
+  const child = fork(path.resolve(import.meta.dirname, '../src/main.ts'), [], {
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: {
+      ...process.env,
+      PEMMICAN_LISTEN: address,
+      PEMMICAN_STATE_DIRECTORY: path.join(folder, 'state'),
+      PEMMICAN_MAX_CONCURRENT_JOBS: '1',
+    },
+  });
+  await once(child, 'message');
+  return { child, address };
+}
+
+export function createSurgery(
+  client: EmbeddingSurgeryServiceClient,
+  spec: SurgerySpec,
+  options: { validateOnly?: boolean } = {},
+): Promise<Surgery> {
+  return new Promise((resolve, reject) => {
+    client.createSurgery(CreateSurgeryRequest.create({ spec, ...options }), (error, response) => {
+      if (error === null) resolve(response.surgery ?? Surgery.create());
+      else reject(error);
+    });
+  });
+}
+
+/** Every event of a surgery, until it is final. */
+export async function watchSurgery(
+  client: EmbeddingSurgeryServiceClient,
+  name: string,
+): Promise<WatchSurgeryResponse[]> {
+  const events: WatchSurgeryResponse[] = [];
+  for await (const event of client.watchSurgery({ name, resumeToken: '' })) events.push(event as WatchSurgeryResponse);
+  return events;
+}
+
+/** Runs a surgery to its end. */
+export async function runSurgery(client: EmbeddingSurgeryServiceClient, spec: SurgerySpec): Promise<Surgery> {
+  const { name } = await createSurgery(client, spec);
+  const last = (await watchSurgery(client, name)).at(-1)?.event;
+  if (last?.$case !== 'stateChange') throw new Error('The last event is no change of state');
+  return last.value;
+}
+
+/** Code, reason, metadata and message of what a surgery ended with. */
+export function failureOf(surgery: Surgery): { code: string; reason: string; file: string; message: string } {
+  if (surgery.state !== SurgeryState.FAILED || surgery.error === undefined)
+    throw new Error(`State is ${surgery.state}`);
+  return describe(surgery.error);
+}
+
+/** The same of a call that was refused. */
+export function refusalOf(error: unknown): { code: string; reason: string; file: string; message: string } {
+  const details = (error as ServiceError).metadata.get('grpc-status-details-bin')[0];
+  return describe(Status.decode(details as Buffer));
+}
+
+function describe(status: Status): { code: string; reason: string; file: string; message: string } {
+  const info = status.details.find(({ typeUrl }) => typeUrl.endsWith('/google.rpc.ErrorInfo'));
+  const { reason, metadata } = ErrorInfo.decode(info?.value ?? new Uint8Array());
+  return { code: grpcStatus[status.code] ?? '', reason, file: metadata['file'] ?? '', message: status.message };
+}
+
+/** Specs in short. */
+export function reduceSpec(fields: {
+  modelUri: string;
+  outputUri: string;
+  keptTokenIds?: number[];
+  profileUri?: string;
+  padToMultipleOf?: number;
+  exportTokenizer?: boolean;
+  overwrite?: boolean;
+}): SurgerySpec {
+  const { keptTokenIds, profileUri, ...others } = fields;
+  const vocabulary =
+    profileUri === undefined
+      ? { $case: 'keptTokenIds' as const, value: { fullTokenIds: keptTokenIds ?? [] } }
+      : { $case: 'profileUri' as const, value: profileUri };
+  return {
+    operation: {
+      $case: 'reduce',
+      value: { padToMultipleOf: 0, exportTokenizer: false, overwrite: false, ...others, vocabulary },
+    },
+  };
+}
+
+export function restoreSpec(fields: {
+  modelUri: string;
+  trainedUri: string;
+  outputUri: string;
+  unusedRowDecay?: boolean;
+  overwrite?: boolean;
+}): SurgerySpec {
+  return { operation: { $case: 'restore', value: { unusedRowDecay: false, overwrite: false, ...fields } } };
+}
