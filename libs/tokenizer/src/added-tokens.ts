@@ -1,0 +1,83 @@
+import type { Component } from './component.ts';
+import { whiteSpace } from './unicode/character-classes.ts';
+
+/** A token that is found in the text before the model sees it. */
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly special: boolean;
+  /** Only where no word character is next to it. */
+  readonly singleWord: boolean;
+  /** Takes the white space before it. */
+  readonly lstrip: boolean;
+  /** Takes the white space after it. */
+  readonly rstrip: boolean;
+  /** Looked for in normalized text, not in the raw one. */
+  readonly normalized: boolean;
+}
+
+export function readAddedToken(component: Component): AddedToken {
+  const special = component.flag('special', false);
+  return {
+    id: component.count('id'),
+    content: component.text('content'),
+    special,
+    singleWord: component.flag('single_word', false),
+    lstrip: component.flag('lstrip', false),
+    rstrip: component.flag('rstrip', false),
+    normalized: component.flag('normalized', !special),
+  };
+}
+
+/** A stretch of text, or an added token that was found in it. */
+export type Segment = { readonly text: string } | { readonly id: number };
+
+const WORD_CHARACTER = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d]/u;
+
+/** Finds added tokens, leftmost first and of those the longest (tokenizers' `added_vocabulary.rs`). */
+export class AddedTokenFinder {
+  readonly #byContent: ReadonlyMap<string, AddedToken>;
+  readonly #pattern: RegExp | undefined;
+
+  constructor(tokens: readonly AddedToken[]) {
+    const usable = tokens.filter((token) => token.content !== '');
+    this.#byContent = new Map(usable.map((token) => [token.content, token]));
+    // Alternatives are tried in order, so the longest comes first.
+    const contents = [...this.#byContent.keys()]
+      .sort((a, b) => b.length - a.length)
+      .map((content) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+    this.#pattern = contents.length === 0 ? undefined : new RegExp(contents.join('|'), 'gu');
+  }
+
+  split(text: string): Segment[] {
+    if (this.#pattern === undefined) return text === '' ? [] : [{ text }];
+    const segments: Segment[] = [];
+    let position = 0;
+    for (const match of text.matchAll(this.#pattern)) {
+      const token = this.#byContent.get(match[0]);
+      if (token === undefined) continue;
+      let [start, end] = [match.index, match.index + match[0].length];
+      if (
+        token.singleWord &&
+        (isWordCharacter(lastCharacter(text, start)) || isWordCharacter(text.slice(end, end + 2)))
+      )
+        continue;
+      if (token.lstrip) while (start > position && whiteSpace.has(text.charCodeAt(start - 1))) start--;
+      if (token.rstrip) while (end < text.length && whiteSpace.has(text.charCodeAt(end))) end++;
+      if (position < start) segments.push({ text: text.slice(position, start) });
+      segments.push({ id: token.id });
+      position = end;
+    }
+    if (position < text.length) segments.push({ text: text.slice(position) });
+    return segments;
+  }
+}
+
+function lastCharacter(text: string, end: number): string {
+  return [...text.slice(Math.max(0, end - 2), end)].at(-1) ?? '';
+}
+
+function isWordCharacter(text: string): boolean {
+  const [first] = text;
+  return first !== undefined && WORD_CHARACTER.test(first);
+}

@@ -1,0 +1,18 @@
+import type { Component } from '../component.ts';
+import type { Model } from './model.ts';
+import { Unigram } from './unigram.ts';
+import { WordPiece } from './word-piece.ts';
+
+const SUPPORTED = ['Unigram', 'WordPiece'] as const;
+
+/** The model that a component of tokenizer.json describes. */
+export function createModel(component: Component): Model {
+  switch (component.get('type')) {
+    case 'WordPiece':
+      return new WordPiece(component);
+    case 'Unigram':
+      return new Unigram(component);
+    default:
+      return component.unsupported(`the model ${String(component.get('type'))}`, SUPPORTED);
+  }
+}

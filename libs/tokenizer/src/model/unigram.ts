@@ -1,0 +1,125 @@
+import type { Component } from '../component.ts';
+import { TokenizerError } from '../error.ts';
+import { MAX_TOKEN_LENGTH, MAX_VOCAB_SIZE } from '../limits.ts';
+import { ByteTrie } from './byte-trie.ts';
+import type { Model } from './model.ts';
+
+// What an unknown character costs beyond the worst piece (SentencePiece's kUnkPenalty).
+const UNK_PENALTY = 10;
+
+/** The segmentation of highest probability (arXiv 1804.10959), by Viterbi over bytes as tokenizers' `unigram/model.rs`. */
+export class Unigram implements Model {
+  readonly vocabulary: ReadonlyMap<string, number>;
+  readonly unkTokenId: number | undefined;
+  readonly #scores: Float64Array;
+  readonly #unkScore: number;
+  readonly #trie: ByteTrie;
+  readonly #encoder = new TextEncoder();
+  // Of the best path to each byte: its score, where its last piece begins, and that piece's id.
+  #bestScores = new Float64Array(0);
+  #bestStarts = new Int32Array(0);
+  #bestIds = new Int32Array(0);
+
+  constructor(component: Component) {
+    if (component.get('byte_fallback') === true) component.unsupported('byte_fallback', ['byte_fallback: false']);
+    const vocab = component.list('vocab');
+    if (vocab.length > MAX_VOCAB_SIZE)
+      throw new TokenizerError(
+        'TOO_LARGE',
+        `${component.where}.vocab has ${vocab.length} pieces, the limit is ${MAX_VOCAB_SIZE}`,
+      );
+    const unkId = component.get('unk_id');
+    if (
+      unkId !== null &&
+      unkId !== undefined &&
+      !(typeof unkId === 'number' && Number.isInteger(unkId) && unkId >= 0 && unkId < vocab.length)
+    ) {
+      component.fail('unk_id', `null or an integer from 0 to ${vocab.length - 1}`);
+    }
+    this.unkTokenId = typeof unkId === 'number' ? unkId : undefined;
+    this.#scores = new Float64Array(vocab.length);
+    const vocabulary = new Map<string, number>();
+    const encoded = vocab.map((entry, id) => {
+      const [piece, score] = Array.isArray(entry) ? (entry as unknown[]) : [];
+      if (typeof piece !== 'string' || typeof score !== 'number' || piece.length > MAX_TOKEN_LENGTH) {
+        throw new TokenizerError(
+          'INVALID_TOKENIZER',
+          `${component.where}.vocab[${id}] is ${JSON.stringify(entry)?.slice(0, 80)}, expected a piece and its score`,
+        );
+      }
+      this.#scores[id] = score;
+      vocabulary.set(piece, id);
+      return this.#encoder.encode(piece);
+    });
+    this.vocabulary = vocabulary;
+    this.#unkScore = this.#scores.reduce((least, score) => Math.min(least, score), Infinity) - UNK_PENALTY;
+    this.#trie = new ByteTrie(encoded.reduce((sum, bytes) => sum + bytes.length, 0));
+    encoded.forEach((bytes, id) => {
+      this.#trie.insert(bytes, id);
+    });
+  }
+
+  tokenize(piece: string): number[] {
+    const bytes = this.#encoder.encode(piece);
+    this.#findBestPaths(bytes);
+    const ids: number[] = [];
+    let isUnknown = false;
+    for (let end = bytes.length; end > 0; end = this.#bestStarts[end] ?? 0) {
+      const id = this.#bestIds[end] ?? 0;
+      // Unknown characters next to each other are one unknown token.
+      if (!(isUnknown && id === this.unkTokenId)) ids.push(id);
+      isUnknown = id === this.unkTokenId;
+    }
+    return ids.reverse();
+  }
+
+  #findBestPaths(bytes: Uint8Array): void {
+    const size = bytes.length + 1;
+    if (this.#bestStarts.length < size) {
+      this.#bestScores = new Float64Array(size * 2);
+      this.#bestStarts = new Int32Array(size * 2);
+      this.#bestIds = new Int32Array(size * 2);
+    }
+    this.#bestStarts.fill(-1, 0, size);
+    this.#bestScores[0] = 0;
+    for (let start = 0; start < bytes.length;) {
+      const length = characterLength(bytes[start] ?? 0);
+      const scoreHere = this.#bestScores[start] ?? 0;
+      let hasCharacter = false;
+      let node = 0;
+      for (let end = start; end < bytes.length;) {
+        node = this.#trie.child(node, bytes[end] ?? 0);
+        if (node < 0) break;
+        end++;
+        const id = this.#trie.valueAt(node);
+        if (id < 0) continue;
+        this.#offer(start, end, id, (this.#scores[id] ?? 0) + scoreHere);
+        hasCharacter ||= end - start === length;
+      }
+      if (!hasCharacter) {
+        if (this.unkTokenId === undefined)
+          throw new TokenizerError(
+            'INVALID_TOKENIZER',
+            'The Unigram model meets an unknown character and has no unk_id',
+          );
+        this.#offer(start, start + length, this.unkTokenId, this.#unkScore + scoreHere);
+      }
+      start += length;
+    }
+  }
+
+  /** Takes a path to `end` if it is better than what is there; of equal ones the first stays. */
+  #offer(start: number, end: number, id: number, score: number): void {
+    if ((this.#bestStarts[end] ?? -1) >= 0 && score <= (this.#bestScores[end] ?? 0)) return;
+    this.#bestStarts[end] = start;
+    this.#bestScores[end] = score;
+    this.#bestIds[end] = id;
+  }
+}
+
+/** Bytes of the UTF-8 character that a byte begins. */
+function characterLength(lead: number): number {
+  if (lead < 0x80) return 1;
+  if (lead < 0xe0) return 2;
+  return lead < 0xf0 ? 3 : 4;
+}

@@ -1,0 +1,10 @@
+import { lowercase } from '../unicode/character-classes.ts';
+import { mapCharacters } from './bert-normalizer.ts';
+import type { Normalizer } from './normalizer.ts';
+
+/** Lower case, character by character. */
+export class Lowercase implements Normalizer {
+  normalize(text: string): string {
+    return mapCharacters(text, lowercase);
+  }
+}

@@ -1,0 +1,66 @@
+import type { AddedTokenFinder } from './added-tokens.ts';
+import { MAX_MEMO_ENTRIES, MAX_MEMO_KEY_LENGTH } from './limits.ts';
+import type { Model } from './model/model.ts';
+import type { Normalizer } from './normalizer/normalizer.ts';
+import type { PreTokenizer } from './pre-tokenizer/pre-tokenizer.ts';
+
+/** Text to ids, without special tokens around them and without truncation. */
+export class Pipeline {
+  readonly #rawTokens: AddedTokenFinder;
+  readonly #normalizedTokens: AddedTokenFinder;
+  readonly #normalizer: Normalizer | undefined;
+  readonly #preTokenizer: PreTokenizer | undefined;
+  readonly #model: Model;
+  // Ids by pre-token: emptied when it is full, since what it holds can be computed again.
+  readonly #memo = new Map<string, readonly number[]>();
+
+  constructor(parts: {
+    rawTokens: AddedTokenFinder;
+    normalizedTokens: AddedTokenFinder;
+    normalizer: Normalizer | undefined;
+    preTokenizer: PreTokenizer | undefined;
+    model: Model;
+  }) {
+    this.#rawTokens = parts.rawTokens;
+    this.#normalizedTokens = parts.normalizedTokens;
+    this.#normalizer = parts.normalizer;
+    this.#preTokenizer = parts.preTokenizer;
+    this.#model = parts.model;
+  }
+
+  tokenize(text: string): number[] {
+    const ids: number[] = [];
+    let isFirst = true;
+    for (const segment of this.#rawTokens.split(text)) {
+      if ('id' in segment) ids.push(segment.id);
+      else {
+        const normalized = this.#normalizer?.normalize(segment.text) ?? segment.text;
+        for (const part of this.#normalizedTokens.split(normalized)) {
+          if ('id' in part) ids.push(part.id);
+          else this.#addPieces(ids, part.text, isFirst);
+          isFirst = false;
+        }
+      }
+      isFirst = false;
+    }
+    return ids;
+  }
+
+  #addPieces(ids: number[], text: string, isFirst: boolean): void {
+    for (const piece of this.#preTokenizer?.split(text, isFirst) ?? [text]) {
+      // Not push(...): a piece can have more tokens than a call may have arguments.
+      for (const id of this.#pieceIds(piece)) ids.push(id);
+    }
+  }
+
+  #pieceIds(piece: string): readonly number[] {
+    const known = this.#memo.get(piece);
+    if (known !== undefined) return known;
+    const ids = this.#model.tokenize(piece);
+    if (piece.length <= MAX_MEMO_KEY_LENGTH) {
+      if (this.#memo.size >= MAX_MEMO_ENTRIES) this.#memo.clear();
+      this.#memo.set(piece, ids);
+    }
+    return ids;
+  }
+}

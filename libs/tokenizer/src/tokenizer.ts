@@ -1,0 +1,233 @@
+import { AddedTokenFinder, readAddedToken, type AddedToken } from './added-tokens.ts';
+import { Component } from './component.ts';
+import { TokenizerError } from './error.ts';
+import { MAX_VOCAB_SIZE } from './limits.ts';
+import { createModel } from './model/create-model.ts';
+import type { Model } from './model/model.ts';
+import { createNormalizer } from './normalizer/create-normalizer.ts';
+import { Pipeline } from './pipeline.ts';
+import { createPostProcessor } from './post-processor/create-post-processor.ts';
+import { addedTokenCount, type PostProcessor } from './post-processor/post-processor.ts';
+import { createPreTokenizer } from './pre-tokenizer/create-pre-tokenizer.ts';
+import { truncatedLengths, type TruncationStrategy } from './truncation.ts';
+import { wordPieceFromVocabTxt } from './vocab-txt.ts';
+
+export interface EncodeOptions {
+  readonly textPair?: string | Uint8Array;
+  /** Put special tokens around the text; true where not given. */
+  readonly addSpecialTokens?: boolean;
+  /** Longest result in tokens, special ones included; no limit where not given. What the file itself says is ignored. */
+  readonly maxLength?: number;
+  readonly truncationSide?: 'right' | 'left';
+  readonly truncationStrategy?: TruncationStrategy;
+}
+
+/** A text as a model sees it. */
+export interface Encoding {
+  /** Full token ids. */
+  readonly ids: Uint32Array;
+  readonly typeIds: Uint8Array;
+  /** Whether tokens were cut off. */
+  readonly isTruncated: boolean;
+  /** Tokens, special ones included, had nothing been cut off. */
+  readonly untruncatedLength: number;
+}
+
+export interface TokenizerFileOptions {
+  /** What error messages call the file. */
+  readonly fileName: string;
+  /** Parsed tokenizer_config.json. */
+  readonly config?: unknown;
+}
+
+const NAMED_TOKENS = [
+  'pad_token',
+  'unk_token',
+  'cls_token',
+  'sep_token',
+  'mask_token',
+  'bos_token',
+  'eos_token',
+] as const;
+// Where tokenizer_config.json is missing: the names that BERT and XLM-R use.
+const USUAL_NAMES = {
+  pad_token: ['[PAD]', '<pad>'],
+  unk_token: ['[UNK]', '<unk>'],
+  cls_token: ['[CLS]', '<s>'],
+  sep_token: ['[SEP]', '</s>'],
+  mask_token: ['[MASK]', '<mask>'],
+} as const;
+
+/** A tokenizer out of tokenizer.json (the format of Hugging Face's `tokenizers`), giving exactly its ids. */
+export class Tokenizer {
+  readonly addedTokens: readonly AddedToken[];
+  /** Highest id + 1. */
+  readonly vocabSize: number;
+  /** Ascending ids of added tokens that are special, and of those that tokenizer_config.json names. */
+  readonly specialTokenIds: Uint32Array;
+  /** Ascending. */
+  readonly addedTokenIds: Uint32Array;
+  readonly #pipeline: Pipeline;
+  readonly #postProcessor: PostProcessor | undefined;
+  readonly #ids: Map<string, number>;
+  readonly #tokens = new Map<number, string>();
+  readonly #named: Readonly<Record<string, number | undefined>>;
+
+  private constructor(root: Component, config: unknown) {
+    const model: Model = createModel(root.child('model'));
+    const part = <Value>(field: string, create: (component: Component) => Value): Value | undefined =>
+      root.get(field) === null || root.get(field) === undefined ? undefined : create(root.child(field));
+    this.addedTokens = root.get('added_tokens') === undefined ? [] : root.children('added_tokens').map(readAddedToken);
+    this.#postProcessor = part('post_processor', createPostProcessor);
+    this.#pipeline = new Pipeline({
+      rawTokens: new AddedTokenFinder(this.addedTokens.filter((token) => !token.normalized)),
+      normalizedTokens: new AddedTokenFinder(this.addedTokens.filter((token) => token.normalized)),
+      normalizer: part('normalizer', createNormalizer),
+      preTokenizer: part('pre_tokenizer', createPreTokenizer),
+      model,
+    });
+    this.#ids = new Map(model.vocabulary);
+    for (const { content, id } of this.addedTokens) this.#ids.set(content, id);
+    for (const [token, id] of this.#ids) this.#tokens.set(id, token);
+    this.vocabSize = 1 + this.#ids.values().reduce((highest, id) => Math.max(highest, id), -1);
+    if (this.vocabSize > MAX_VOCAB_SIZE)
+      throw new TokenizerError(
+        'TOO_LARGE',
+        `${root.where}: ids up to ${this.vocabSize - 1} are over the limit of ${MAX_VOCAB_SIZE}`,
+      );
+    this.#named = this.#namedTokens(config);
+    const special = [
+      ...this.addedTokens.filter((token) => token.special).map((token) => token.id),
+      ...Object.values(this.#named).filter((id) => id !== undefined),
+    ];
+    this.specialTokenIds = Uint32Array.from(new Set(special)).sort();
+    this.addedTokenIds = Uint32Array.from(new Set(this.addedTokens.map((token) => token.id))).sort();
+  }
+
+  /**
+   * Reads tokenizer.json. Its own padding and truncation are ignored: some files carry "pad to 128".
+   * @throws TokenizerError
+   */
+  static fromJson(tokenizerJson: string | Uint8Array, options: TokenizerFileOptions): Tokenizer {
+    let json: unknown;
+    try {
+      json = JSON.parse(
+        typeof tokenizerJson === 'string'
+          ? tokenizerJson
+          : new TextDecoder('utf-8', { fatal: true }).decode(tokenizerJson),
+      );
+    } catch (cause) {
+      throw new TokenizerError(
+        'INVALID_JSON',
+        `${options.fileName}: is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+        { cause },
+      );
+    }
+    return new Tokenizer(new Component(json, options.fileName), options.config);
+  }
+
+  /**
+   * Reads a BERT vocabulary, one token a line.
+   * @throws TokenizerError
+   */
+  static fromVocabTxt(vocabTxt: string | Uint8Array, options: TokenizerFileOptions): Tokenizer {
+    return new Tokenizer(new Component(wordPieceFromVocabTxt(vocabTxt, options), options.fileName), options.config);
+  }
+
+  /** @throws TokenizerError INVALID_UTF8, INVALID_OPTION */
+  encode(text: string | Uint8Array, options: EncodeOptions = {}): Encoding {
+    const first = this.#pipeline.tokenize(toText(text));
+    const second = options.textPair === undefined ? undefined : this.#pipeline.tokenize(toText(options.textPair));
+    const parts =
+      options.addSpecialTokens === false || this.#postProcessor === undefined
+        ? undefined
+        : second === undefined
+          ? this.#postProcessor.single
+          : this.#postProcessor.pair;
+    const specialCount = parts === undefined ? 0 : addedTokenCount(parts);
+    const untruncatedLength = first.length + (second?.length ?? 0) + specialCount;
+    const [firstLength, secondLength] = this.#lengths(first.length, second?.length, specialCount, options);
+    const cut = (ids: number[], length: number): number[] =>
+      options.truncationSide === 'left' ? ids.slice(ids.length - length) : ids.slice(0, length);
+    const [a, b] = [cut(first, firstLength), second === undefined ? [] : cut(second, secondLength)];
+    const template = parts ?? [
+      { kind: 'sequence', sequence: 'A', typeId: 0 } as const,
+      ...(second === undefined ? [] : [{ kind: 'sequence', sequence: 'B', typeId: 1 } as const]),
+    ];
+    const length = firstLength + secondLength + specialCount;
+    const ids = new Uint32Array(length);
+    const typeIds = new Uint8Array(length);
+    let position = 0;
+    for (const part of template) {
+      const partIds = part.kind === 'special' ? part.ids : part.sequence === 'A' ? a : b;
+      ids.set(partIds, position);
+      typeIds.fill(part.typeId, position, position + partIds.length);
+      position += partIds.length;
+    }
+    return { ids, typeIds, isTruncated: length < untruncatedLength, untruncatedLength };
+  }
+
+  tokenToId(token: string): number | undefined {
+    return this.#ids.get(token);
+  }
+
+  idToToken(id: number): string | undefined {
+    return this.#tokens.get(id);
+  }
+
+  get padTokenId(): number | undefined {
+    return this.#named['pad_token'];
+  }
+  get unkTokenId(): number | undefined {
+    return this.#named['unk_token'];
+  }
+  get clsTokenId(): number | undefined {
+    return this.#named['cls_token'];
+  }
+  get sepTokenId(): number | undefined {
+    return this.#named['sep_token'];
+  }
+  get maskTokenId(): number | undefined {
+    return this.#named['mask_token'];
+  }
+
+  #lengths(first: number, second: number | undefined, specialCount: number, options: EncodeOptions): [number, number] {
+    if (options.maxLength === undefined) return [first, second ?? 0];
+    const room = options.maxLength - specialCount;
+    if (!(room >= 0))
+      throw new TokenizerError(
+        'INVALID_OPTION',
+        `maxLength ${options.maxLength} has no room for ${specialCount} special tokens`,
+      );
+    return truncatedLengths(first, second, room, options.truncationStrategy ?? 'longest_first');
+  }
+
+  #namedTokens(config: unknown): Record<string, number | undefined> {
+    const fields = typeof config === 'object' && config !== null ? (config as Record<string, unknown>) : {};
+    return Object.fromEntries(
+      NAMED_TOKENS.map((name) => {
+        const value = fields[name];
+        const content =
+          typeof value === 'string'
+            ? value
+            : typeof value === 'object' && value !== null && 'content' in value
+              ? value.content
+              : undefined;
+        if (typeof content === 'string') return [name, this.#ids.get(content)];
+        const usual: readonly string[] = Object.hasOwn(USUAL_NAMES, name)
+          ? USUAL_NAMES[name as keyof typeof USUAL_NAMES]
+          : [];
+        return [name, usual.map((token) => this.#ids.get(token)).find((id) => id !== undefined)];
+      }),
+    );
+  }
+}
+
+function toText(text: string | Uint8Array): string {
+  if (typeof text === 'string') return text;
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text);
+  } catch (cause) {
+    throw new TokenizerError('INVALID_UTF8', `A text of ${text.length} bytes is not valid UTF-8`, { cause });
+  }
+}
