@@ -16,15 +16,23 @@ declare global {
   }
 }
 
+interface OriginalFile {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly fields: ReadonlyMap<string, unknown>;
+}
+
 /** A model's config.json. Numbers keep the way they are written (`1.0` stays `1.0`), fields their order. */
 export class ModelConfig {
   /** What error messages call the file. */
   readonly path: string;
   readonly #fields: ReadonlyMap<string, unknown>;
+  /** The file as it was read, for a config that comes out equal to it. */
+  readonly #original: OriginalFile;
 
-  private constructor(path: string, fields: ReadonlyMap<string, unknown>) {
+  private constructor(path: string, fields: ReadonlyMap<string, unknown>, original: OriginalFile) {
     this.path = path;
     this.#fields = fields;
+    this.#original = original;
   }
 
   /** @throws EmbeddingError MISSING_FILE, INVALID_CONFIG */
@@ -40,7 +48,8 @@ export class ModelConfig {
     }
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw new EmbeddingError('INVALID_CONFIG', path, 'is not a JSON object');
-    return new ModelConfig(path, new Map(Object.entries(value)));
+    const fields = new Map(Object.entries(value));
+    return new ModelConfig(path, fields, { bytes, fields });
   }
 
   has(field: string): boolean {
@@ -76,7 +85,7 @@ export class ModelConfig {
       if (value === undefined) fields.delete(field);
       else fields.set(field, value);
     }
-    return new ModelConfig(this.path, fields);
+    return new ModelConfig(this.path, fields, this.#original);
   }
 
   /** A copy with these fields as the other config has them. */
@@ -86,10 +95,15 @@ export class ModelConfig {
     );
   }
 
-  /** The file's bytes, laid out as transformers does. */
+  /** The file's bytes: those that were read where no field has changed, else laid out as transformers does. */
   encode(): Uint8Array<ArrayBuffer> {
-    return new TextEncoder().encode(`${JSON.stringify(Object.fromEntries(this.#fields), null, 2)}\n`);
+    const text = stringify(this.#fields);
+    return text === stringify(this.#original.fields) ? this.#original.bytes : new TextEncoder().encode(`${text}\n`);
   }
+}
+
+function stringify(fields: ReadonlyMap<string, unknown>): string {
+  return JSON.stringify(Object.fromEntries(fields), null, 2);
 }
 
 function parseKeepingNumbers(text: string): unknown {

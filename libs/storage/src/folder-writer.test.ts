@@ -101,6 +101,10 @@ test('createFolder takes an empty folder and refuses one with files, a file, and
     code: 'DESTINATION_EXISTS',
     message: /is a file/,
   });
+  await assert.rejects(createFolder(join(parent, 'file', 'out')), {
+    code: 'NOT_A_FOLDER',
+    message: /file is a file, not a folder/,
+  });
   const writer = await createFolder(join(parent, 'late'));
   await mkdir(join(parent, 'late'));
   await writeFile(join(parent, 'late', 'theirs'), 'theirs');

@@ -27,12 +27,13 @@ export async function createFolder(uri: string, options: CreateFolderOptions = {
   const { overwrite = false, expectedBytes = 0 } = options;
   const name = localPath(uri);
   return withStorageErrors(name, async () => {
-    await mkdir(dirname(name), { recursive: true });
+    await makeParent(name);
     const path = await finalPath(name);
     await recoverFolder(path);
     await checkDestination(path, name, overwrite);
-    const { bavail, bsize } = await statfs(dirname(path));
-    if (bavail * bsize < expectedBytes) {
+    const { bavail, bsize, blocks } = await statfs(dirname(path));
+    // Some network file systems do not tell their size.
+    if (blocks > 0 && bavail * bsize < expectedBytes) {
       throw new StorageError('DISK_FULL', name, `needs ${expectedBytes} bytes, the disk has ${bavail * bsize} free`);
     }
     const tag = createTag();
@@ -40,6 +41,15 @@ export async function createFolder(uri: string, options: CreateFolderOptions = {
     await mkdir(temporary);
     return new LocalFolderWriter(name, path, temporary, tag, overwrite);
   });
+}
+
+async function makeParent(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+    throw new StorageError('NOT_A_FOLDER', path, `${dirname(path)} is a file, not a folder`, { cause: error });
+  }
 }
 
 /** Follows a link at the destination, so that the folder it leads to is replaced and not the link. */
