@@ -14,7 +14,7 @@ export class Metaspace implements PreTokenizer {
     const scheme = component.get('prepend_scheme') ?? (component.flag('add_prefix_space', true) ? 'always' : 'never');
     if (scheme !== 'always' && scheme !== 'first' && scheme !== 'never')
       component.fail('prepend_scheme', 'always, first or never');
-    this.#prepends = scheme as 'always' | 'first' | 'never';
+    this.#prepends = scheme;
     this.#splits = component.flag('split', true);
   }
 
