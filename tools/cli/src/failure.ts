@@ -15,9 +15,10 @@ export interface Failure {
 
 /** Turns what an action threw into what the user is told. */
 export function describeFailure(error: unknown, interrupted: AbortSignal): Failure {
-  const told = interrupted.aborted && !isOwnInterruption(error) && isConsequenceOfInterruption(error)
-    ? new CliError(EXIT_CODE.INTERRUPTED, 'Interrupted')
-    : error;
+  const told =
+    interrupted.aborted && !isOwnInterruption(error) && isConsequenceOfInterruption(error)
+      ? new CliError(EXIT_CODE.INTERRUPTED, 'Interrupted')
+      : error;
   const exitCode = toExitCode(told);
   const message = messageOf(told);
   const details = told instanceof RpcFailure ? told.details.filter((detail) => !message.includes(detail)) : [];
@@ -35,7 +36,8 @@ export function describeFailure(error: unknown, interrupted: AbortSignal): Failu
   };
 }
 
-const UNREACHABLE_HINT = 'Is the service running at this address? `pemmican serve all --listen HOST:PORT` starts all three.';
+const UNREACHABLE_HINT =
+  'Is the service running at this address? `pemmican serve all --listen HOST:PORT` starts all three.';
 
 function messageOf(error: unknown): string {
   if (error instanceof RpcFailure && isUnreachable(error)) {

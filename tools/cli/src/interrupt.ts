@@ -16,7 +16,10 @@ export class Interrupt {
   #firstTime = 0;
   #cleanUp: (() => void)[] = [];
 
-  constructor(exit: (code: number) => void = (code) => process.exit(code), now: () => number = () => performance.now()) {
+  constructor(
+    exit: (code: number) => void = (code) => process.exit(code),
+    now: () => number = () => performance.now(),
+  ) {
     this.#exit = exit;
     this.#now = now;
   }

@@ -23,7 +23,10 @@ Examples:
   $ pemmican help run`;
 
 /** Defines the command with its verbs. Nothing that a verb's action needs is loaded here, so that \`--help\` is quick. */
-export function createProgram(runner: Runner, streams: { readonly stdout: TextStream; readonly stderr: TextStream }): Command {
+export function createProgram(
+  runner: Runner,
+  streams: { readonly stdout: TextStream; readonly stderr: TextStream },
+): Command {
   const program = new Command('pemmican')
     .description(
       'Fine-tune transformer language models in less memory by partial embedding matrix adaptation: train with the rows\n' +

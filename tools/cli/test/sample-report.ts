@@ -19,23 +19,43 @@ function breakdown(weight: number, activation: number, workspace: number, embedd
 }
 
 function evaluation(step: number, epoch: number, loss: number, accuracy: number): Evaluation {
-  return Evaluation.fromPartial({ step, epoch, loss, accuracy, f1: accuracy - 0.01, recordCount: 1000, split: Split.VALIDATION });
+  return Evaluation.fromPartial({
+    step,
+    epoch,
+    loss,
+    accuracy,
+    f1: accuracy - 0.01,
+    recordCount: 1000,
+    split: Split.VALIDATION,
+  });
 }
 
 /** A report with the shape and the size of the demo's. */
 export function sampleReport(): Report {
   const stepCount = 189;
-  const evaluations = [evaluation(0, 0, 0.694, 0.5), evaluation(63, 1, 0.58, 0.742), evaluation(126, 2, 0.45, 0.803), evaluation(189, 3, 0.431, 0.812)];
+  const evaluations = [
+    evaluation(0, 0, 0.694, 0.5),
+    evaluation(63, 1, 0.58, 0.742),
+    evaluation(126, 2, 0.45, 0.803),
+    evaluation(189, 3, 0.431, 0.812),
+  ];
   return {
     reportVersion: 1,
     pemmicanVersion: '0.1.0',
     createTime: '2026-11-24T12:00:00.000Z',
-    command: 'pemmican run --model ./multilingual-e5-small --train-file amazon.json --validation-file imdb.json --output ./out',
+    command:
+      'pemmican run --model ./multilingual-e5-small --train-file amazon.json --validation-file imdb.json --output ./out',
     mode: 'reduced',
     model: '/models/multilingual-e5-small',
     output: '/out',
     inputsDigest: 'sha256:00',
-    options: { task: 'sequence-classification', numTrainEpochs: 3, learningRate: 5e-5, seed: 42, gradientCheckpointing: false },
+    options: {
+      task: 'sequence-classification',
+      numTrainEpochs: 3,
+      learningRate: 5e-5,
+      seed: 42,
+      gradientCheckpointing: false,
+    },
     vocabulary: {
       fullVocabSize: 250_037,
       reducedVocabSize: 3016,
@@ -76,7 +96,11 @@ export function sampleReport(): Report {
       reducedEmbeddingTrainingBytes: 18 * MB,
     },
     estimate: EstimateMemoryResponse.fromPartial({
-      full: { vocabRows: 250_037, parameterCount: 117_000_000, memory: breakdown(470 * MB, 830 * MB, 96 * MB, 1536 * MB) },
+      full: {
+        vocabRows: 250_037,
+        parameterCount: 117_000_000,
+        memory: breakdown(470 * MB, 830 * MB, 96 * MB, 1536 * MB),
+      },
       reduced: { vocabRows: 3016, parameterCount: 22_000_000, memory: breakdown(90 * MB, 830 * MB, 20 * MB, 18 * MB) },
       batchSize: 16,
       sequenceLength: 128,

@@ -13,7 +13,9 @@ export function defineDoctor(program: Command, runner: Runner): void {
   const command = program
     .command('doctor')
     .summary('say what is installed and what is missing')
-    .description('Say what was found (Node, libtensorflow, devices, disk, memory, models) and how to get what is missing.');
+    .description(
+      'Say what was found (Node, libtensorflow, devices, disk, memory, models) and how to get what is missing.',
+    );
   addOutputOptions(command);
   finish<DoctorOptions>(command, runner, async () => (await import('../actions/doctor.ts')).doctor, [
     'pemmican doctor',

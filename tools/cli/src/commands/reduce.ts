@@ -21,7 +21,7 @@ export function defineReduce(program: Command, runner: Runner): void {
   const command = program
     .command('reduce')
     .summary("keep only the used rows of a checkpoint's embedding matrix")
-    .description("Write a checkpoint that has only the kept rows of the embedding matrix, with its token id map.")
+    .description('Write a checkpoint that has only the kept rows of the embedding matrix, with its token id map.')
     .requiredOption('--model <dir>', 'model folder or hf:ID')
     .requiredOption('--vocabulary <file>', 'vocabulary profile that `pemmican analyze --output` wrote')
     .requiredOption('--output <dir>', 'folder to write; it appears only when it is whole');

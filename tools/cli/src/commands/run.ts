@@ -32,7 +32,10 @@ export interface RunOptions
 /** Adds everything that `run` and nothing else decides about the stages. */
 function addStageOptions(command: Command): Command {
   return command
-    .option('--resume-from-checkpoint <dir>', 'go on with an interrupted run of the same options: "latest", or a checkpoint')
+    .option(
+      '--resume-from-checkpoint <dir>',
+      'go on with an interrupted run of the same options: "latest", or a checkpoint',
+    )
     .option('--overwrite', 'start over in an output folder that is not empty')
     .option('--no-reduce', 'ordinary fine-tuning of the full checkpoint')
     .option('--export-tokenizer', 'also write a tokenizer that yields reduced token ids beside the reduced checkpoint')
@@ -47,7 +50,9 @@ export function defineRun(program: Command, runner: Runner): void {
   const command = program
     .command('run')
     .summary('analyze, estimate, reduce, train and restore in one')
-    .description('From a data file and a checkpoint to a fine-tuned checkpoint: analyze, estimate, reduce, train, restore.')
+    .description(
+      'From a data file and a checkpoint to a fine-tuned checkpoint: analyze, estimate, reduce, train, restore.',
+    )
     .requiredOption('--model <dir>', 'model folder or hf:ID');
   addDatasetOptions(command);
   command.requiredOption('--output <dir>', 'folder of the fine-tuned checkpoint, its metrics and its report');

@@ -23,7 +23,9 @@ export function defineServe(program: Command, runner: Runner): void {
   const command = program
     .command('serve')
     .summary('start a service, or all three at one address')
-    .description('Start a service in the foreground, or all three at one address. SIGTERM and Ctrl-C stop it gracefully.')
+    .description(
+      'Start a service in the foreground, or all three at one address. SIGTERM and Ctrl-C stop it gracefully.',
+    )
     .addArgument(new Argument('<name>', 'which service').choices(SERVED_NAMES))
     .option('--listen <address>', 'HOST:PORT or unix:PATH to listen on', '127.0.0.1:50051')
     .option('--state-directory <dir>', 'folder of the store of jobs (default: below ~/.local/state/pemmican)')

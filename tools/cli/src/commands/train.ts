@@ -27,7 +27,10 @@ export function defineTrain(program: Command, runner: Runner): void {
   addDatasetOptions(command);
   command
     .requiredOption('--output <dir>', 'folder of the run: checkpoints, metrics.jsonl, report and the trained model')
-    .option('--resume-from-checkpoint <dir>', 'go on from this checkpoint; "latest": from the newest whole one in --output')
+    .option(
+      '--resume-from-checkpoint <dir>',
+      'go on from this checkpoint; "latest": from the newest whole one in --output',
+    )
     .option('--overwrite', 'start over in an output folder that is not empty');
   addTrainingOptions(command);
   addBudgetOption(command);

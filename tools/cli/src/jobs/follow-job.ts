@@ -48,10 +48,12 @@ export async function followJob<Resource extends JobResource, Event>(
   const created = await patience.whileAway(async () => job.create(requestId));
   const cancel = (): void => {
     options.onCancelling?.();
-    void patience.whileAway(async () => job.cancel(created.name)).catch((error: unknown) => {
-      // It has ended by itself in the meantime; following it says how.
-      if (!(error instanceof RpcFailure && error.code === GRPC_FAILED_PRECONDITION)) patience.giveUp(error);
-    });
+    void patience
+      .whileAway(async () => job.cancel(created.name))
+      .catch((error: unknown) => {
+        // It has ended by itself in the meantime; following it says how.
+        if (!(error instanceof RpcFailure && error.code === GRPC_FAILED_PRECONDITION)) patience.giveUp(error);
+      });
   };
   options.interrupted.addEventListener('abort', cancel, { once: true });
   if (options.interrupted.aborted) cancel();
@@ -117,7 +119,10 @@ class Patience {
   #delayMs = FIRST_RETRY_MS;
   #reasonToGiveUp: { readonly error: unknown } | undefined;
 
-  constructor(service: string, options: Pick<FollowOptions<never>, 'onConnectionLost' | 'serviceFailure' | 'awayLimitMs'>) {
+  constructor(
+    service: string,
+    options: Pick<FollowOptions<never>, 'onConnectionLost' | 'serviceFailure' | 'awayLimitMs'>,
+  ) {
     this.#service = service;
     this.#options = options;
   }

@@ -3,7 +3,11 @@ import type { EmbeddingSurgeryServiceClient, SurgerySpec, WatchSurgeryResponse }
 import { Run } from '@pemmican/contract/trainer';
 import type { RunSpec, TrainerServiceClient, WatchRunResponse } from '@pemmican/contract/trainer';
 import { Analysis } from '@pemmican/contract/vocabulary';
-import type { AnalysisSpec, VocabularyAnalysisServiceClient, WatchAnalysisResponse } from '@pemmican/contract/vocabulary';
+import type {
+  AnalysisSpec,
+  VocabularyAnalysisServiceClient,
+  WatchAnalysisResponse,
+} from '@pemmican/contract/vocabulary';
 
 import { callUnary, readStream } from '../services/call.ts';
 import type { Job } from './job.ts';

@@ -39,7 +39,9 @@ export function addOutputOptions(command: Command): Command {
 export function addCommonOptions(command: Command, services: readonly ServiceName[]): Command {
   addOutputOptions(command);
   command.addOption(
-    new Option('--server <address>', 'call services at HOST:PORT or unix:PATH instead of starting them').env('PEMMICAN_SERVER'),
+    new Option('--server <address>', 'call services at HOST:PORT or unix:PATH instead of starting them').env(
+      'PEMMICAN_SERVER',
+    ),
   );
   if (services.includes('vocabulary-analysis')) {
     command.option('--vocabulary-server <address>', 'address of vocabulary-analysis alone');

@@ -29,7 +29,12 @@ export function addColumnOptions(command: Command): Command {
     .option('--text-column <name>', 'column of the text', 'text')
     .option('--text-pair-column <name>', 'column of the second text of a pair')
     .option('--label-column <name>', 'column of the label', 'label')
-    .option('--max-seq-length <tokens>', 'longest sequence, special tokens included; longer ones are truncated', unsigned(1), 128)
+    .option(
+      '--max-seq-length <tokens>',
+      'longest sequence, special tokens included; longer ones are truncated',
+      unsigned(1),
+      128,
+    )
     .addOption(
       new Option('--data-format <format>', `layout of the files: ${DATA_FORMATS.join(', ')}`)
         .argParser(choice(DATA_FORMATS))

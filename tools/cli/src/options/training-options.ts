@@ -81,15 +81,20 @@ export function addTrainingOptions(command: Command): Command {
     .option('--seed <n>', 'seed of shuffling, dropout and new weights', integer(0), 42)
     .option('--no-shuffle', 'train on the records in file order')
     .option('--dropout <p>', '"auto": as the model\'s config says, or a probability', dropout, 'auto')
-    .option('--gradient-checkpointing', "keep each layer's input only and compute the rest again: less memory, more time")
+    .option(
+      '--gradient-checkpointing',
+      "keep each layer's input only and compute the rest again: less memory, more time",
+    )
     .option('--bf16', 'multiply matrices in bfloat16; weights stay float32')
     .option('--eval-steps <n>', "evaluate every so many steps; 0: at each epoch's end", integer(0), 0)
     .option('--save-steps <n>', "write a checkpoint every so many steps; 0: at each epoch's end", integer(0), 0)
     .option('--save-total-limit <n>', 'keep at most this many checkpoints', unsigned(1), 2)
     .option('--load-best-model-at-end', 'give the best checkpoint as the result, not the last one')
     .addOption(
-      new Option('--metric-for-best-model <metric>', `which metric decides: ${METRICS.join(', ')} (default: accuracy, or pearson)`)
-        .argParser((text: string) => choice(METRICS)(text.replace(/^eval[_-]/, ''))),
+      new Option(
+        '--metric-for-best-model <metric>',
+        `which metric decides: ${METRICS.join(', ')} (default: accuracy, or pearson)`,
+      ).argParser((text: string) => choice(METRICS)(text.replace(/^eval[_-]/, ''))),
     )
     .option('--unkept-tokens-to-unk', 'map tokens without a kept row to the unknown token instead of failing');
   return command;

@@ -55,14 +55,21 @@ export function byteSize(text: string): number {
 export function dropout(text: string): number | 'auto' {
   if (text === 'auto') return 'auto';
   const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (!(value >= 0 && value < 1)) throw new InvalidArgumentError('It must be "auto" or a number from 0 up to, not including, 1.');
+  if (!(value >= 0 && value < 1))
+    throw new InvalidArgumentError('It must be "auto" or a number from 0 up to, not including, 1.');
   return value;
 }
 
 /** Parses token ids separated by commas or spaces. */
 export function tokenIds(text: string, previous: readonly number[] = []): number[] {
   const parse = unsigned();
-  return [...previous, ...text.split(/[\s,]+/).filter((part) => part !== '').map(parse)];
+  return [
+    ...previous,
+    ...text
+      .split(/[\s,]+/)
+      .filter((part) => part !== '')
+      .map(parse),
+  ];
 }
 
 /** Makes a parser of one of some names; underscores count as hyphens, as in transformers' own spellings. */

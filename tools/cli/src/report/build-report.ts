@@ -6,7 +6,15 @@ import packageManifest from '../../package.json' with { type: 'json' };
 import { splitName } from '../output/evaluation.ts';
 import type { KeptTokenIds } from '../stages/kept-token-ids.ts';
 import type { TrainingLogData } from '../stages/training-log.ts';
-import type { EvaluationReport, MeasuredMemoryReport, Report, SizesReport, StageTiming, VerificationReport, VocabularyReport } from './report.ts';
+import type {
+  EvaluationReport,
+  MeasuredMemoryReport,
+  Report,
+  SizesReport,
+  StageTiming,
+  VerificationReport,
+  VocabularyReport,
+} from './report.ts';
 import { REPORT_VERSION } from './report.ts';
 
 /** What the stages of a run have told. */

@@ -67,7 +67,15 @@ export function memoryTimePlot(measured: MeasuredMemoryReport): string {
   return renderPlot({
     ...(isGpu ? { legend: LEGEND } : {}),
     grid: { ...GRID, top: isGpu ? 60 : 40 },
-    xAxis: { type: 'value', ...axis('seconds', String, { nameGap: 30, min: 0, max: Math.max(1, Math.ceil(endMs / scale)), splitLine: { show: false } }) },
+    xAxis: {
+      type: 'value',
+      ...axis('seconds', String, {
+        nameGap: 30,
+        min: 0,
+        max: Math.max(1, Math.ceil(endMs / scale)),
+        splitLine: { show: false },
+      }),
+    },
     yAxis: { type: 'value', ...axis('', formatBytes, { min: 0, splitNumber: 4 }) },
     series: [
       {

@@ -6,7 +6,16 @@ import { SVGRenderer } from 'echarts/renderers';
 
 import { STAND_IN } from './palette.ts';
 
-use([BarChart, LineChart, ScatterChart, GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent, SVGRenderer]);
+use([
+  BarChart,
+  LineChart,
+  ScatterChart,
+  GridComponent,
+  LegendComponent,
+  MarkAreaComponent,
+  MarkLineComponent,
+  SVGRenderer,
+]);
 
 /** Width of every plot in its own units; the page scales it. */
 export const PLOT_WIDTH = 640;
@@ -52,7 +61,7 @@ export const LEGEND = {
   left: 8,
   itemWidth: 14,
   itemHeight: 10,
-  itemGap: 16,
+  itemGap: 26,
   icon: 'roundRect',
   textStyle: { color: STAND_IN.muted, fontSize: 12 },
 } as const;

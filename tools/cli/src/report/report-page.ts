@@ -8,7 +8,7 @@ import {
   evaluationTable,
   measuredTable,
   memoryTable,
-  optionsTable,
+  optionsList,
   splitsTable,
   timingsTable,
 } from './report-tables.ts';
@@ -21,36 +21,36 @@ import { coveragePlot, rankFrequencyPlot } from './vocabulary-plots.ts';
 export function renderReportPage(report: Report): string {
   const name = lastPart(report.model);
   const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${name}: fine-tuning report</title>
-<style>${trusted(STYLE)}</style>
-</head>
-<body>
-<main>
-<header>
-<h1>${name}, fine-tuned</h1>
-<p class="lead">${describeRun(report)}</p>
-</header>
-<section class="tiles">${tiles(report)}</section>
-<section class="cards">
-${memoryCards(report)}
-${trainingCards(report)}
-${vocabularyCards(report)}
-${detailCards(report)}
-</section>
-<footer>
-<p>Made by pemmican ${report.pemmicanVersion} on ${report.createTime.slice(0, 16).replace('T', ' ')} UTC. Method: partial embedding
-matrix adaptation (Williams &amp; Aletras, arXiv 2309.08708).</p>
-</footer>
-</main>
-</body>
-</html>
-`;
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="referrer" content="no-referrer" />
+        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
+        <title>${name}: fine-tuning report</title>
+        <style>
+          ${trusted(STYLE)}
+        </style>
+      </head>
+      <body>
+        <main>
+          <header>
+            <h1>${name}, fine-tuned</h1>
+            <p class="lead">${describeRun(report)}</p>
+          </header>
+          <section class="tiles">${tiles(report)}</section>
+          <section class="cards">
+            ${memoryCards(report)} ${trainingCards(report)} ${vocabularyCards(report)} ${detailCards(report)}
+          </section>
+          <footer>
+            <p>
+              Made by pemmican ${report.pemmicanVersion} on ${report.createTime.slice(0, 16).replace('T', ' ')} UTC.
+              Method: partial embedding matrix adaptation (Williams &amp; Aletras, arXiv 2309.08708).
+            </p>
+          </footer>
+        </main>
+      </body>
+    </html> `;
   return page.text;
 }
 
@@ -71,22 +71,46 @@ function tiles(report: Report): Html[] {
   return [
     ...(saved === undefined
       ? []
-      : [tile('Training memory saved', formatBytes(saved.savedBytes), `${formatPercent(saved.share, 0)} of ${formatBytes(saved.fullBytes)} planned`)]),
+      : [
+          tile(
+            'Training memory saved',
+            formatBytes(saved.savedBytes),
+            `${formatPercent(saved.share, 0)} of ${formatBytes(saved.fullBytes)} planned`,
+          ),
+        ]),
     ...(report.measured.processPeakBytes > 0
       ? [tile('Measured peak', formatBytes(report.measured.processPeakBytes), "the run's whole process")]
       : []),
     ...(vocabulary === null
       ? []
-      : [tile('Embedding rows', formatCount(vocabulary.reducedVocabSize), `of ${formatCount(vocabulary.fullVocabSize)} (${formatPercent(vocabulary.reducedVocabSize / vocabulary.fullVocabSize)})`)]),
+      : [
+          tile(
+            'Embedding rows',
+            formatCount(vocabulary.reducedVocabSize),
+            `of ${formatCount(vocabulary.fullVocabSize)} (${formatPercent(vocabulary.reducedVocabSize / vocabulary.fullVocabSize)})`,
+          ),
+        ]),
     ...(after === null
       ? []
-      : [tile(headlineMetric(after).name, formatMetric(headlineMetric(after).value), before === null ? `on ${formatCount(after.recordCount)} records` : `${formatMetric(headlineMetric(before).value)} before training`)]),
+      : [
+          tile(
+            headlineMetric(after).name,
+            formatMetric(headlineMetric(after).value),
+            before === null
+              ? `on ${formatCount(after.recordCount)} records`
+              : `${formatMetric(headlineMetric(before).value)} before training`,
+          ),
+        ]),
     tile('Time', formatDuration(totalMs), `${formatDuration(report.training.elapsedMs)} of it training`),
   ];
 }
 
 function tile(label: string, value: string, detail: string): Html {
-  return html`<div class="tile"><div class="label">${label}</div><div class="value">${value}</div><div class="detail">${detail}</div></div>`;
+  return html`<div class="tile">
+    <div class="label">${label}</div>
+    <div class="value">${value}</div>
+    <div class="detail">${detail}</div>
+  </div>`;
 }
 
 function memoryCards(report: Report): Html[] {
@@ -94,12 +118,22 @@ function memoryCards(report: Report): Html[] {
   if (report.estimate?.full !== undefined) {
     const { batchSize, sequenceLength } = report.estimate;
     cards.push(
-      card('Memory by part', `Planned from the graph's own liveness: a step of ${formatCount(batchSize)} records of ${formatCount(sequenceLength)} tokens.`, plot(memoryPartsPlot(report.estimate)), memoryTable(report.estimate)),
+      card(
+        'Memory by part',
+        `Planned from the graph's own liveness: a step of ${formatCount(batchSize)} records of ${formatCount(sequenceLength)} tokens.`,
+        plot(memoryPartsPlot(report.estimate)),
+        memoryTable(report.estimate),
+      ),
     );
   }
   if (report.measured.samples.length > 1) {
-    const source = report.measured.source === 'NVML' ? `${report.measured.deviceName} (NVML)` : "resident bytes of the run's process (host)";
-    cards.push(card('Memory over time', `Measured: ${source}.`, plot(memoryTimePlot(report.measured)), measuredTable(report)));
+    const source =
+      report.measured.source === 'NVML'
+        ? `${report.measured.deviceName} (NVML)`
+        : "resident bytes of the run's process (host)";
+    cards.push(
+      card('Memory over time', `Measured: ${source}.`, plot(memoryTimePlot(report.measured)), measuredTable(report)),
+    );
   }
   return cards;
 }
@@ -107,7 +141,13 @@ function memoryCards(report: Report): Html[] {
 function trainingCards(report: Report): Html[] {
   const cards: Html[] = [];
   if (report.training.steps.length > 0) {
-    cards.push(card('Loss', 'Mean loss of each optimizer step, and of the evaluation records.', plot(lossPlot(report.training, report.evaluation))));
+    cards.push(
+      card(
+        'Loss',
+        'Mean loss of each optimizer step, and of the evaluation records.',
+        plot(lossPlot(report.training, report.evaluation)),
+      ),
+    );
   }
   if (report.evaluation.all.length > 0) {
     const caption = report.verification === null ? 'Scores as training went.' : describeVerification(report);
@@ -130,7 +170,11 @@ function vocabularyCards(report: Report): Html[] {
   const { vocabulary } = report;
   if (vocabulary === null || vocabulary.rankFrequency.length === 0) return [];
   return [
-    card('Rank and frequency', 'How often each token id occurs, most frequent first.', plot(rankFrequencyPlot(vocabulary))),
+    card(
+      'Rank and frequency',
+      'How often each token id occurs, most frequent first.',
+      plot(rankFrequencyPlot(vocabulary)),
+    ),
     card('Coverage', 'Share of the text that the most frequent token ids make up.', plot(coveragePlot(vocabulary))),
     wideCard('Records', 'Tokens are counted after truncation, special tokens included.', splitsTable(vocabulary)),
   ];
@@ -138,20 +182,24 @@ function vocabularyCards(report: Report): Html[] {
 
 function detailCards(report: Report): Html[] {
   return [
-    card('Stages', '', timingsTable(report.timings)),
-    card('Options', '', optionsTable(report)),
+    wideCard('Stages', '', timingsTable(report.timings)),
+    wideCard('Options', '', optionsList(report)),
     wideCard('Command', '', html`<pre>${report.command}</pre>`),
   ];
 }
 
 function card(title: string, caption: string, ...content: readonly Html[]): Html {
-  return html`<section class="card"><h2>${title}</h2>${caption === '' ? '' : html`<p class="caption">${caption}</p>`}${content}</section>
-`;
+  return html`<section class="card">
+    <h2>${title}</h2>
+    ${caption === '' ? '' : html`<p class="caption">${caption}</p>`}${content}
+  </section> `;
 }
 
 function wideCard(title: string, caption: string, ...content: readonly Html[]): Html {
-  return html`<section class="card wide"><h2>${title}</h2>${caption === '' ? '' : html`<p class="caption">${caption}</p>`}${content}</section>
-`;
+  return html`<section class="card wide">
+    <h2>${title}</h2>
+    ${caption === '' ? '' : html`<p class="caption">${caption}</p>`}${content}
+  </section> `;
 }
 
 function plot(svg: string): Html {

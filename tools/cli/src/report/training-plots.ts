@@ -18,7 +18,15 @@ export function lossPlot(training: TrainingReport, evaluation: EvaluationReport)
   return renderPlot({
     legend: LEGEND,
     grid: { ...GRID, top: 44, right: 36 },
-    xAxis: { type: 'value', ...axis('optimizer step', (value) => String(value), { nameGap: 30, min: 0, max: Math.max(1, training.stepCount), splitLine: { show: false } }) },
+    xAxis: {
+      type: 'value',
+      ...axis('optimizer step', (value) => String(value), {
+        nameGap: 30,
+        min: 0,
+        max: Math.max(1, training.stepCount),
+        splitLine: { show: false },
+      }),
+    },
     yAxis: { type: 'value', ...axis('loss', (value) => String(value), { nameGap: 44, min: 0, splitNumber: 4 }) },
     series: [
       {
@@ -43,7 +51,16 @@ export function lossPlot(training: TrainingReport, evaluation: EvaluationReport)
         symbolSize: 9,
         z: 5,
         itemStyle: { color: STAND_IN.contrast },
-        label: { show: hasLabels, position: 'top', distance: 7, color: STAND_IN.ink, fontSize: 12 },
+        label: {
+          show: hasLabels,
+          position: 'top',
+          distance: 7,
+          color: STAND_IN.ink,
+          fontSize: 12,
+          backgroundColor: STAND_IN.surface,
+          padding: [2, 4],
+          borderRadius: 3,
+        },
         data: evaluations.map((entry) => {
           const headline = headlineMetric(entry);
           return {

@@ -34,7 +34,10 @@ export function coveragePlot(vocabulary: VocabularyReport): string {
   return renderPlot({
     grid: GRID,
     xAxis: { type: 'log', ...axis('most frequent token ids', shortCount, { nameGap: 30, min: 1 }) },
-    yAxis: { type: 'value', ...axis('share of all tokens', (value) => `${Math.round(value * 100)} %`, { nameGap: 48, min: 0, max: 1 }) },
+    yAxis: {
+      type: 'value',
+      ...axis('share of all tokens', (value) => `${Math.round(value * 100)} %`, { nameGap: 48, min: 0, max: 1 }),
+    },
     series: [
       {
         type: 'line',

@@ -139,7 +139,8 @@ export class RunPipeline {
     const { trainingFolder, output } = this.#workspace;
     const { model, dataset, training } = this.#inputs;
     const metrics = new MetricsFile(output, trainingFolder);
-    const saveLog = async (): Promise<void> => writeWholeFile(this.#workspace.trainingLogFile, JSON.stringify(log.toData()));
+    const saveLog = async (): Promise<void> =>
+      writeWholeFile(this.#workspace.trainingLogFile, JSON.stringify(log.toData()));
     return this.#stages.run({
       stage: 'train',
       inputs: { previous: previousDigest, dataset, training },

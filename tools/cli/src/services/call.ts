@@ -29,7 +29,7 @@ export async function callUnary<Request, Response>(
     const call = method(request, new Metadata(), { deadline }, (error, response) => {
       options.signal?.removeEventListener('abort', cancel);
       if (error === null) resolve(response);
-      else reject(toRpcFailure(error, service) as Error);
+      else reject(toRpcFailure(error, service));
     });
     const cancel = (): void => {
       call.cancel();

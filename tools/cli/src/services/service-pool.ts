@@ -153,10 +153,14 @@ async function waitUntilReachable(client: Client, name: ServiceName, address: st
       if (error === undefined) resolve();
       else {
         reject(
-          new CliError(EXIT_CODE.UNREACHABLE, `${name} cannot be reached at ${address} within ${CONNECT_TIMEOUT_MS / 1000} s`, {
-            cause: error,
-            hints: ['Is it running there? `pemmican serve all --listen HOST:PORT` starts all three services.'],
-          }),
+          new CliError(
+            EXIT_CODE.UNREACHABLE,
+            `${name} cannot be reached at ${address} within ${CONNECT_TIMEOUT_MS / 1000} s`,
+            {
+              cause: error,
+              hints: ['Is it running there? `pemmican serve all --listen HOST:PORT` starts all three services.'],
+            },
+          ),
         );
       }
     });

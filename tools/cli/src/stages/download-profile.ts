@@ -32,7 +32,10 @@ export async function downloadProfile(
       await handle.write(data);
     });
     if (digest.expected !== '' && digest.actual !== digest.expected) {
-      throw new CliError(EXIT_CODE.FAILURE, `The profile of ${analysisName} arrived damaged: its digest is ${digest.actual}, not ${digest.expected}`);
+      throw new CliError(
+        EXIT_CODE.FAILURE,
+        `The profile of ${analysisName} arrived damaged: its digest is ${digest.actual}, not ${digest.expected}`,
+      );
     }
     await handle.sync();
     await rename(temporary, target);

@@ -61,7 +61,9 @@ class TrainView {
         progress.note(`          ${describeEvaluationLine(event.value)}`);
         break;
       case 'log':
-        progress.note(`          ${event.value.severity === 'info' ? '' : `${event.value.severity}: `}${event.value.message}`);
+        progress.note(
+          `          ${event.value.severity === 'info' ? '' : `${event.value.severity}: `}${event.value.message}`,
+        );
         break;
       case 'phase':
         this.#detail = this.#share === 0 ? event.value.phase : this.#detail;
@@ -74,7 +76,8 @@ class TrainView {
   }
 
   #step(step: StepMetrics): void {
-    this.#stepMs = this.#stepMs === undefined ? step.elapsedMs : this.#stepMs + SMOOTHING * (step.elapsedMs - this.#stepMs);
+    this.#stepMs =
+      this.#stepMs === undefined ? step.elapsedMs : this.#stepMs + SMOOTHING * (step.elapsedMs - this.#stepMs);
     this.#deviceBytes = step.deviceUsedBytes;
     this.#share = step.totalSteps > 0 ? step.step / step.totalSteps : 0;
     const memory = [

@@ -120,7 +120,8 @@ export class TrainingLog {
     // After a restart the steps since the last checkpoint come again.
     if (point.step <= this.#lastStep) {
       this.#steps.remove((earlier) => earlier.step >= point.step);
-      for (const [key, evaluation] of this.#evaluations) if (evaluation.step >= point.step) this.#evaluations.delete(key);
+      for (const [key, evaluation] of this.#evaluations)
+        if (evaluation.step >= point.step) this.#evaluations.delete(key);
       for (const step of this.#checkpoints.keys()) if (step >= point.step) this.#checkpoints.delete(step);
     }
     this.#lastStep = point.step;

@@ -58,7 +58,11 @@ export async function verifyStage(
   }
 }
 
-async function predictSome(inputs: VerifyInputs, modelUri: string, context: StageContext): Promise<readonly (readonly number[])[]> {
+async function predictSome(
+  inputs: VerifyInputs,
+  modelUri: string,
+  context: StageContext,
+): Promise<readonly (readonly number[])[]> {
   const { dataset } = inputs;
   const file = dataset.files.find(({ split }) => split === Split.VALIDATION) ?? dataset.files[0];
   const { logits } = await predictStage(

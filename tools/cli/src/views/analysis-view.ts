@@ -16,7 +16,12 @@ export function renderAnalysis(result: AnalysisResult, colors: Colors): string {
     formatTable(
       ['', 'full', 'reduced', 'share'],
       [
-        ['embedding rows', formatCount(result.fullVocabSize), formatCount(result.reducedVocabSize), formatPercent(rowShare)],
+        [
+          'embedding rows',
+          formatCount(result.fullVocabSize),
+          formatCount(result.reducedVocabSize),
+          formatPercent(rowShare),
+        ],
         [
           'embedding memory in training',
           formatBytes(result.fullEmbeddingTrainingBytes),
@@ -44,7 +49,16 @@ export function renderAnalysis(result: AnalysisResult, colors: Colors): string {
 
 function renderSplits(splits: readonly SplitUsage[]): string {
   return formatTable(
-    ['split', 'records', 'skipped', 'tokens', 'distinct ids', 'new ids', 'truncated', 'tokens a record p50/p90/p99/max'],
+    [
+      'split',
+      'records',
+      'skipped',
+      'tokens',
+      'distinct ids',
+      'new ids',
+      'truncated',
+      'tokens a record p50/p90/p99/max',
+    ],
     splits.map((usage) => [
       splitName(usage.split),
       formatCount(usage.recordCount),
@@ -53,7 +67,9 @@ function renderSplits(splits: readonly SplitUsage[]): string {
       formatCount(usage.distinctTokenCount),
       formatCount(usage.addedTokenCount),
       formatCount(usage.truncatedRecordCount),
-      [usage.tokensPerRecordP50, usage.tokensPerRecordP90, usage.tokensPerRecordP99, usage.tokensPerRecordMax].join('/'),
+      [usage.tokensPerRecordP50, usage.tokensPerRecordP90, usage.tokensPerRecordP99, usage.tokensPerRecordMax].join(
+        '/',
+      ),
     ]),
   );
 }

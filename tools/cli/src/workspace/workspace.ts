@@ -25,7 +25,9 @@ export interface OutputPolicy {
  */
 export function checkOutput(policy: OutputPolicy): string {
   if (isUri(policy.output)) {
-    throw usageError(`--output ${policy.output}: it must be a folder on this machine or on storage that is mounted here`);
+    throw usageError(
+      `--output ${policy.output}: it must be a folder on this machine or on storage that is mounted here`,
+    );
   }
   const folder = path.resolve(policy.output);
   if (policy.isResuming || policy.overwrite || !existsSync(folder)) return folder;
@@ -129,9 +131,13 @@ async function lock(file: string, output: string): Promise<void> {
     }
     const holder = Number((await readFile(file, 'utf8').catch(() => '')).trim());
     if (isOtherProcessAlive(holder)) {
-      throw new CliError(EXIT_CODE.PRECONDITION, `${output}: another pemmican (process ${holder}) is at work in this folder`, {
-        reason: 'OUTPUT_IN_USE',
-      });
+      throw new CliError(
+        EXIT_CODE.PRECONDITION,
+        `${output}: another pemmican (process ${holder}) is at work in this folder`,
+        {
+          reason: 'OUTPUT_IN_USE',
+        },
+      );
     }
     await rm(file, { force: true });
   }

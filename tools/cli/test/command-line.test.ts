@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+
+import type { CreateRunRequest } from '@pemmican/contract/trainer';
+
+import { TemporaryFolder, runCli } from './run-cli.ts';
+import { ScriptedServices, finishRun, richError, scriptedProfile } from './scripted-services.ts';
+
+const LAUNCHER = path.resolve(import.meta.dirname, '../bin/pemmican.mjs');
+const VERBS = ['analyze', 'estimate', 'reduce', 'train', 'restore', 'run', 'predict', 'serve', 'demo', 'doctor'];
+
+test('every verb has help with examples', async () => {
+  for (const verb of VERBS) {
+    const result = await runCli([verb, '--help']);
+    assert.equal(result.exitCode, 0, verb);
+    assert.match(result.stdout, new RegExp(`Examples:\\n {2}\\$ pemmican ${verb}`), verb);
+  }
+});
+
+test('train has the options of the contract with their defaults', async () => {
+  const { stdout } = await runCli(['train', '--help']);
+  const help = stdout.replace(/\s+/g, ' ');
+  const defaults: Record<string, string> = {
+    '--text-column': '"text"',
+    '--label-column': '"label"',
+    '--max-seq-length': '128',
+    '--task': '"sequence-classification"',
+    '--num-train-epochs': '3',
+    '--per-device-train-batch-size': '16',
+    '--gradient-accumulation-steps': '1',
+    '--learning-rate': '0.00005',
+    '--weight-decay': '0',
+    '--adam-beta1': '0.9',
+    '--adam-beta2': '0.999',
+    '--adam-epsilon': '1e-8',
+    '--max-grad-norm': '1',
+    '--lr-scheduler-type': '"linear"',
+    '--warmup-ratio': '0',
+    '--warmup-steps': '0',
+    '--seed': '42',
+    '--dropout': '"auto"',
+  };
+  for (const [name, value] of Object.entries(defaults)) {
+    const entry = help.slice(help.indexOf(` ${name} <`));
+    assert.equal(/\(default: ([^)]*)\)/.exec(entry)?.[1], value, name);
+  }
+  for (const name of [
+    '--text-pair-column',
+    '--max-steps',
+    '--scheduler-total-steps',
+    '--no-shuffle',
+    '--gradient-checkpointing',
+    '--bf16',
+    '--eval-steps',
+    '--save-steps',
+    '--load-best-model-at-end',
+    '--metric-for-best-model',
+    '--resume-from-checkpoint',
+    '--validation-file',
+    '--test-file',
+  ]) {
+    assert.ok(help.includes(` ${name} `), name);
+  }
+});
+
+test('bad usage ends with exit code 2 and names what is wrong', async () => {
+  const cases: [string[], RegExp][] = [
+    [['nonsense'], /unknown command 'nonsense'/],
+    [['analyze', '--modle', 'x'], /unknown option '--modle'.*\(Did you mean --model\?\)/s],
+    [['analyze', '--model', 'x'], /'--train-file <file>' not specified/],
+    [['analyze', '--model'], /argument missing/],
+    [['train', '--learning-rate', 'NaN'], /finite number/],
+    [['train', '--learning-rate', '-1'], /of at least 0/],
+    [['train', '--num-train-epochs', '0'], /above 0/],
+    [['train', '--seed', '1.5'], /whole number/],
+    [['train', '--dropout', '1'], /from 0 up to, not including, 1/],
+    [['train', '--lr-scheduler-type', 'square'], /one of linear, cosine/],
+    [['estimate', '--memory', 'much'], /a size such as 8GiB/],
+    [['predict', '--model', 'x', '--file', 'y', 'z'], /too many arguments/],
+    [['serve', 'everything'], /Allowed choices/],
+  ];
+  for (const [argv, message] of cases) {
+    const result = await runCli(argv);
+    assert.equal(result.exitCode, 2, argv.join(' '));
+    assert.match(result.stderr, message);
+    assert.equal(result.stdout, '');
+  }
+});
+
+test('bad usage with --json still prints one JSON document', async () => {
+  const result = await runCli(['train', '--seed', 'x', '--json']);
+  assert.equal(result.exitCode, 2);
+  assert.equal((JSON.parse(result.stdout) as { error: { exitCode: number } }).error.exitCode, 2);
+});
+
+test('a server that does not answer ends with exit code 4 within seconds', async () => {
+  const start = performance.now();
+  const result = await runCli(['predict', '--model', 'x', '--file', 'y', '--server', '127.0.0.1:1', '--json']);
+  assert.equal(result.exitCode, 4);
+  assert.ok(performance.now() - start < 6000);
+  assert.match(result.stderr, /trainer cannot be reached at 127\.0\.0\.1:1/);
+  assert.equal((JSON.parse(result.stdout) as { error: { reason: string } }).error.reason, 'SERVICE_UNREACHABLE');
+});
+
+test('train passes on every hyper-parameter', async () => {
+  using folder = new TemporaryFolder();
+  let request: CreateRunRequest | undefined;
+  const services = await ScriptedServices.start({
+    createRun: (received) => {
+      request = received;
+      finishRun(folder.join('out'));
+    },
+  });
+  try {
+    const argv = [
+      'train',
+      '--model',
+      folder.join('m'),
+      '--train-file',
+      folder.join('t.csv'),
+      '--output',
+      folder.join('out'),
+      '--server',
+      services.address,
+    ];
+    const result = await runCli([
+      ...argv,
+      '--max-steps',
+      '7',
+      '--dropout',
+      '0',
+      '--no-shuffle',
+      '--lr-scheduler-type',
+      'constant_with_warmup',
+      '--metric-for-best-model',
+      'eval_f1',
+      '--memory-budget',
+      '1GiB',
+      '--task',
+      'regression',
+      '--skip-invalid',
+    ]);
+    assert.equal(result.exitCode, 0, result.stderr);
+    const { options, memoryBudgetBytes, dataset } = request?.spec ?? {};
+    assert.equal(options?.maxSteps, 7);
+    assert.equal(options.dropout, 0);
+    assert.equal(options.noShuffle, true);
+    assert.equal(options.lrSchedulerType, 4);
+    assert.equal(options.metricForBestModel, 3);
+    assert.equal(options.task, 2);
+    assert.equal(memoryBudgetBytes, 2 ** 30);
+    assert.equal(dataset?.skipInvalid, true);
+  } finally {
+    services.stop();
+  }
+});
+
+test('analyze writes the profile whole and prints the table', async () => {
+  using folder = new TemporaryFolder();
+  const services = await ScriptedServices.start();
+  try {
+    const file = folder.join('deep', 'vocabulary.json');
+    const result = await runCli([
+      'analyze',
+      '--model',
+      'hf:a/b',
+      '--train-file',
+      'x.jsonl',
+      '--output',
+      file,
+      '--server',
+      services.address,
+    ]);
+    assert.equal(result.exitCode, 0, result.stderr);
+    assert.deepEqual(readFileSync(file), scriptedProfile());
+    assert.match(result.stdout, /embedding rows +1,000 +8 +0\.8 %/);
+  } finally {
+    services.stop();
+  }
+});
+
+test('predict --json prints logits in file order and the names of the labels', async () => {
+  const services = await ScriptedServices.start();
+  try {
+    const result = await runCli(['predict', '--model', '/m', '--file', '/f', '--server', services.address, '--json']);
+    assert.deepEqual(JSON.parse(result.stdout), {
+      logits: [
+        [0.5, 1.5],
+        [2, -1],
+      ],
+      labelNames: ['no', 'yes'],
+    });
+    const lines = await runCli(['predict', '--model', '/m', '--file', '/f', '--server', services.address]);
+    assert.equal((JSON.parse(lines.stdout.split('\n')[0] ?? '') as { label: string }).label, 'yes');
+  } finally {
+    services.stop();
+  }
+});
+
+test('reduce tells a folder in the way as bad usage and a map that does not fit as a precondition', async () => {
+  for (const [reason, exitCode] of [
+    ['DESTINATION_EXISTS', 2],
+    ['MAP_MISMATCH', 3],
+  ] as const) {
+    const services = await ScriptedServices.start({
+      surgery: () => {
+        throw richError(9, reason, 'no') as unknown as Error;
+      },
+    });
+    try {
+      const argv = ['reduce', '--model', '/m', '--vocabulary', '/v', '--output', '/o', '--server', services.address];
+      assert.equal((await runCli(argv)).exitCode, exitCode);
+    } finally {
+      services.stop();
+    }
+  }
+});
+
+test('the launcher works under another program that starts it and passes the exit code on', () => {
+  const help = execFileSync(LAUNCHER, ['--help'], { encoding: 'utf8' });
+  assert.match(help, /Usage: pemmican/);
+  assert.equal(spawnSync(LAUNCHER, ['nonsense']).status, 2);
+});
+
+test('the launcher says what to do when the pinned Node is missing', () => {
+  using folder = new TemporaryFolder();
+  mkdirSync(folder.join('tools/cli/bin'), { recursive: true });
+  const copy = folder.join('tools/cli/bin/pemmican.mjs');
+  writeFileSync(copy, readFileSync(LAUNCHER));
+  const result = spawnSync(process.execPath, [copy], { encoding: 'utf8' });
+  assert.equal(result.status, 3);
+  assert.match(result.stderr, /npm run setup/);
+});

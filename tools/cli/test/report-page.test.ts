@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { renderReportPage } from '../src/report/report-page.ts';
+import { summaryLines } from '../src/report/summary.ts';
+import { sampleReport } from './sample-report.ts';
+
+test('renderReportPage draws five plots and refers to nothing outside itself', () => {
+  const page = renderReportPage(sampleReport());
+  assert.equal(page.match(/<svg /g)?.length, 5);
+  const headings = [...page.matchAll(/<h2>([^<]*)<\/h2>/g)].map((match) => match[1]);
+  assert.deepEqual(headings, [
+    'Memory by part',
+    'Memory over time',
+    'Loss',
+    'Evaluation',
+    'Rank and frequency',
+    'Coverage',
+    'Records',
+    'Stages',
+    'Options',
+    'Command',
+  ]);
+  // Namespaces are names; nothing else may look like an address.
+  const addresses = page.replaceAll(/xmlns(?::\w+)?="[^"]*"/g, '').match(/(?:https?:)?\/\/[a-z0-9.]+/gi) ?? [];
+  assert.deepEqual(addresses, []);
+  assert.ok(!/<script|<link|<img|@import|url\((?!#)/.test(page));
+  assert.ok(!/NaN|undefined|Infinity/.test(page));
+});
+
+test('renderReportPage escapes what comes from outside', () => {
+  const page = renderReportPage({ ...sampleReport(), model: '/x/<script>alert(1)</script>', command: '"><img src=x>' });
+  assert.ok(!page.includes('<script'));
+  assert.ok(!page.includes('<img'));
+});
+
+test('renderReportPage does without what a run does not have', () => {
+  const report = sampleReport();
+  const page = renderReportPage({
+    ...report,
+    mode: 'full',
+    vocabulary: null,
+    estimate: null,
+    verification: null,
+    measured: { ...report.measured, samples: [], phases: [] },
+    evaluation: { before: null, after: null, all: [] },
+  });
+  assert.equal(page.match(/<svg /g)?.length, 1);
+});
+
+test('summaryLines says what was saved and that the accuracy held', () => {
+  const [saved, score] = summaryLines(sampleReport());
+  assert.equal(
+    saved,
+    'Saved: 1.60 GB of 2.81 GB training memory (57 %), embedding rows 250,037 → 3,016, measured peak of the process 1.48 GB.',
+  );
+  assert.equal(
+    score,
+    'Accuracy: 0.8120 (before 0.5000) on 1,000 validation records; restored model verified: same logits on 64 records, unused rows byte-identical.',
+  );
+});
