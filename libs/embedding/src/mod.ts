@@ -10,4 +10,5 @@ export { checkpointFingerprint, tokenizerDigest } from './fingerprint.ts';
 export { readManifest } from './manifest-check.ts';
 export { reduceCheckpoint, type ReduceOptions, type ReduceResult, type SurgeryProgress } from './reduce.ts';
 export { restoreCheckpoint, type RestoreInputs, type RestoreOptions, type RestoreResult } from './restore.ts';
+export type { TensorNaming } from './tensor-names.ts';
 export { verifyRestored, type VerifyOptions, type VerifyProblem, type VerifyReport } from './verify.ts';

@@ -66,6 +66,26 @@ test("restoreCheckpoint pairs a source without prefix with trained bert.* names,
   assert.equal((await values(checkpoint, 'embeddings.LayerNorm.bias'))[0], 1000);
 });
 
+test('restoreCheckpoint gives the names of a task model where asked to', async () => {
+  const source = await folderOf('source', [
+    ...encoderTensors(0, ROW_COUNT, '', ['gamma', 'beta']),
+    ramp('cls.bias', 1, 2),
+  ]);
+  const head = [ramp('bert.pooler.dense.bias', 50, 4), ramp('classifier.weight', 60, 2, 4)];
+  const trained = await trainedOf(source, [...encoderTensors(1000, KEPT_COUNT, 'bert.'), ...head]);
+  const { checkpoint } = await restore(source, trained, { tensorNames: 'task-model' });
+  assert.deepEqual(checkpoint.tensorNames, [
+    'bert.embeddings.LayerNorm.beta',
+    'bert.embeddings.LayerNorm.gamma',
+    `bert.${WORD_EMBEDDINGS}`,
+    'bert.encoder.layer.0.output.dense.weight',
+    'cls.bias',
+    'bert.pooler.dense.bias',
+    'classifier.weight',
+  ]);
+  assert.equal((await values(checkpoint, 'bert.embeddings.LayerNorm.beta'))[0], 1000);
+});
+
 test('restoreCheckpoint pairs a bert.* source with gamma and beta with trained names without prefix', async () => {
   const source = await folderOf('source', encoderTensors(0, ROW_COUNT, 'bert.', ['gamma', 'beta']));
   const head = [ramp('pooler.dense.weight', 50, 4, 4), ramp('classifier.weight', 60, 2, 4)];

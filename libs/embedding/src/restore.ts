@@ -24,6 +24,7 @@ import {
 } from './planned-checkpoint.ts';
 import type { SurgeryProgress } from './reduce.ts';
 import { mergeRowsPart } from './row-parts.ts';
+import type { TensorNaming } from './tensor-names.ts';
 import { TensorPairs, type TensorPair } from './tensor-pairs.ts';
 
 /** What a restored checkpoint is made of. */
@@ -34,6 +35,12 @@ export interface RestoreInputs {
   readonly trained: FolderReader;
   /** `source` (default) rounds trained tensors to the source's dtypes; `trained` keeps theirs. */
   readonly dtype?: 'source' | 'trained';
+  /**
+   * `source` (default): every tensor is named as in the source. `task-model`: the base model's tensors get the prefix that a
+   * task model gives them (`bert.`). It matters for a source without prefix that gets a head: transformers 5 opens both,
+   * transformers 4 refuses unprefixed tensors beside a head ("The state dictionary ... is corrupted").
+   */
+  readonly tensorNames?: TensorNaming;
   /**
    * What rows that were not kept are multiplied by: the product of (1 - learningRate * weightDecay) over the steps gives what
    * ordinary fine-tuning with decoupled AdamW makes of them. By default 1, which leaves their bytes as they are.
@@ -96,7 +103,7 @@ export async function withRestorePlan<Result>(
   inputs: RestoreInputs,
   action: (plan: RestorePlan) => Promise<Result>,
 ): Promise<Result> {
-  const { dtype = 'source', unusedRowDecay = 1 } = inputs;
+  const { dtype = 'source', tensorNames = 'source', unusedRowDecay = 1 } = inputs;
   if (!Number.isFinite(unusedRowDecay) || unusedRowDecay < 0 || unusedRowDecay > 1) {
     throw new EmbeddingError(
       'INVALID_OPTION',
@@ -114,7 +121,7 @@ export async function withRestorePlan<Result>(
       // The trained config is not asked for its vocab_size: trainers of other people's write what they like there.
       const trainedEmbedding = findEmbeddingMatrix(trained, config.with({ vocab_size: undefined }));
       const tokenIdMap = await checkManifest(manifest, source, sourceEmbedding, trained, trainedEmbedding);
-      const pairs = new TensorPairs(source, trained, config, sourceEmbedding, trainedEmbedding);
+      const pairs = new TensorPairs(source, trained, config, sourceEmbedding, trainedEmbedding, tensorNames);
       const dtypeOf = ({ source: ofSource, trained: ofTrained }: TensorPair): Dtype => {
         const own = ofTrained?.dtype ?? ofSource?.dtype ?? sourceEmbedding.tensor.dtype;
         if (dtype === 'trained') return own;

@@ -39,14 +39,20 @@ export function canonicalName(name: string, prefix: string | undefined): string 
     .replace(/(LayerNorm\.|layer_norm\.)beta$/i, '$1bias');
 }
 
+/** What names a restored checkpoint's tensors have; see `RestoreInputs.tensorNames`. */
+export type TensorNaming = 'source' | 'task-model';
+
+/** Whether a name is that of a part of the base model, such as the pooler, and not of a head. */
+function isOfBaseModel(name: string, prefix: string): boolean {
+  return name.startsWith(prefix) || BASE_ROOTS.includes(name.split('.')[0] ?? '');
+}
+
 /**
- * The name that a tensor which only the trained checkpoint has gets beside the source's tensors: a part of the base model
- * (a pooler made new) is prefixed as the source's are, a head is not, which is where transformers looks for it.
+ * The name that a tensor gets in a restored checkpoint: a part of the base model has the prefix or not, as `isPrefixed` says,
+ * a head keeps its name, which is where transformers looks for it.
  */
-export function nameBesideSource(trainedName: string, prefix: string | undefined, isSourcePrefixed: boolean): string {
-  if (prefix === undefined) return trainedName;
-  const isPrefixed = trainedName.startsWith(prefix);
-  const bare = isPrefixed ? trainedName.slice(prefix.length) : trainedName;
-  const isOfBase = isPrefixed || BASE_ROOTS.includes(bare.split('.')[0] ?? '');
-  return isOfBase && isSourcePrefixed ? prefix + bare : isOfBase ? bare : trainedName;
+export function nameWithPrefix(name: string, prefix: string | undefined, isPrefixed: boolean): string {
+  if (prefix === undefined || !isOfBaseModel(name, prefix)) return name;
+  const bare = name.startsWith(prefix) ? name.slice(prefix.length) : name;
+  return isPrefixed ? prefix + bare : bare;
 }

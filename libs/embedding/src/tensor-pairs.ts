@@ -3,7 +3,7 @@ import { CONVERTIBLE_DTYPES, isConvertible, type Checkpoint, type Dtype, type Te
 import type { ModelConfig } from './config-file.ts';
 import type { EmbeddingMatrix } from './embedding-matrix.ts';
 import { EmbeddingError } from './error.ts';
-import { basePrefix, canonicalName, nameBesideSource } from './tensor-names.ts';
+import { basePrefix, canonicalName, nameWithPrefix, type TensorNaming } from './tensor-names.ts';
 
 /** A tensor of the restored checkpoint with what it comes from. */
 export interface TensorPair {
@@ -28,9 +28,12 @@ export class TensorPairs {
     config: ModelConfig,
     sourceEmbedding: EmbeddingMatrix,
     trainedEmbedding: EmbeddingMatrix,
+    naming: TensorNaming,
   ) {
     const prefix = prefixOf(config, sourceEmbedding.tensor.name, trainedEmbedding.tensor.name);
     const canonical = (name: string): string => canonicalName(name, prefix);
+    const isPrefixed =
+      naming === 'task-model' || (prefix !== undefined && sourceEmbedding.tensor.name.startsWith(prefix));
     const trainedByName = new Map<string, TensorInfo>();
     for (const name of trained.tensorNames) {
       const other = trainedByName.get(canonical(name));
@@ -42,16 +45,21 @@ export class TensorPairs {
         );
       trainedByName.set(canonical(name), trained.get(name));
     }
-    for (const name of source.tensorNames) {
-      const isEmbedding = name === sourceEmbedding.tensor.name;
-      const pair = { name, source: source.get(name), trained: trainedByName.get(canonical(name)), isEmbedding };
-      trainedByName.delete(canonical(name));
+    for (const sourceName of source.tensorNames) {
+      const name = naming === 'source' ? sourceName : nameWithPrefix(sourceName, prefix, isPrefixed);
+      const isEmbedding = sourceName === sourceEmbedding.tensor.name;
+      const pair = {
+        name,
+        source: source.get(sourceName),
+        trained: trainedByName.get(canonical(sourceName)),
+        isEmbedding,
+      };
+      trainedByName.delete(canonical(sourceName));
       if (pair.trained !== undefined) checkPair(trained, pair.source, pair.trained, isEmbedding);
-      this.#ofSource.set(name, pair);
+      this.#ofSource.set(sourceName, pair);
     }
-    const isSourcePrefixed = prefix !== undefined && sourceEmbedding.tensor.name.startsWith(prefix);
     this.added = [...trainedByName.values()].map((tensor) => ({
-      name: nameBesideSource(tensor.name, prefix, isSourcePrefixed),
+      name: nameWithPrefix(tensor.name, prefix, isPrefixed),
       source: undefined,
       trained: tensor,
       isEmbedding: false,

@@ -124,7 +124,7 @@ class Verifier {
     for (const [index, { fileName, file }] of source.shards.entries()) {
       const other = this.#restored.shards[index]?.file;
       const order = [...(other?.tensors.keys() ?? [])].filter((name) => !added.has(name));
-      if (order.join('\n') !== [...file.tensors.keys()].join('\n'))
+      if (order.join('\n') !== [...file.tensors.keys()].map((name) => pairs.ofSource(name).name).join('\n'))
         this.report(fileName, 'does not hold the tensors of the source in their order');
       if (JSON.stringify(other?.metadata) !== JSON.stringify(file.metadata))
         this.report(fileName, 'has other metadata than the source');

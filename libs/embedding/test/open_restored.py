@@ -11,8 +11,9 @@ from transformers import AutoModel, AutoModelForSequenceClassification
 folder, source, trained, kept = sys.argv[1:]
 model, info = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True, dtype="auto")
 before, used, after = (load_file(f"{path}/model.safetensors") for path in (source, trained, folder))
-name = next(key for key in before if key.endswith("word_embeddings.weight"))
-trained_name = next(key for key in used if key.endswith("word_embeddings.weight"))
+name, trained_name, restored_name = (
+    next(key for key in tensors if key.endswith("word_embeddings.weight")) for tensors in (before, used, after)
+)
 ids = torch.tensor(json.loads(kept))
 expected = before[name].clone()
 expected[ids] = used[trained_name].to(expected.dtype)
@@ -31,7 +32,7 @@ print(
             "missing": sorted(info["missing_keys"]),
             "unexpected": sorted(info["unexpected_keys"]),
             "mismatched": sorted(map(str, info["mismatched_keys"])),
-            "rowsEqual": torch.equal(after[name].view(torch.uint8), expected.view(torch.uint8)),
+            "rowsEqual": torch.equal(after[restored_name].view(torch.uint8), expected.view(torch.uint8)),
             "loadedEqual": torch.equal(matrix, expected),
             "headEqual": torch.equal(model.classifier.weight.detach(), used["classifier.weight"]),
             "poolerEqual": torch.equal(
