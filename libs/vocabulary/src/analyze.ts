@@ -1,4 +1,5 @@
 import type { Tokenizer } from '@pemmican/tokenizer';
+import { VocabularyError } from './error.ts';
 import { LengthHistogram } from './length-histogram.ts';
 import type { SplitName, SplitProfile, VocabularyProfile } from './profile.ts';
 import { selectKeptTokenIds } from './selection.ts';
@@ -53,6 +54,12 @@ export async function analyzeVocabulary(
   options: AnalysisOptions,
 ): Promise<VocabularyProfile> {
   const { tokenizer } = options;
+  // Before hours of counting, not after them.
+  if (tokenizer.vocabSize > options.modelVocabSize)
+    throw new VocabularyError(
+      'TOKENIZER_TOO_LARGE',
+      `The tokenizer has ids up to ${tokenizer.vocabSize - 1}, the model's embedding matrix has ${options.modelVocabSize} rows`,
+    );
   const total = new TokenCounter(tokenizer.vocabSize);
   const profiles: SplitProfile[] = [];
   const progress = { recordCount: 0, tokenCount: 0 };
@@ -72,6 +79,11 @@ export async function analyzeVocabulary(
     ...(options.minCount === undefined ? {} : { minCount: options.minCount }),
     ...(options.maxRows === undefined ? {} : { maxRows: options.maxRows }),
   });
+  if (selection.droppedTokenCount > 0 && tokenizer.unkTokenId === undefined)
+    throw new VocabularyError(
+      'INVALID_OPTION',
+      `minCount and maxRows drop ${selection.droppedTokenCount} ids, and the tokenizer has no unknown token to map them to`,
+    );
   return {
     formatVersion: 1,
     pemmicanVersion: options.pemmicanVersion,
@@ -94,14 +106,18 @@ async function countSplit(
   options: AnalysisOptions,
 ): Promise<SplitProfile> {
   const counter = new TokenCounter(options.tokenizer.vocabSize);
+  const distinctBefore = total.distinctCount;
   const lengths = new LengthHistogram();
   let [recordCount, truncatedRecordCount] = [0, 0];
+  options.signal?.throwIfAborted();
   for await (const { text, textPair } of split.records) {
+    options.signal?.throwIfAborted();
     const encoding = options.tokenizer.encode(text, {
       maxLength: options.maxSequenceLength,
       ...(textPair === undefined ? {} : { textPair }),
     });
     counter.add(encoding.ids);
+    total.add(encoding.ids);
     lengths.add(encoding.ids.length);
     if (encoding.isTruncated) truncatedRecordCount++;
     recordCount++;
@@ -109,12 +125,10 @@ async function countSplit(
     progress.tokenCount += encoding.ids.length;
     if (recordCount % RECORDS_PER_PROGRESS === 0) {
       options.signal?.throwIfAborted();
-      await options.onProgress?.({ ...progress, distinctTokenCount: total.distinctCount + counter.distinctCount });
+      await options.onProgress?.({ ...progress, distinctTokenCount: distinctCountOf(total, counter) });
     }
   }
   const entries = [...counter.entries()];
-  const addedTokenCount = entries.filter(([id]) => total.get(id) === 0).length;
-  total.merge(counter);
   await options.onProgress?.({ ...progress, distinctTokenCount: total.distinctCount });
   return {
     split: split.split,
@@ -122,7 +136,7 @@ async function countSplit(
     skippedRecordCount: split.skippedRecordCount(),
     tokenCount: counter.totalCount,
     distinctTokenCount: entries.length,
-    addedTokenCount,
+    addedTokenCount: total.distinctCount - distinctBefore,
     truncatedRecordCount,
     tokensPerRecord: {
       p50: lengths.percentile(0.5),
@@ -133,4 +147,11 @@ async function countSplit(
     tokenIds: entries.map(([id]) => id),
     counts: entries.map(([, count]) => count),
   };
+}
+
+/** Distinct ids of both together. */
+function distinctCountOf(total: TokenCounter, counter: TokenCounter): number {
+  let distinctCount = total.distinctCount;
+  for (const [id] of counter.entries()) if (total.get(id) === 0) distinctCount++;
+  return distinctCount;
 }

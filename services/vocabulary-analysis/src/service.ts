@@ -12,9 +12,11 @@ import {
 } from '@pemmican/contract/vocabulary';
 import { JobService, type JobKind, type JobResource } from '@pemmican/jobs';
 import { Handlers, RpcError, createLogger, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
-import { analysisJob } from './analysis-job.ts';
+import { analysisJob, profileFile } from './analysis-job.ts';
 import type { VocabularyAnalysisConfig } from './config.ts';
+import { toAnalysisRequest } from './convert/analysis-request.ts';
 import { downloadProfile } from './download-profile.ts';
+import { runInWorker } from './run-in-worker.ts';
 import { ERROR_RULES } from './status.ts';
 import { validateAnalysisSpec } from './validate.ts';
 
@@ -34,8 +36,7 @@ export interface VocabularyAnalysisService {
 
 export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig): VocabularyAnalysisService {
   const logger = createLogger('vocabulary-analysis', config.logLevel);
-  const profileFile = (uid: string): string => path.join(config.stateDirectory, 'profiles', `${uid}.json`);
-  const jobs = new JobService<AnalysisTypes>(analysisKind(config, logger, profileFile), {
+  const jobs = new JobService<AnalysisTypes>(analysisKind(config, logger), {
     storeFile: path.join(config.stateDirectory, 'analyses.sqlite'),
     concurrency: config.maxConcurrentJobs,
     maxQueued: config.maxQueuedJobs,
@@ -43,7 +44,13 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
   });
   const handlers = new Handlers({ rules: ERROR_RULES, logger });
   const implementation: VocabularyAnalysisServiceServer = {
-    createAnalysis: handlers.unary(async (request) => ({ analysis: await jobs.create(request) })),
+    createAnalysis: handlers.unary(async (request) => {
+      const analysis = await jobs.create(request);
+      const { spec, validateOnly } = request;
+      if (validateOnly && spec !== undefined)
+        await runInWorker({ kind: 'check', request: toAnalysisRequest(spec), hub: config.hub });
+      return { analysis };
+    }),
     getAnalysis: handlers.unary(({ name }) => ({ analysis: jobs.get(name) })),
     listAnalyses: handlers.unary((request) => {
       const { resources, nextPageToken } = jobs.list(request);
@@ -60,7 +67,7 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
           message: `${name} has not succeeded, so it has no profile`,
         });
       }
-      return downloadProfile(profileFile(uid), offset);
+      return downloadProfile(profileFile(config, uid), offset);
     }),
   };
   return {
@@ -75,11 +82,7 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
   };
 }
 
-function analysisKind(
-  config: VocabularyAnalysisConfig,
-  logger: Logger,
-  profileFile: (uid: string) => string,
-): JobKind<AnalysisTypes> {
+function analysisKind(config: VocabularyAnalysisConfig, logger: Logger): JobKind<AnalysisTypes> {
   return {
     collection: 'analyses',
     specCodec: AnalysisSpec,
@@ -89,17 +92,13 @@ function analysisKind(
       Analysis.fromPartial(fields),
     validate: (spec) => Promise.resolve(validateAnalysisSpec(spec)),
     execute: (context) =>
-      analysisJob(
-        context.spec,
-        { profileFile: profileFile(context.uid) },
-        {
-          signal: context.signal,
-          hub: config.hub,
-          onProgress: (progress) => {
-            context.emit({ $case: 'progress', value: progress }, progress);
-          },
+      analysisJob(context.spec, config, {
+        uid: context.uid,
+        signal: context.signal,
+        onProgress: (progress) => {
+          context.emit({ $case: 'progress', value: progress }, progress);
         },
-      ),
+      }),
     toStatus: (error) => toRpcError(error, ERROR_RULES, logger).toStatus(),
   };
 }

@@ -17,7 +17,27 @@ export const ERROR_RULES: readonly ErrorRule[] = [
       '*': INVALID_ARGUMENT,
     },
   },
-  { name: 'TokenizerError', codes: { '*': INVALID_ARGUMENT } },
+  { name: 'SafetensorsError', codes: { MissingFile: NOT_FOUND, '*': INVALID_ARGUMENT } },
+  {
+    name: 'EmbeddingError',
+    codes: { MISSING_FILE: NOT_FOUND, INVALID_CONFIG: INVALID_ARGUMENT, '*': FAILED_PRECONDITION },
+  },
+  { name: 'TokenizerError', codes: { UNSUPPORTED_COMPONENT: FAILED_PRECONDITION, '*': INVALID_ARGUMENT } },
   { name: 'DatasetError', codes: { '*': INVALID_ARGUMENT } },
   { name: 'VocabularyError', codes: { INVALID_OPTION: INVALID_ARGUMENT, '*': FAILED_PRECONDITION } },
+  // Node's own, of the profile that is written without a library of ours.
+  {
+    name: 'Error',
+    codes: {
+      EACCES: PERMISSION_DENIED,
+      EPERM: PERMISSION_DENIED,
+      EROFS: PERMISSION_DENIED,
+      ENOSPC: RESOURCE_EXHAUSTED,
+      EDQUOT: RESOURCE_EXHAUSTED,
+      ENOTDIR: INVALID_ARGUMENT,
+      EISDIR: INVALID_ARGUMENT,
+      EEXIST: INVALID_ARGUMENT,
+      ERR_WORKER_OUT_OF_MEMORY: RESOURCE_EXHAUSTED,
+    },
+  },
 ];

@@ -1,6 +1,7 @@
-import { Split, type AnalysisSpec } from '@pemmican/contract/vocabulary';
+import type { AnalysisSpec } from '@pemmican/contract/vocabulary';
 import { FieldViolations } from '@pemmican/rpc';
 import { StorageError, localPath, parseLocation } from '@pemmican/storage';
+import { isKnownFormat, toSplitName } from './convert/analysis-request.ts';
 
 const MAX_SEQUENCE_LENGTH = 1_000_000;
 const MAX_PAD_MULTIPLE = 65_536;
@@ -28,7 +29,12 @@ export function validateAnalysisSpec(spec: AnalysisSpec): void {
     const seen = new Set<number>();
     dataset.files.forEach((file, index) => {
       checkUri(violations, `spec.dataset.files[${index}].uri`, file.uri, localPath);
-      violations.check(file.split !== Split.UNSPECIFIED, `spec.dataset.files[${index}].split`, 'must be set');
+      violations.check(toSplitName(file.split) !== undefined, `spec.dataset.files[${index}].split`, 'must be set');
+      violations.check(
+        isKnownFormat(file.format),
+        `spec.dataset.files[${index}].format`,
+        `is ${file.format}, which names no format`,
+      );
       violations.check(!seen.has(file.split), `spec.dataset.files[${index}].split`, 'is there twice');
       seen.add(file.split);
     });

@@ -1,0 +1,68 @@
+import { DatasetFormat, Split, type AnalysisSpec } from '@pemmican/contract/vocabulary';
+import type { DatasetFormat as FormatName } from '@pemmican/dataset';
+import { localPath } from '@pemmican/storage';
+import type { SplitName } from '@pemmican/vocabulary';
+import type { AnalysisRequest } from '../worker/messages.ts';
+
+const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
+const DEFAULT_TEXT_COLUMN = 'text';
+const DEFAULT_LABEL_COLUMN = 'label';
+
+const SPLIT_NAMES: ReadonlyMap<Split, SplitName> = new Map([
+  [Split.TRAIN, 'train'],
+  [Split.VALIDATION, 'validation'],
+  [Split.TEST, 'test'],
+]);
+const FORMAT_NAMES: ReadonlyMap<DatasetFormat, FormatName> = new Map([
+  [DatasetFormat.JSONL, 'jsonl'],
+  [DatasetFormat.JSON, 'json'],
+  [DatasetFormat.CSV, 'csv'],
+  [DatasetFormat.TSV, 'tsv'],
+  [DatasetFormat.TEXT, 'text'],
+  [DatasetFormat.PARQUET, 'parquet'],
+]);
+
+/** The split's name; undefined for a number that names none. */
+export function toSplitName(split: Split): SplitName | undefined {
+  return SPLIT_NAMES.get(split);
+}
+
+/** The number of a split. */
+export function fromSplitName(name: SplitName): Split {
+  return [...SPLIT_NAMES].find(([, candidate]) => candidate === name)?.[0] ?? Split.UNSPECIFIED;
+}
+
+/** Whether the number names a format, or asks for it to be found out. */
+export function isKnownFormat(format: DatasetFormat): boolean {
+  return format === DatasetFormat.UNSPECIFIED || FORMAT_NAMES.has(format);
+}
+
+/** A spec that was found valid, with the defaults filled in. */
+export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
+  const { dataset } = spec;
+  if (dataset === undefined) throw new TypeError('Unreachable: a spec without a data set was refused');
+  return {
+    modelUri: spec.modelUri,
+    files: dataset.files
+      .toSorted((a, b) => a.split - b.split)
+      .map((file) => {
+        const split = toSplitName(file.split);
+        if (split === undefined) throw new TypeError('Unreachable: a file without a split was refused');
+        const format = FORMAT_NAMES.get(file.format);
+        const options = {
+          ...(format === undefined ? {} : { format }),
+          textColumn: dataset.textColumn || DEFAULT_TEXT_COLUMN,
+          ...(dataset.textPairColumn === '' ? {} : { textPairColumn: dataset.textPairColumn }),
+          skipInvalid: dataset.skipInvalid,
+        };
+        return { split, path: localPath(file.uri), options };
+      }),
+    labelColumn: dataset.labelColumn || DEFAULT_LABEL_COLUMN,
+    isLabelColumnRequired: dataset.labelColumn !== '' && dataset.labelColumn !== DEFAULT_LABEL_COLUMN,
+    maxSequenceLength: dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH,
+    keepTokenIds: spec.keepTokenIds,
+    padToMultipleOf: spec.padToMultipleOf,
+    minCount: spec.minCount,
+    maxRows: spec.maxRows,
+  };
+}

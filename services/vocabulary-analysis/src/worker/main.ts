@@ -1,0 +1,48 @@
+/**
+ * Thread of one analysis: tokenizing takes a core for itself, and the service goes on answering beside it. It loads neither
+ * gRPC nor the contract, which would double the time that it takes to start.
+ * @module
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { analyze, check } from './analyze.ts';
+import type { PlainError, WorkerMessage, WorkerTask } from './messages.ts';
+
+const { kind, request, hub } = workerData as WorkerTask;
+const send = (message: WorkerMessage): void => parentPort?.postMessage(message);
+
+try {
+  if (kind === 'check') {
+    await check(request, hub);
+    send({ type: 'checked' });
+  } else {
+    const profile = await analyze(request, {
+      hub,
+      onProgress: (progress) => {
+        send({ type: 'progress', progress });
+      },
+      onPhase: (phase) => {
+        send({ type: 'phase', phase });
+      },
+    });
+    send({ type: 'analyzed', profile });
+  }
+} catch (error) {
+  send({ type: 'failed', error: toPlainError(error) });
+}
+
+function toPlainError(error: unknown): PlainError {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: undefined };
+  const fields = error as Partial<PlainError>;
+  const text = (field: 'code' | 'path' | 'fileName' | 'reason'): Record<string, string> =>
+    typeof fields[field] === 'string' ? { [field]: fields[field] } : {};
+  return {
+    name: error.name,
+    message: error.message,
+    stack: error.stack,
+    ...text('code'),
+    ...text('path'),
+    ...text('fileName'),
+    ...text('reason'),
+    ...(fields.metadata === undefined ? {} : { metadata: fields.metadata }),
+  };
+}

@@ -1,0 +1,63 @@
+import type { AnalysisProgress } from '@pemmican/contract/vocabulary';
+import type { ReadOptions } from '@pemmican/dataset';
+import type { HubOptions } from '@pemmican/storage';
+import type { SplitName, VocabularyProfile } from '@pemmican/vocabulary';
+
+/** A file of records. */
+export interface RequestedFile {
+  readonly split: SplitName;
+  readonly path: string;
+  /** How its records are read, labels apart. */
+  readonly options: Pick<ReadOptions, 'format' | 'textColumn' | 'textPairColumn' | 'skipInvalid'>;
+}
+
+/** What an analysis is asked to do, in the libraries' terms. */
+export interface AnalysisRequest {
+  readonly modelUri: string;
+  /** In the order train, validation, test, so that "what validation adds" means beyond training. */
+  readonly files: readonly RequestedFile[];
+  readonly labelColumn: string;
+  /** The column was named on purpose: a file without it is refused. */
+  readonly isLabelColumnRequired: boolean;
+  readonly maxSequenceLength: number;
+  readonly keepTokenIds: readonly number[];
+  readonly padToMultipleOf: number;
+  readonly minCount: number;
+  readonly maxRows: number;
+}
+
+/** What a worker is started with. */
+export interface WorkerTask {
+  /** `check` reads what a request names, as far as that takes no time; `analyze` counts. */
+  readonly kind: 'check' | 'analyze';
+  readonly request: AnalysisRequest;
+  readonly hub: HubOptions;
+}
+
+/** A part of the work that has ended, on the clock of Date.now(). */
+export interface Phase {
+  readonly name: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** An error without its class, which does not come through to another thread. */
+export interface PlainError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  /** The fields that say what is wrong; see the libraries' error classes. */
+  readonly code?: string;
+  readonly path?: string;
+  readonly fileName?: string;
+  readonly reason?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** What a worker says. */
+export type WorkerMessage =
+  | { readonly type: 'progress'; readonly progress: AnalysisProgress }
+  | { readonly type: 'phase'; readonly phase: Phase }
+  | { readonly type: 'checked' }
+  | { readonly type: 'analyzed'; readonly profile: VocabularyProfile }
+  | { readonly type: 'failed'; readonly error: PlainError };
