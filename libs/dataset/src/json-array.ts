@@ -1,5 +1,6 @@
 import { DatasetError } from './error.ts';
 import { MAX_JSON_DEPTH } from './limits.ts';
+import { reasonOf } from './show.ts';
 import { splitPieces } from './splitter.ts';
 
 const code = (character: string): number => character.charCodeAt(0);
@@ -13,6 +14,8 @@ const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT, COMMA, QUOTE, BACKSLA
   '\\',
 ].map(code);
 
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+
 /**
  * Elements of one JSON array, parsed one at a time: the file need not fit into memory.
  * @throws DatasetError MALFORMED when it is no array or is cut off
@@ -24,14 +27,19 @@ export async function* readJsonArray(
   const scanner = new ArrayScanner(fileName);
   let count = 0;
   for await (const { text, offsetBytes } of splitPieces(chunks, fileName, (byte) => scanner.isElementEnd(byte))) {
-    if (scanner.isClosed && text.trim() === '') continue;
-    const element = text.replace(count === 0 ? /^\s*\[/ : /^/, '').replace(/[,\]]\s*$/, '');
-    if (element.trim() === '' && scanner.isClosed && count === 0) return;
+    // What is left at the end without an end of its own: white space after the array, or the beginning of an element.
+    if (!scanner.isAtEnd) break;
+    const element = text.slice(count === 0 ? text.indexOf('[') + 1 : 0, -1);
+    if (count === 0 && scanner.isClosed && element.trim() === '') break;
     count++;
     yield { value: parse(element, fileName, offsetBytes, count), offsetBytes };
   }
   if (!scanner.isClosed)
-    throw new DatasetError('MALFORMED', fileName, `the JSON array is cut off after ${count} elements`);
+    throw new DatasetError(
+      'MALFORMED',
+      fileName,
+      `the JSON array is cut off after ${count} whole ${count === 1 ? 'element' : 'elements'}`,
+    );
 }
 
 function parse(text: string, fileName: string, offsetBytes: number, number: number): unknown {
@@ -41,7 +49,7 @@ function parse(text: string, fileName: string, offsetBytes: number, number: numb
     throw new DatasetError(
       'MALFORMED',
       fileName,
-      `element ${number} at byte ${offsetBytes} is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `element ${number} at byte ${offsetBytes} is not valid JSON: ${reasonOf(cause)}`,
       { cause },
     );
   }
@@ -54,6 +62,7 @@ class ArrayScanner {
   #isString = false;
   #isEscaped = false;
   #isClosed = false;
+  #isAtEnd = false;
 
   constructor(fileName: string) {
     this.#fileName = fileName;
@@ -63,8 +72,18 @@ class ArrayScanner {
     return this.#isClosed;
   }
 
+  /** Whether the last byte ended an element. */
+  get isAtEnd(): boolean {
+    return this.#isAtEnd;
+  }
+
   /** Whether the element of the outermost array ends with this byte: its comma or the closing bracket. */
   isElementEnd(byte: number): boolean {
+    this.#isAtEnd = this.#isEndByte(byte);
+    return this.#isAtEnd;
+  }
+
+  #isEndByte(byte: number): boolean {
     if (this.#isString) {
       if (this.#isEscaped) this.#isEscaped = false;
       else if (byte === BACKSLASH) this.#isEscaped = true;
@@ -73,6 +92,7 @@ class ArrayScanner {
     }
     if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) return false;
     if (this.#isClosed) throw new DatasetError('MALFORMED', this.#fileName, 'something follows the JSON array');
+    if (this.#depth === 0 && BYTE_ORDER_MARK.includes(byte)) return false;
     if (this.#depth === 0 && byte !== OPEN_ARRAY)
       throw new DatasetError(
         'MALFORMED',

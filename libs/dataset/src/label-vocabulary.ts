@@ -1,5 +1,6 @@
 import { DatasetError } from './error.ts';
 import type { DatasetRecord } from './records.ts';
+import { show, showNames } from './show.ts';
 
 export interface LabelVocabularyOptions {
   readonly task: 'classification' | 'regression';
@@ -12,10 +13,13 @@ export interface LabelVocabularyOptions {
 // A head with more labels than this is a column that holds no labels (an id, say).
 const MAX_LABEL_COUNT = 100_000;
 
+const WHOLE_NUMBER = /^[+-]?\d{1,9}(?:\.0+)?$/;
+
 /**
  * Turns labels into what a model is trained on: an index from 0 for classification, a finite number for regression.
- * Whole numbers (also as text, as tables have them) are indices; anything else is a name, which gets the next index when
- * it first comes, unless the names are given.
+ * Whole numbers (also as text, as tables have them, and `1.0`, as pandas writes them beside empty cells) are indices;
+ * anything else is a name, which gets the next index when it first comes, unless the names are given. Where they are
+ * given, records may have either.
  */
 export class LabelVocabulary {
   readonly #options: LabelVocabularyOptions;
@@ -27,7 +31,6 @@ export class LabelVocabulary {
     this.#options = options;
     options.labelNames?.forEach((name, index) => this.#indices.set(name, index));
     this.#count = Math.max(options.labelCount ?? 0, this.#indices.size);
-    if (this.#indices.size > 0) this.#kind = 'name';
   }
 
   /** Number of labels so far: fixed, or one more than the largest index. */
@@ -45,7 +48,7 @@ export class LabelVocabulary {
     const { label, row } = record;
     if (label === undefined) throw new DatasetError('MISSING_LABEL', fileName, `row ${row} has no label`);
     if (this.#options.task === 'regression') return this.#number(label, row, fileName);
-    const isIndex = typeof label === 'number' || /^\d{1,9}$/.test(label);
+    const isIndex = typeof label === 'number' || WHOLE_NUMBER.test(label);
     if (isIndex && !this.#indices.has(String(label))) return this.#index(Number(label), row, fileName);
     return this.#name(String(label), row, fileName);
   }
@@ -53,15 +56,11 @@ export class LabelVocabulary {
   #number(label: number | string, row: number, fileName: string): number {
     const value = typeof label === 'string' && label.trim() === '' ? NaN : Number(label);
     if (Number.isFinite(value)) return value;
-    throw new DatasetError(
-      'INVALID_LABEL',
-      fileName,
-      `row ${row}: label ${JSON.stringify(label)} is not a finite number`,
-    );
+    throw new DatasetError('INVALID_LABEL', fileName, `row ${row}: label ${show(label)} is not a finite number`);
   }
 
   #index(index: number, row: number, fileName: string): number {
-    const limit = this.#options.labelCount ?? MAX_LABEL_COUNT;
+    const limit = this.#options.labelCount ?? this.#options.labelNames?.length ?? MAX_LABEL_COUNT;
     if (!Number.isInteger(index) || index < 0 || index >= limit) {
       throw new DatasetError(
         'INVALID_LABEL',
@@ -80,11 +79,10 @@ export class LabelVocabulary {
     if (known !== undefined) return known;
     const limit = this.#options.labelNames?.length ?? this.#options.labelCount ?? MAX_LABEL_COUNT;
     if (this.#indices.size >= limit) {
-      const names = [...this.#indices.keys()].slice(0, 20).join(', ');
       throw new DatasetError(
         'INVALID_LABEL',
         fileName,
-        `row ${row}: label ${JSON.stringify(name)} is none of the ${limit} labels: ${names}`,
+        `row ${row}: label ${show(name)} is none of the ${limit} labels: ${showNames([...this.#indices.keys()])}`,
       );
     }
     const index = this.#indices.size;
@@ -94,12 +92,13 @@ export class LabelVocabulary {
   }
 
   #settleOn(kind: 'index' | 'name', label: number | string, row: number, fileName: string): void {
+    if (this.#options.labelNames !== undefined) return;
     this.#kind ??= kind;
     if (this.#kind !== kind)
       throw new DatasetError(
         'INVALID_LABEL',
         fileName,
-        `row ${row}: label ${JSON.stringify(label)} is ${kind === 'name' ? 'a name' : 'a number'}, earlier ones are not`,
+        `row ${row}: label ${show(label)} is ${kind === 'name' ? 'a name' : 'a number'}, earlier ones are not`,
       );
   }
 }

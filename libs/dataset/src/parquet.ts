@@ -1,10 +1,21 @@
-import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type AsyncBuffer } from 'hyparquet';
+import {
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type AsyncBuffer,
+  type FileMetaData,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { DatasetError } from './error.ts';
+import { reasonOf, show, showNames } from './show.ts';
 import type { DatasetSource } from './source.ts';
 
-// Rows read at a time: bounds memory where row groups are large.
-const ROWS_PER_READ = 4096;
+// Bytes of the wanted columns that are decoded at a time. Whole row groups where they are smaller: a part of one costs as
+// much to decode as all of it where the file has no page index.
+const MAX_BYTES_PER_READ = 128 * 1024 * 1024;
+
+// Never lossily: a replaced byte would be trained on.
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Rows of a Parquet file, the named columns only.
@@ -18,6 +29,9 @@ export async function* readParquet(
   const file: AsyncBuffer = {
     byteLength: source.sizeBytes,
     slice: async (start, end = source.sizeBytes) => {
+      // Offsets come from the file: a damaged one must not decide how much is allocated.
+      if (!(start >= 0 && start <= end && end <= source.sizeBytes))
+        throw new RangeError(`bytes ${start} to ${end} are not within its ${source.sizeBytes} bytes`);
       const bytes = new Uint8Array(end - start);
       await source.read(start, bytes);
       return bytes.buffer;
@@ -27,12 +41,8 @@ export async function* readParquet(
     try {
       return await work();
     } catch (cause) {
-      throw new DatasetError(
-        'MALFORMED',
-        source.name,
-        `is not a readable Parquet file: ${cause instanceof Error ? cause.message : String(cause)}`,
-        { cause },
-      );
+      if (cause instanceof DatasetError) throw cause;
+      throw new DatasetError('MALFORMED', source.name, `is not a readable Parquet file: ${reasonOf(cause)}`, { cause });
     }
   };
   const metadata = await guard(() => parquetMetadataAsync(file));
@@ -42,16 +52,72 @@ export async function* readParquet(
       throw new DatasetError(
         'MISSING_COLUMN',
         source.name,
-        `has no column "${column}"; there are ${present.join(', ')}`,
+        `has no column ${show(column)}; there are ${showNames(present)}`,
       );
   }
-  const rowCount = Number(metadata.num_rows); // a row takes more than a bit, so this is far below 2^53
-  for (let rowStart = 0; rowStart < rowCount; rowStart += ROWS_PER_READ) {
-    const rowEnd = Math.min(rowCount, rowStart + ROWS_PER_READ);
+  const parsers = {
+    stringFromBytes: (bytes: Uint8Array | undefined) => {
+      try {
+        return bytes && strictUtf8.decode(bytes);
+      } catch (cause) {
+        throw new DatasetError('INVALID_UTF8', source.name, `a text is not valid UTF-8: ${showBytes(bytes)}`, {
+          cause,
+        });
+      }
+    },
+  };
+  for (const { rowStart, rowEnd, bytesRead } of readRanges(metadata, columns, source.sizeBytes)) {
     const rows = await guard(() =>
-      parquetReadObjects({ file, metadata, columns: [...columns], rowStart, rowEnd, compressors }),
+      parquetReadObjects({
+        file,
+        metadata,
+        columns: [...columns],
+        rowStart,
+        rowEnd,
+        compressors,
+        parsers,
+        useOffsetIndex: true,
+      }),
     );
-    onRead(Math.round((rowEnd / rowCount) * source.sizeBytes));
+    if (rows.length !== rowEnd - rowStart)
+      throw new DatasetError(
+        'MALFORMED',
+        source.name,
+        `rows ${rowStart + 1} to ${rowEnd} hold ${rows.length} values, not ${rowEnd - rowStart}`,
+      );
+    onRead(bytesRead);
     for (const [index, fields] of rows.entries()) yield { fields, row: rowStart + index + 1 };
   }
+}
+
+interface ReadRange {
+  readonly rowStart: number;
+  readonly rowEnd: number;
+  /** Share of the file that is read by then, in bytes. */
+  readonly bytesRead: number;
+}
+
+/** Row groups, or parts of those that are too large to decode at once. */
+function* readRanges(
+  metadata: FileMetaData,
+  columns: readonly string[],
+  sizeBytes: number,
+): Generator<ReadRange, void, undefined> {
+  const rowCount = Number(metadata.num_rows); // a row takes more than a bit, so this is far below 2^53
+  let groupStart = 0;
+  for (const group of metadata.row_groups) {
+    const groupRows = Number(group.num_rows);
+    const wanted = group.columns.filter(({ meta_data: meta }) => columns.includes(meta?.path_in_schema[0] ?? ''));
+    const bytes = wanted.reduce((sum, { meta_data: meta }) => sum + Number(meta?.total_uncompressed_size ?? 0n), 0);
+    const rowsPerRead = Math.ceil(groupRows / Math.max(1, Math.ceil(bytes / MAX_BYTES_PER_READ)));
+    for (let rowStart = groupStart; rowStart < groupStart + groupRows; rowStart += rowsPerRead) {
+      const rowEnd = Math.min(groupStart + groupRows, rowStart + rowsPerRead);
+      yield { rowStart, rowEnd, bytesRead: Math.round((rowEnd / rowCount) * sizeBytes) };
+    }
+    groupStart += groupRows;
+  }
+}
+
+function showBytes(bytes: Uint8Array | undefined): string {
+  return show(new TextDecoder().decode(bytes?.subarray(0, 100)));
 }

@@ -1,6 +1,7 @@
-import { DatasetError } from './error.ts';
+import { DatasetError, type DatasetErrorCode } from './error.ts';
 import { readJsonArray } from './json-array.ts';
 import { readParquet } from './parquet.ts';
+import { reasonOf, show, showNames } from './show.ts';
 import { readChunks, type DatasetSource } from './source.ts';
 import { splitLines } from './splitter.ts';
 import { readTable } from './table.ts';
@@ -27,7 +28,7 @@ export interface ReadOptions {
   readonly textPairColumn?: string;
   /** Not given: records have no label. */
   readonly labelColumn?: string;
-  /** Leaves out rows whose text or label is missing, instead of failing. */
+  /** Leaves out rows that are no object or whose text or label is missing, instead of failing. */
   readonly skipInvalid?: boolean;
   /** Told of each row that is left out. */
   readonly onSkip?: (row: number) => void;
@@ -45,6 +46,8 @@ const EXTENSIONS: Readonly<Record<string, DatasetFormat>> = {
   parquet: 'parquet',
 };
 
+const SKIPPABLE: readonly DatasetErrorCode[] = ['INVALID_TEXT', 'MISSING_LABEL', 'MISSING_COLUMN'];
+
 /** A row before its columns are looked at. */
 interface RawRow {
   readonly value: unknown;
@@ -53,7 +56,7 @@ interface RawRow {
 
 /**
  * Reads records one after another.
- * @throws DatasetError; EMPTY when the file holds no record at all
+ * @throws DatasetError; EMPTY when the file holds no record, or none but those left out
  */
 export async function* readRecords(
   source: DatasetSource,
@@ -61,23 +64,36 @@ export async function* readRecords(
 ): AsyncGenerator<DatasetRecord, void, undefined> {
   const format = options.format ?? formatOf(source.name);
   let index = 0;
+  let skippedCount = 0;
+  let missingColumn: DatasetError | undefined;
   for await (const { value, row } of rawRows(source, format, options)) {
+    let fields: Omit<DatasetRecord, 'index' | 'row'>;
     try {
-      yield { index, row, ...fieldsOf(value, format, source.name, row, options) };
-      index++;
+      fields = fieldsOf(value, format, source.name, row, options);
     } catch (error) {
-      const isSkippable =
-        error instanceof DatasetError && (error.code === 'INVALID_TEXT' || error.code === 'MISSING_LABEL');
-      if (options.skipInvalid !== true || !isSkippable) throw error;
+      if (options.skipInvalid !== true || !(error instanceof DatasetError) || !SKIPPABLE.includes(error.code))
+        throw error;
+      if (error.code === 'MISSING_COLUMN') missingColumn ??= error;
+      skippedCount++;
       options.onSkip?.(row);
+      continue;
     }
+    yield { index, row, ...fields };
+    index++;
   }
-  if (index === 0) throw new DatasetError('EMPTY', source.name, 'holds no records');
+  if (index > 0) return;
+  // A column that no row has is a slip in the call, and no row to leave out.
+  if (missingColumn !== undefined) throw missingColumn;
+  throw new DatasetError(
+    'EMPTY',
+    source.name,
+    skippedCount === 0 ? 'holds no records' : `holds no valid records: all ${skippedCount} rows were left out`,
+  );
 }
 
 /** @throws DatasetError UNKNOWN_FORMAT */
 export function formatOf(fileName: string): DatasetFormat {
-  const extension = /\.([A-Za-z0-9]+)$/.exec(fileName.replace(/\.gz$/, ''))?.[1]?.toLowerCase() ?? '';
+  const extension = /\.([A-Za-z0-9]+)$/.exec(fileName.replace(/\.gz$/i, ''))?.[1]?.toLowerCase() ?? '';
   const format = EXTENSIONS[extension];
   if (format === undefined)
     throw new DatasetError(
@@ -138,7 +154,7 @@ async function* jsonLines(
       throw new DatasetError(
         'MALFORMED',
         fileName,
-        `line ${row} at byte ${offsetBytes} is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+        `line ${row} at byte ${offsetBytes} is not valid JSON: ${reasonOf(cause)}`,
         { cause },
       );
     }
@@ -154,7 +170,7 @@ function fieldsOf(
 ): Omit<DatasetRecord, 'index' | 'row'> {
   if (format === 'text') return { text: String(value) };
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new DatasetError('INVALID_TEXT', fileName, `row ${row} is ${JSON.stringify(value)}, expected an object`);
+    throw new DatasetError('INVALID_TEXT', fileName, `row ${row} is ${show(value)}, expected an object`);
   const fields = value as Record<string, unknown>;
   const text = textOf(fields, options.textColumn ?? 'text', fileName, row);
   const textPair =
@@ -166,7 +182,6 @@ function fieldsOf(
   };
 }
 
-/** A missing column is a slip in the call, and no row to leave out. */
 function checkColumn(
   fields: Readonly<Record<string, unknown>>,
   column: string,
@@ -177,18 +192,14 @@ function checkColumn(
   throw new DatasetError(
     'MISSING_COLUMN',
     fileName,
-    `row ${row} has no column "${column}"; it has ${Object.keys(fields).slice(0, 20).join(', ')}`,
+    `row ${row} has no column ${show(column)}; it has ${showNames(Object.keys(fields))}`,
   );
 }
 
 function textOf(fields: Readonly<Record<string, unknown>>, column: string, fileName: string, row: number): string {
   const text = checkColumn(fields, column, fileName, row);
   if (typeof text === 'string') return text;
-  throw new DatasetError(
-    'INVALID_TEXT',
-    fileName,
-    `row ${row}: "${column}" is ${JSON.stringify(text)}, expected a string`,
-  );
+  throw new DatasetError('INVALID_TEXT', fileName, `row ${row}: ${show(column)} is ${show(text)}, expected a string`);
 }
 
 function labelOf(
@@ -198,11 +209,11 @@ function labelOf(
   row: number,
 ): number | string {
   const label = checkColumn(fields, column, fileName, row);
-  if (label === null || label === undefined || label === '') {
+  if (label === null || label === undefined || label === '' || Number.isNaN(label)) {
     throw new DatasetError(
       'MISSING_LABEL',
       fileName,
-      `row ${row}: "${column}" is ${label === '' ? 'empty' : 'null'} (such rows can be left out with --skip-invalid)`,
+      `row ${row}: ${show(column)} is ${label === '' ? 'empty' : String(label)} (such rows can be left out with --skip-invalid)`,
     );
   }
   if (typeof label === 'number' || typeof label === 'string') return label;
@@ -211,6 +222,6 @@ function labelOf(
   throw new DatasetError(
     'INVALID_LABEL',
     fileName,
-    `row ${row}: "${column}" is ${String(JSON.stringify(label))}, expected a number or a name`,
+    `row ${row}: ${show(column)} is ${show(label)}, expected a number or a name`,
   );
 }

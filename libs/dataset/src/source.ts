@@ -1,3 +1,6 @@
+import { DatasetError } from './error.ts';
+import { reasonOf } from './show.ts';
+
 /** Random access to the bytes of a file of records (structurally `ByteSource` of `@pemmican/safetensors`). */
 export interface DatasetSource {
   /** What error messages call it; its extension decides the format where none is given. */
@@ -23,37 +26,55 @@ async function* fileChunks(
 
 /** Whether the name says that the file is compressed. */
 export function isGzip(name: string): boolean {
-  return name.endsWith('.gz');
+  return name.toLowerCase().endsWith('.gz');
 }
 
 /**
- * The bytes of a file from its beginning, decompressed where its name ends with `.gz`, without a byte order mark.
+ * The bytes of a file from its beginning, decompressed where its name ends with `.gz` (RFC 1952, one member).
  * @param onRead told the bytes of the file that were read so far
+ * @throws DatasetError MALFORMED when it cannot be decompressed
  */
-export async function* readChunks(
+export function readChunks(
   source: DatasetSource,
   onRead: (bytes: number) => void = () => undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks = fileChunks(source, onRead);
-  let isFirst = true;
-  for await (const chunk of isGzip(source.name) ? decompress(chunks) : chunks) {
-    const hasMark = isFirst && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf;
-    yield hasMark ? chunk.subarray(3) : chunk;
-    isFirst = false;
-  }
+  return isGzip(source.name) ? decompress(chunks, source.name) : chunks;
 }
 
 async function* decompress(
-  chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  chunks: AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>,
+  fileName: string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const iterator = chunks[Symbol.asyncIterator]();
+  // A failure to read is no fault of the compression, and goes on as it is.
+  let readFailure: { error: unknown } | undefined;
   const compressed = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
-      const next = await iterator.next();
-      if (next.done === true) controller.close();
-      else controller.enqueue(next.value);
+      try {
+        const next = await chunks.next();
+        if (next.done === true) controller.close();
+        else controller.enqueue(next.value);
+      } catch (error) {
+        readFailure = { error };
+        throw error;
+      }
+    },
+    async cancel() {
+      await chunks.return();
     },
   });
-  yield* compressed.pipeThrough(new DecompressionStream('gzip')) as ReadableStream<Uint8Array> &
-    AsyncIterable<Uint8Array>;
+  try {
+    yield* compressed.pipeThrough(new DecompressionStream('gzip')) as ReadableStream<Uint8Array> &
+      AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    if (readFailure !== undefined) throw readFailure.error;
+    throw new DatasetError(
+      'MALFORMED',
+      fileName,
+      `cannot be decompressed as gzip: ${reasonOf(cause) || 'cut off or damaged'}`,
+      {
+        cause,
+      },
+    );
+  }
 }

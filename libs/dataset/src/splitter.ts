@@ -11,10 +11,13 @@ export interface Piece {
 
 const LINE_FEED = 0x0a;
 const QUOTE = 0x22;
+const BYTE_ORDER_MARK = '\ufeff';
 
 /**
- * Cuts bytes into pieces that end where `findEnd` says, decoding each on its own so that memory stays bounded.
+ * Cuts bytes into pieces that end where `findEnd` says, decoding each on its own so that memory stays bounded. A byte
+ * order mark at the beginning of the file is left out.
  * @param findEnd looks at one byte after the other; true when a piece ends after this byte
+ * @throws DatasetError INVALID_UTF8, TOO_LARGE
  */
 export async function* splitPieces(
   chunks: AsyncIterable<Uint8Array>,
@@ -22,10 +25,13 @@ export async function* splitPieces(
   findEnd: (byte: number) => boolean,
 ): AsyncGenerator<Piece, void, undefined> {
   let parts: Uint8Array[] = [];
-  let [partBytes, offset] = [0, 0];
+  let partBytes = 0;
+  let offset = 0;
   const take = (last: Uint8Array): Piece => {
     const bytes = parts.length === 0 ? last : concatenate([...parts, last], partBytes + last.length);
-    const piece = { text: decodeUtf8(bytes, fileName, offset), offsetBytes: offset };
+    const decoded = decodeUtf8(bytes, fileName, offset);
+    const text = offset === 0 && decoded.startsWith(BYTE_ORDER_MARK) ? decoded.slice(1) : decoded;
+    const piece = { text, offsetBytes: offset };
     offset += bytes.length;
     parts = [];
     partBytes = 0;
@@ -49,7 +55,9 @@ export async function* splitPieces(
         `the record at byte ${offset} is over the limit of ${MAX_RECORD_BYTES} bytes`,
       );
   }
-  if (partBytes > 0) yield take(new Uint8Array());
+  if (partBytes === 0) return;
+  const last = take(new Uint8Array());
+  if (last.text !== '') yield last;
 }
 
 function concatenate(parts: readonly Uint8Array[], length: number): Uint8Array {

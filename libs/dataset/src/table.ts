@@ -1,6 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import { DatasetError } from './error.ts';
 import { MAX_COLUMN_COUNT } from './limits.ts';
+import { reasonOf, show, showNames } from './show.ts';
 import { splitTable } from './splitter.ts';
 
 // Rows are parsed in blocks of about this size: memory stays bounded, and the parser's start-up cost does not show.
@@ -35,7 +36,7 @@ export async function* readTable(
         throw new DatasetError(
           'MALFORMED',
           fileName,
-          `row ${row} has ${values.length} fields, the header has ${header.length}`,
+          `row ${row} has ${values.length} fields, the header has ${header.length}: ${showNames(header)}`,
         );
       yield { fields: Object.fromEntries(header.map((column, index) => [column, values[index] ?? ''])), row };
     }
@@ -51,12 +52,7 @@ function parseBlock(text: string, fileName: string, delimiter: ',' | '\t', rowsB
       record_delimiter: ['\r\n', '\n'],
     });
   } catch (cause) {
-    throw new DatasetError(
-      'MALFORMED',
-      fileName,
-      `after row ${rowsBefore}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw new DatasetError('MALFORMED', fileName, `in the rows after row ${rowsBefore}: ${reasonOf(cause)}`, { cause });
   }
 }
 
@@ -68,6 +64,11 @@ function checkHeader(columns: string[], fileName: string): string[] {
       `${columns.length} columns are over the limit of ${MAX_COLUMN_COUNT}`,
     );
   const repeated = columns.find((column, index) => columns.indexOf(column) !== index);
-  if (repeated !== undefined) throw new DatasetError('MALFORMED', fileName, `column "${repeated}" is there twice`);
+  if (repeated !== undefined)
+    throw new DatasetError(
+      'MALFORMED',
+      fileName,
+      `column ${show(repeated)} is there twice; there are ${showNames(columns)}`,
+    );
   return columns;
 }

@@ -19,14 +19,25 @@ export class FieldReader {
     return this.#fields[field];
   }
 
-  count(field: string, minimum = 0): number {
+  count(field: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER): number {
     const value = this.#fields[field];
-    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= minimum) return value;
-    return this.fail(field, `an integer of at least ${minimum}`);
+    if (isCount(value, minimum, maximum)) return value;
+    return this.fail(
+      field,
+      maximum === Number.MAX_SAFE_INTEGER
+        ? `an integer of at least ${minimum}`
+        : `an integer from ${minimum} to ${maximum}`,
+    );
   }
 
-  countOrNull(field: string): number | null {
-    return this.#fields[field] === null ? null : this.count(field);
+  countOrNull(field: string, maximum = Number.MAX_SAFE_INTEGER): number | null {
+    return this.#fields[field] === null ? null : this.count(field, 0, maximum);
+  }
+
+  /** A SHA-256 digest as `sha256:<hex>`. */
+  digest(field: string): string {
+    const value = this.text(field);
+    return /^sha256:[0-9a-f]{64}$/.test(value) ? value : this.fail(field, '"sha256:" and 64 hexadecimal digits');
   }
 
   text(field: string): string {
@@ -44,22 +55,44 @@ export class FieldReader {
     return Array.isArray(value) ? value : this.fail(field, 'a list');
   }
 
-  /** A list of counts, none above `maximum`. */
-  counts(field: string, maximum = Number.MAX_SAFE_INTEGER): number[] {
-    const values = this.list(field);
-    values.forEach((value, index) => {
-      if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > maximum) {
-        throw new VocabularyError(
-          this.#code,
-          `${this.#fileName}: ${field}[${index}] is ${JSON.stringify(value)}, expected an integer from 0 to ${maximum}`,
-        );
-      }
+  /** A list of integers. */
+  counts(field: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER): number[] {
+    return this.list(field).map((value, index) => {
+      if (isCount(value, minimum, maximum)) return value;
+      return this.#failAt(field, index, value, `an integer from ${minimum} to ${maximum}`);
     });
-    return values as number[];
+  }
+
+  /** A strictly ascending list of integers from 0. */
+  ascending(field: string, maximum: number): number[] {
+    const values = this.counts(field, 0, maximum);
+    values.forEach((value, index) => {
+      const previous = values[index - 1];
+      if (previous !== undefined && value <= previous)
+        this.#failAt(field, index, value, `more than ${previous}, which comes before it`);
+    });
+    return values;
   }
 
   fail(field: string, expected: string): never {
-    const shown = JSON.stringify(this.#fields[field])?.slice(0, 100) ?? 'missing';
+    const shown = show(this.#fields[field]);
     throw new VocabularyError(this.#code, `${this.#fileName}: ${field} is ${shown}, expected ${expected}`);
   }
+
+  #failAt(field: string, index: number, value: unknown, expected: string): never {
+    const shown = show(value);
+    throw new VocabularyError(this.#code, `${this.#fileName}: ${field}[${index}] is ${shown}, expected ${expected}`);
+  }
+}
+
+/** A value as a message shows it: short, and without descending into it, which nesting could make overflow the stack. */
+function show(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return JSON.stringify(value).slice(0, 100);
+}
+
+function isCount(value: unknown, minimum: number, maximum: number): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= minimum && value <= maximum;
 }

@@ -2,10 +2,12 @@
 export class LengthHistogram {
   readonly #counts = new Map<number, number>();
   #total = 0;
+  #maximum = 0;
 
   add(length: number): void {
     this.#counts.set(length, (this.#counts.get(length) ?? 0) + 1);
     this.#total++;
+    this.#maximum = Math.max(this.#maximum, length);
   }
 
   /** The smallest length that at least `share` of the records do not exceed; 0 without records. */
@@ -18,7 +20,8 @@ export class LengthHistogram {
     return 0;
   }
 
+  /** 0 without records. */
   get maximum(): number {
-    return Math.max(0, ...this.#counts.keys());
+    return this.#maximum;
   }
 }

@@ -1,5 +1,6 @@
 import { VocabularyError } from './error.ts';
 import { FieldReader } from './field-reader.ts';
+import { MAX_VOCAB_SIZE } from './limits.ts';
 import { TokenIdMap } from './token-id-map.ts';
 
 /** Name of the manifest's file in a reduced folder and in each of its checkpoints. */
@@ -34,9 +35,6 @@ export interface TokenIdMapManifest {
   readonly unkTokenId: number | null;
 }
 
-// Far above any vocabulary; bounds what a hostile file can make us allocate.
-const MAX_VOCAB_SIZE = 100_000_000;
-
 /**
  * Checks parsed JSON.
  * @throws VocabularyError INVALID_MANIFEST that names the file and the field
@@ -44,9 +42,8 @@ const MAX_VOCAB_SIZE = 100_000_000;
 export function parseManifest(json: unknown, fileName: string): TokenIdMapManifest {
   const reader = new FieldReader(json, fileName, 'INVALID_MANIFEST');
   if (reader.get('formatVersion') !== 1) reader.fail('formatVersion', '1');
-  const fullVocabSize = reader.count('fullVocabSize', 1);
-  if (fullVocabSize > MAX_VOCAB_SIZE) reader.fail('fullVocabSize', `at most ${MAX_VOCAB_SIZE}`);
-  const keptTokenIds = reader.counts('keptTokenIds', fullVocabSize - 1);
+  const fullVocabSize = reader.count('fullVocabSize', 1, MAX_VOCAB_SIZE);
+  const keptTokenIds = reader.ascending('keptTokenIds', fullVocabSize - 1);
   const reducedVocabSize = reader.count('reducedVocabSize', 1);
   if (keptTokenIds.length !== reducedVocabSize)
     reader.fail('reducedVocabSize', `${keptTokenIds.length}, the number of keptTokenIds`);
@@ -56,7 +53,7 @@ export function parseManifest(json: unknown, fileName: string): TokenIdMapManife
     fullVocabSize,
     reducedVocabSize,
     keptTokenIds,
-    keptTokenIdsDigest: reader.text('keptTokenIdsDigest'),
+    keptTokenIdsDigest: reader.digest('keptTokenIdsDigest'),
     sourceFingerprint: reader.text('sourceFingerprint'),
     tokenizerDigest: reader.text('tokenizerDigest'),
     reducedTensors: reader.list('reducedTensors').map((entry, index) => {
@@ -68,8 +65,8 @@ export function parseManifest(json: unknown, fileName: string): TokenIdMapManife
       };
     }),
     tiedEmbeddings: reader.flag('tiedEmbeddings'),
-    padTokenId: reader.countOrNull('padTokenId'),
-    unkTokenId: reader.countOrNull('unkTokenId'),
+    padTokenId: reader.countOrNull('padTokenId', fullVocabSize - 1),
+    unkTokenId: reader.countOrNull('unkTokenId', fullVocabSize - 1),
   };
 }
 

@@ -1,4 +1,5 @@
 import { FieldReader } from './field-reader.ts';
+import { MAX_VOCAB_SIZE } from './limits.ts';
 import { TokenCounter } from './token-counter.ts';
 
 export const SPLITS = ['train', 'validation', 'test'] as const;
@@ -38,9 +39,6 @@ export interface VocabularyProfile {
   readonly droppedOccurrenceCount: number;
 }
 
-// Far above any vocabulary; bounds what a hostile file can make us allocate.
-const MAX_VOCAB_SIZE = 100_000_000;
-
 /**
  * Checks parsed JSON.
  * @throws VocabularyError INVALID_PROFILE that names the file and the field
@@ -48,8 +46,14 @@ const MAX_VOCAB_SIZE = 100_000_000;
 export function parseProfile(json: unknown, fileName: string): VocabularyProfile {
   const reader = new FieldReader(json, fileName, 'INVALID_PROFILE');
   if (reader.get('formatVersion') !== 1) reader.fail('formatVersion', '1');
-  const fullVocabSize = reader.count('fullVocabSize', 1);
-  if (fullVocabSize > MAX_VOCAB_SIZE) reader.fail('fullVocabSize', `at most ${MAX_VOCAB_SIZE}`);
+  const fullVocabSize = reader.count('fullVocabSize', 1, MAX_VOCAB_SIZE);
+  const keptTokenIds = reader.ascending('keptTokenIds', fullVocabSize - 1);
+  if (keptTokenIds.length === 0) reader.fail('keptTokenIds', 'at least one id');
+  const splits = reader
+    .list('splits')
+    .map((entry, index) => parseSplit(entry, `${fileName}: splits[${index}]`, fullVocabSize));
+  const repeated = splits.find(({ split }, index) => splits.findIndex((other) => other.split === split) !== index);
+  if (repeated !== undefined) reader.fail('splits', `one "${repeated.split}", not two`);
   return {
     formatVersion: 1,
     pemmicanVersion: reader.text('pemmicanVersion'),
@@ -57,11 +61,9 @@ export function parseProfile(json: unknown, fileName: string): VocabularyProfile
     fullVocabSize,
     hiddenSize: reader.count('hiddenSize', 1),
     maxSequenceLength: reader.count('maxSequenceLength', 1),
-    splits: reader
-      .list('splits')
-      .map((entry, index) => parseSplit(entry, `${fileName}: splits[${index}]`, fullVocabSize)),
-    keptTokenIds: reader.counts('keptTokenIds', fullVocabSize - 1),
-    keptTokenIdsDigest: reader.text('keptTokenIdsDigest'),
+    splits,
+    keptTokenIds,
+    keptTokenIdsDigest: reader.digest('keptTokenIdsDigest'),
     droppedTokenCount: reader.count('droppedTokenCount'),
     droppedOccurrenceCount: reader.count('droppedOccurrenceCount'),
   };
@@ -73,15 +75,19 @@ function parseSplit(json: unknown, name: string, fullVocabSize: number): SplitPr
     SPLITS.find((candidate) => candidate === reader.get('split')) ??
     reader.fail('split', `one of ${SPLITS.join(', ')}`);
   const lengths = new FieldReader(reader.get('tokensPerRecord'), `${name}: tokensPerRecord`, 'INVALID_PROFILE');
-  const tokenIds = reader.counts('tokenIds', fullVocabSize - 1);
-  const counts = reader.counts('counts');
+  const tokenIds = reader.ascending('tokenIds', fullVocabSize - 1);
+  const counts = reader.counts('counts', 1);
   if (counts.length !== tokenIds.length) reader.fail('counts', `${tokenIds.length} of them, as many as tokenIds`);
+  const tokenCount = counts.reduce((sum, count) => sum + count, 0);
+  if (reader.get('tokenCount') !== tokenCount) reader.fail('tokenCount', `${tokenCount}, the sum of counts`);
+  if (reader.get('distinctTokenCount') !== tokenIds.length)
+    reader.fail('distinctTokenCount', `${tokenIds.length}, the number of tokenIds`);
   return {
     split,
     recordCount: reader.count('recordCount'),
     skippedRecordCount: reader.count('skippedRecordCount'),
-    tokenCount: reader.count('tokenCount'),
-    distinctTokenCount: reader.count('distinctTokenCount'),
+    tokenCount,
+    distinctTokenCount: tokenIds.length,
     addedTokenCount: reader.count('addedTokenCount'),
     truncatedRecordCount: reader.count('truncatedRecordCount'),
     tokensPerRecord: {

@@ -12,7 +12,7 @@ export interface SelectionOptions {
   readonly padToMultipleOf?: number;
   /** Ids that occur fewer times are dropped. Lossy. */
   readonly minCount?: number;
-  /** At most this many rows, the most frequent ones. Lossy. */
+  /** At most this many rows before padding: the most frequent ones. Lossy. */
   readonly maxRows?: number;
 }
 
@@ -20,7 +20,7 @@ export interface SelectionOptions {
 export interface Selection {
   /** Ascending full token ids. */
   readonly keptTokenIds: Uint32Array;
-  /** Ids that occur but were dropped by `minCount` or `maxRows`. */
+  /** Ids that occur but were dropped by `minCount` or `maxRows`, and did not come back as padding. */
   readonly droppedTokenCount: number;
   readonly droppedOccurrenceCount: number;
   /** Rows that were added to reach the multiple. */
@@ -34,6 +34,9 @@ export interface Selection {
  */
 export function selectKeptTokenIds(options: SelectionOptions): Selection {
   const { modelVocabSize, counts, minCount = 0, maxRows = 0, padToMultipleOf = 0 } = options;
+  checkOption('minCount', minCount);
+  checkOption('maxRows', maxRows);
+  checkOption('padToMultipleOf', padToMultipleOf);
   const kept = new Set<number>();
   for (const id of options.alwaysKept) kept.add(checkedId(id, modelVocabSize));
   if (maxRows > 0 && kept.size > maxRows)
@@ -43,39 +46,46 @@ export function selectKeptTokenIds(options: SelectionOptions): Selection {
     );
   const occurring = [...counts.entries()];
   for (const [id] of occurring) checkedId(id, modelVocabSize);
-  // The most frequent first; of equals the lowest id, so that the choice is reproducible.
-  const candidates = occurring
-    .filter(([id, count]) => !kept.has(id) && count >= minCount)
-    .sort(([idA, a], [idB, b]) => b - a || idA - idB);
+  const candidates = occurring.filter(([id, count]) => !kept.has(id) && count >= minCount).sort(byFrequency);
   const room = maxRows > 0 ? maxRows - kept.size : candidates.length;
   for (const [id] of candidates.slice(0, room)) kept.add(id);
+  const paddingRowCount = padRows(kept, occurring, modelVocabSize, padToMultipleOf);
   const dropped = occurring.filter(([id]) => !kept.has(id));
-  const droppedOccurrenceCount = dropped.reduce((sum, [, count]) => sum + count, 0);
-  const paddingRowCount = padRows(kept, dropped, modelVocabSize, padToMultipleOf);
   return {
     keptTokenIds: Uint32Array.from(kept).sort(),
     droppedTokenCount: dropped.length,
-    droppedOccurrenceCount,
+    droppedOccurrenceCount: dropped.reduce((sum, [, count]) => sum + count, 0),
     paddingRowCount,
   };
+}
+
+/** The most frequent first; of equals the lowest id, so that the choice is reproducible. */
+function byFrequency([idA, a]: readonly [number, number], [idB, b]: readonly [number, number]): number {
+  return b - a || idA - idB;
 }
 
 /** Fills up to a multiple with the most frequent dropped ids, then the lowest unused ones; less when there are no more. */
 function padRows(
   kept: Set<number>,
-  dropped: readonly (readonly [number, number])[],
+  occurring: readonly (readonly [number, number])[],
   modelVocabSize: number,
   multiple: number,
 ): number {
   if (multiple <= 1) return 0;
   const before = kept.size;
   const target = Math.min(modelVocabSize, Math.ceil(kept.size / multiple) * multiple);
-  for (const [id] of dropped.toSorted(([idA, a], [idB, b]) => b - a || idA - idB)) {
+  const dropped = occurring.filter(([id]) => !kept.has(id));
+  for (const [id] of dropped.sort(byFrequency)) {
     if (kept.size >= target) break;
     kept.add(id);
   }
   for (let id = 0; kept.size < target; id++) kept.add(id);
   return kept.size - before;
+}
+
+function checkOption(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw new VocabularyError('INVALID_OPTION', `${name} is ${value}, expected an integer of at least 0`);
 }
 
 function checkedId(id: number, modelVocabSize: number): number {

@@ -2,6 +2,8 @@
 export class TokenCounter {
   // Doubles count exactly up to 2^53; 32-bit integers would wrap on a large corpus.
   #counts: Float64Array;
+  #distinctCount = 0;
+  #totalCount = 0;
 
   /** @param idCapacity ids to make room for at once; it grows with larger ids */
   constructor(idCapacity = 0) {
@@ -13,15 +15,21 @@ export class TokenCounter {
     for (let index = 0; index < fullTokenIds.length; index++) this.addTimes(fullTokenIds[index] ?? 0, 1);
   }
 
+  /** Counts an id that many times more. */
   addTimes(fullTokenId: number, times: number): void {
     if (fullTokenId >= this.#counts.length) this.#grow(fullTokenId + 1);
-    this.#counts[fullTokenId] = (this.#counts[fullTokenId] ?? 0) + times;
+    const before = this.#counts[fullTokenId] ?? 0;
+    if (before === 0 && times > 0) this.#distinctCount++;
+    this.#counts[fullTokenId] = before + times;
+    this.#totalCount += times;
   }
 
+  /** Adds another counter's counts to this one's. */
   merge(other: TokenCounter): void {
     for (const [fullTokenId, count] of other.entries()) this.addTimes(fullTokenId, count);
   }
 
+  /** How often an id occurs. */
   get(fullTokenId: number): number {
     return this.#counts[fullTokenId] ?? 0;
   }
@@ -34,12 +42,14 @@ export class TokenCounter {
     }
   }
 
+  /** Number of ids that occur. */
   get distinctCount(): number {
-    return this.#counts.reduce((distinct, count) => distinct + (count > 0 ? 1 : 0), 0);
+    return this.#distinctCount;
   }
 
+  /** Sum of all counts. */
   get totalCount(): number {
-    return this.#counts.reduce((total, count) => total + count, 0);
+    return this.#totalCount;
   }
 
   #grow(size: number): void {

@@ -1,5 +1,6 @@
 import { sha256 } from './digest.ts';
 import { VocabularyError } from './error.ts';
+import { MAX_VOCAB_SIZE } from './limits.ts';
 
 /**
  * The bijection between kept full token ids and the rows of a reduced embedding matrix: row i of the reduced matrix is row
@@ -26,6 +27,11 @@ export class TokenIdMap {
    * @throws VocabularyError INVALID_TOKEN_IDS when the ids are empty, not ascending or out of range
    */
   static create(fullVocabSize: number, keptTokenIds: Uint32Array): TokenIdMap {
+    if (!Number.isSafeInteger(fullVocabSize) || fullVocabSize < 1 || fullVocabSize > MAX_VOCAB_SIZE)
+      throw new VocabularyError(
+        'INVALID_TOKEN_IDS',
+        `The full vocabulary size ${fullVocabSize} is not an integer from 1 to ${MAX_VOCAB_SIZE}`,
+      );
     if (keptTokenIds.length === 0) throw new VocabularyError('INVALID_TOKEN_IDS', 'No token id is kept');
     keptTokenIds.forEach((id, index) => {
       const previous = keptTokenIds[index - 1];
