@@ -69,7 +69,7 @@ export function isServiceError(error: unknown): error is ServiceError {
 }
 
 /** Turns what grpc-js rejects a call with into an {@link RpcFailure}; anything else stays as it is. */
-export function toRpcFailure(error: unknown, service: string): unknown {
+export function toRpcFailure<Other>(error: Other, service: string): Other | RpcFailure {
   if (!isServiceError(error)) return error;
   const fallback: Status = { code: error.code, message: error.details, details: [] };
   return new RpcFailure(richStatus(error) ?? fallback, { service, cause: error });
