@@ -68,6 +68,19 @@ async function waitFor(isDone: () => boolean): Promise<void> {
   while (!isDone()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
+/** The process id of a child of a process, by a part of its command line. */
+function childRunning(parentId: number, part: string): number {
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const parent = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1]);
+      if (parent === parentId && readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(part)) return Number(name);
+    } catch {
+      // It has ended in the meantime.
+    }
+  }
+  throw new Error(`Process ${parentId} has no child ${part}`);
+}
+
 describe('the main job with the real services', { timeout: TIMEOUT_MS }, () => {
   let model = '';
   let data = '';
@@ -159,6 +172,17 @@ describe('the main job with the real services', { timeout: TIMEOUT_MS }, () => {
     assert.ok(!existsSync(folder.join('out/model.safetensors')), 'a killed run must leave no model');
     const resumed = await start([...argv, '--resume-from-checkpoint', 'latest']).ended;
     assert.equal(resumed.code, 0, resumed.stderr);
+    assert.deepEqual(losses(folder.join('out')), losses(reference.folder.join('out')));
+  });
+
+  test('run starts a service that was killed again, attaches to its run and ends as if nothing had happened', async () => {
+    using folder = new TemporaryFolder();
+    const run = start(runArguments(folder.join('out')));
+    await waitFor(() => existsSync(folder.join('out/.pemmican/training/checkpoint-2')) || run.child.exitCode !== null);
+    process.kill(childRunning(run.child.pid ?? 0, 'services/trainer/src/main.ts'), 'SIGKILL');
+    const done = await run.ended;
+    assert.equal(done.code, 0, done.stderr);
+    assert.match(done.stderr, /warning: trainer ended \(SIGKILL\); started again/);
     assert.deepEqual(losses(folder.join('out')), losses(reference.folder.join('out')));
   });
 
