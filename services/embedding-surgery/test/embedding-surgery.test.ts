@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SurgeryState } from '@pemmican/contract/surgery';
+import { SurgeryState, type Surgery } from '@pemmican/contract/surgery';
 import { readHeader } from '@pemmican/safetensors';
 import { openByteSource } from '@pemmican/storage';
 import {
@@ -235,6 +236,42 @@ test('bad input ends a surgery with a code, a reason and the file, and leaves no
     readdirSync(folder).filter((name) => name.includes('.pemmican-')),
     [],
   );
+});
+
+test('a profile of other rows, another tokenizer or altered ids is refused', options, async (t) => {
+  const folder = temporaryFolder(t);
+  const client = await startService(t, folder);
+  const digest = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const profile = {
+    formatVersion: 1,
+    pemmicanVersion: '0.1.0',
+    tokenizerDigest: digest(readFileSync(path.join(MODEL, 'tokenizer.json'))),
+    fullVocabSize: FULL_VOCAB_SIZE,
+    hiddenSize: 384,
+    maxSequenceLength: 128,
+    splits: [],
+    keptTokenIds: KEPT,
+    keptTokenIdsDigest: digest(new Uint8Array(Uint32Array.from(KEPT).buffer)),
+    droppedTokenCount: 0,
+    droppedOccurrenceCount: 0,
+  };
+  const run = async (changes: Partial<typeof profile>): Promise<Surgery> => {
+    const profileUri = path.join(folder, 'profile.json');
+    writeFileSync(profileUri, JSON.stringify({ ...profile, ...changes }));
+    return runSurgery(client, reduceSpec({ modelUri: MODEL, outputUri: path.join(folder, 'out'), profileUri }));
+  };
+  const table: [Partial<typeof profile>, string][] = [
+    [{ fullVocabSize: 40_000 }, 'VOCAB_SIZE_MISMATCH'],
+    [{ tokenizerDigest: 'sha256:00' }, 'TOKENIZER_MISMATCH'],
+    [{ keptTokenIds: [...KEPT, 9000] }, 'KEPT_TOKEN_IDS_MISMATCH'],
+  ];
+  for (const [changes, reason] of table) {
+    const failure = failureOf(await run(changes));
+    assert.deepEqual([failure.code, failure.reason], ['FAILED_PRECONDITION', reason]);
+    assert.equal(failure.file, path.join(folder, 'profile.json'));
+  }
+  assert.equal(existsSync(path.join(folder, 'out')), false);
+  assert.equal((await run({})).result?.keptTokenIdsDigest, profile.keptTokenIdsDigest);
 });
 
 test('validate_only finds what the surgery would fail with and starts nothing', options, async (t) => {
