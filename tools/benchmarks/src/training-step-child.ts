@@ -1,0 +1,80 @@
+/**
+ * One process of the training-step benchmark: loads a model, makes the steps of a plan and prints what it measured.
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { TensorflowSession } from '@pemmican/engine';
+import { parseModel, resolveParameters } from '@pemmican/models';
+import { Checkpoint } from '@pemmican/safetensors';
+import { openFolder } from '@pemmican/storage';
+import { FEED, FETCH, buildTrainingProgram, loadWeights } from '@pemmican/training';
+import type { StepPlan, StepReport } from './training-step-plan.ts';
+
+function statusBytes(field: string): number {
+  const match = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync('/proc/self/status', 'utf8'));
+  return Number(match?.[1] ?? 0) * 1024;
+}
+
+const plan = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as StepPlan;
+const folder = await openFolder(plan.modelFolder);
+const model = parseModel(JSON.parse(readFileSync(path.join(folder.name, 'config.json'), 'utf8')), 'config.json');
+const program = buildTrainingProgram(model, {
+  task: 'sequence-classification',
+  labelCount: 2,
+  vocabRows: model.vocabSize,
+  paddingIndex: model.padTokenId,
+  dropout: 0,
+  gradientCheckpointing: plan.gradientCheckpointing,
+  bf16: false,
+  isAccumulating: false,
+  hasWeightDecay: false,
+  maxGradNorm: 1,
+  adamBeta1: 0.9,
+  adamBeta2: 0.999,
+});
+const session = TensorflowSession.open(program.savedModel);
+const engineBytes = statusBytes('VmRSS');
+const checkpoint = await Checkpoint.open(folder);
+const sources = resolveParameters(model, checkpoint, model.parameters('sequence-classification', 2, model.vocabSize));
+await loadWeights(session, program.parameters, sources, checkpoint, 42);
+for (const { moment1, moment2 } of program.parameters)
+  for (const port of [moment1, moment2]) session.run({}, [port.zeroFetch]);
+
+const scalar = (value: number): { dtype: 'float32'; shape: number[]; data: Float32Array } => ({
+  dtype: 'float32',
+  shape: [],
+  data: Float32Array.of(value),
+});
+const stepMs: number[] = [];
+const losses: number[] = [];
+for (const [index, batch] of plan.batches.entries()) {
+  const shape = [batch.rowCount, batch.length];
+  const [bias1, bias2] = [1 - Math.fround(0.9) ** (index + 1), Math.sqrt(1 - Math.fround(0.999) ** (index + 1))];
+  const startMs = performance.now();
+  const [loss] = session.run(
+    {
+      [FEED.inputIds]: { dtype: 'int32', shape, data: Int32Array.from(batch.inputIds) },
+      [FEED.attentionMask]: { dtype: 'float32', shape, data: Float32Array.from(batch.attentionMask) },
+      [FEED.tokenTypeIds]: { dtype: 'int32', shape, data: new Int32Array(batch.inputIds.length) },
+      [FEED.labels]: { dtype: 'int32', shape: [batch.rowCount], data: Int32Array.from(batch.labels) },
+      [FEED.dropoutSeed]: { dtype: 'int32', shape: [2], data: Int32Array.of(0, 0) },
+      [FEED.lossWeight]: scalar(1),
+      [FEED.correctedLearningRate]: scalar((5e-5 * bias2) / bias1),
+      [FEED.correctedEpsilon]: scalar(1e-8 * bias2),
+    },
+    [FETCH.trainLoss, FETCH.trainNorm],
+  );
+  stepMs.push(performance.now() - startMs);
+  losses.push(loss?.data[0] ?? NaN);
+}
+const longest = Math.max(...plan.batches.map((batch) => batch.length));
+const report: StepReport = {
+  stepMs,
+  losses,
+  baseBytes: engineBytes,
+  peakBytes: statusBytes('VmHWM'),
+  plannedBytes: program.planStep(plan.batches[0]?.rowCount ?? 1, longest).peakBytes,
+};
+console.log(JSON.stringify(report));
+process.exit(0);
