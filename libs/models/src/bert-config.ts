@@ -31,6 +31,7 @@ export function parseBertConfig(config: unknown, fileName: string): BertConfig {
   const hiddenDropout = reader.number('hidden_dropout_prob', 0.1, 0, 1);
   const vocabSize = reader.count('vocab_size');
   const padTokenId = reader.get('pad_token_id') === null ? undefined : reader.number('pad_token_id', 0, 0, vocabSize);
+  if (padTokenId !== undefined && !Number.isInteger(padTokenId)) reader.fail('pad_token_id', 'an integer or null');
   return {
     vocabSize,
     hiddenSize,

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { GraphBuilder, GraphError, RuntimeDimensions, symbol, type Tensor } from '@pemmican/graph';
+import { ModelError, SUPPORTED_MODEL_TYPES, parseModel, type Model } from './mod.ts';
+
+const CONFIG = {
+  model_type: 'bert',
+  vocab_size: 30,
+  hidden_size: 12,
+  num_hidden_layers: 1,
+  num_attention_heads: 3,
+  intermediate_size: 20,
+  max_position_embeddings: 9,
+  type_vocab_size: 2,
+};
+const parse = (changes: Record<string, unknown> = {}): Model => parseModel({ ...CONFIG, ...changes }, 'm/config.json');
+
+test('parseModel fills in the defaults of transformers’ BertConfig', () => {
+  const model = parse();
+  assert.equal(model.modelType, 'bert');
+  assert.equal(model.padTokenId, 0);
+  assert.equal(model.maxSequenceLength, 9);
+  assert.equal(model.hasTiedEmbeddings, false);
+  assert.equal(parse({ pad_token_id: null }).padTokenId, undefined);
+  assert.equal(parse({ pad_token_id: 5 }).padTokenId, 5);
+});
+
+test('parseModel refuses a model type that it does not know and lists those it knows', () => {
+  for (const model_type of ['llama', 'toString', '__proto__', 7, null, undefined]) {
+    assert.throws(
+      () => parse({ model_type }),
+      (error) =>
+        error instanceof ModelError &&
+        error.code === 'UNSUPPORTED_MODEL' &&
+        error.message.includes('m/config.json') &&
+        SUPPORTED_MODEL_TYPES.every((name) => error.message.includes(name)),
+    );
+  }
+  for (const document of [null, [], 'bert', 3, undefined])
+    assert.throws(() => parseModel(document, 'm/config.json'), ModelError);
+});
+
+const MALFORMED: readonly (readonly [field: string, value: unknown])[] = [
+  ['vocab_size', 0],
+  ['vocab_size', -1],
+  ['vocab_size', 1.5],
+  ['vocab_size', '30'],
+  ['vocab_size', null],
+  ['vocab_size', 1e12],
+  ['hidden_size', 0],
+  ['num_attention_heads', 5],
+  ['num_attention_heads', 0],
+  ['num_hidden_layers', undefined],
+  ['intermediate_size', NaN],
+  ['max_position_embeddings', []],
+  ['type_vocab_size', {}],
+  ['hidden_act', 'swish'],
+  ['hidden_act', 1],
+  ['layer_norm_eps', -1e-12],
+  ['layer_norm_eps', '1e-12'],
+  ['hidden_dropout_prob', 1],
+  ['hidden_dropout_prob', -0.1],
+  ['attention_probs_dropout_prob', 2],
+  ['classifier_dropout', 1],
+  ['position_embedding_type', 'relative_key'],
+  ['is_decoder', true],
+  ['pad_token_id', 30],
+  ['pad_token_id', -1],
+  ['pad_token_id', 0.5],
+  ['initializer_range', -1],
+];
+for (const [field, value] of MALFORMED)
+  test(`parseModel refuses ${field} ${JSON.stringify(value) ?? 'undefined'} and names file, field and value`, () => {
+    assert.throws(
+      () => parse({ [field]: value }),
+      (error) =>
+        error instanceof ModelError &&
+        error.code === 'INVALID_CONFIG' &&
+        error.message.startsWith(`m/config.json: ${field} is ${JSON.stringify(value)}, expected `),
+    );
+  });
+
+test('model.parameters decays everything except biases and LayerNorm, as transformers’ Trainer groups them', () => {
+  for (const { name, hasWeightDecay, shape } of parse().parameters('sequence-classification', 4, 7)) {
+    assert.equal(hasWeightDecay, !name.endsWith('.bias') && !name.includes('LayerNorm'), name);
+    if (name === 'bert.embeddings.word_embeddings.weight') assert.deepEqual(shape, [7, 12]);
+    if (name === 'classifier.weight') assert.deepEqual(shape, [4, 12]);
+  }
+  const regression = parse().parameters('regression', 4, 30);
+  assert.deepEqual(regression.find(({ name }) => name === 'classifier.weight')?.shape, [1, 12]);
+});
+
+test('model.checkpointNames finds names with and without the prefix, new and old', () => {
+  const model = parse();
+  assert.deepEqual(model.checkpointNames('bert.embeddings.LayerNorm.weight'), [
+    'bert.embeddings.LayerNorm.weight',
+    'bert.embeddings.LayerNorm.gamma',
+    'embeddings.LayerNorm.weight',
+    'embeddings.LayerNorm.gamma',
+  ]);
+  assert.deepEqual(model.checkpointNames('bert.pooler.dense.bias'), ['bert.pooler.dense.bias', 'pooler.dense.bias']);
+  assert.deepEqual(model.checkpointNames('classifier.weight'), ['classifier.weight']);
+});
+
+test('model.forward refuses parameters that are missing or of another shape while the graph is built', () => {
+  const builder = new GraphBuilder();
+  const shape = [symbol('batch'), symbol('length')];
+  const inputIds = builder.placeholder('inputIds', 'int32', shape);
+  const inputs = {
+    inputIds,
+    attentionMask: builder.placeholder('attentionMask', 'float32', shape),
+    tokenTypeIds: builder.placeholder('tokenTypeIds', 'int32', shape),
+    dropoutSeed: builder.placeholder('dropoutSeed', 'int32', [2]),
+  };
+  const dimensions = new RuntimeDimensions(builder, inputIds);
+  const model = parse();
+  const parameters = new Map<string, Tensor>(
+    model
+      .parameters('sequence-classification', 2, 30)
+      .map(({ name, shape: own }) => [name, builder.placeholder(`p/${name}`, 'float32', own)]),
+  );
+  const forward = (changed: string, tensor: Tensor | undefined): Tensor => {
+    const map = new Map(parameters);
+    if (tensor === undefined) map.delete(changed);
+    else map.set(changed, tensor);
+    return model.forward(builder, dimensions, map, inputs, { isTraining: false });
+  };
+  const query = 'bert.encoder.layer.0.attention.self.query.weight';
+  assert.throws(() => forward(query, undefined), { name: 'ModelError', code: 'MISSING_TENSOR' });
+  assert.throws(
+    () => forward(query, builder.placeholder('narrow', 'float32', [12, 11])),
+    (error) =>
+      error instanceof GraphError &&
+      error.code === 'SHAPE_MISMATCH' &&
+      error.message === 'matmul of [batch*length, 12] and [12, 11]^T',
+  );
+});
