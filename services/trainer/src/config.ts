@@ -46,7 +46,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return Object.freeze({
     listen: parsed.data.PEMMICAN_LISTEN,
     stateDirectory: path.resolve(parsed.data.PEMMICAN_STATE_DIRECTORY),
-    hub: hubOptionsFromEnvironment(environment, path.join(parsed.data.PEMMICAN_CACHE_DIR, 'hub')),
+    hub: hubOptionsFromEnvironment(environment, parsed.data.PEMMICAN_CACHE_DIR),
     maxConcurrentRuns: parsed.data.PEMMICAN_MAX_CONCURRENT_RUNS,
     maxQueuedRuns: parsed.data.PEMMICAN_MAX_QUEUED_RUNS,
     maxRestarts: parsed.data.PEMMICAN_MAX_RESTARTS,

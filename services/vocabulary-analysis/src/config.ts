@@ -41,7 +41,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return Object.freeze({
     listen: parsed.data.PEMMICAN_LISTEN,
     stateDirectory: path.resolve(parsed.data.PEMMICAN_STATE_DIRECTORY),
-    hub: hubOptionsFromEnvironment(environment, path.join(parsed.data.PEMMICAN_CACHE_DIR, 'hub')),
+    hub: hubOptionsFromEnvironment(environment, parsed.data.PEMMICAN_CACHE_DIR),
     maxConcurrentJobs: parsed.data.PEMMICAN_MAX_CONCURRENT_JOBS,
     maxQueuedJobs: parsed.data.PEMMICAN_MAX_QUEUED_JOBS,
     logLevel: parsed.data.PEMMICAN_LOG_LEVEL,

@@ -33,7 +33,9 @@ export function renderEstimate(response: EstimateMemoryResponse, memoryLimitByte
 }
 
 function byteRow(name: string, full: number | undefined, reduced: number | undefined): string[] {
-  const saved = full === undefined || reduced === undefined || full === 0 ? '' : formatPercent(1 - reduced / full);
+  // The two plans peak at different moments, so a part can be larger in the reduced one's: that is nothing saved.
+  const isSaved = full !== undefined && reduced !== undefined && full > 0 && reduced <= full;
+  const saved = isSaved ? formatPercent(1 - reduced / full) : '';
   return [name, byteCell(full), byteCell(reduced), saved];
 }
 
