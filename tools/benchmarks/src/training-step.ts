@@ -80,7 +80,9 @@ async function runProgram(program: 'pemmican' | 'PyTorch', planFile: string): Pr
     program === 'pemmican' ? [process.execPath, 'training-step-child.ts'] : [oraclePython(), 'torch_training_step.py'];
   const environment = {
     ...process.env,
-    ...(program === 'pemmican' ? engineEnvironment() : { HF_HUB_OFFLINE: '1', TRANSFORMERS_VERBOSITY: 'error' }),
+    ...(program === 'pemmican'
+      ? engineEnvironment()
+      : { HF_HUB_OFFLINE: '1', TRANSFORMERS_VERBOSITY: 'error', OMP_WAIT_POLICY: 'passive' }),
   };
   const { stdout } = await promisify(execFile)(command, [path.join(import.meta.dirname, script), planFile], {
     env: environment,

@@ -187,7 +187,10 @@ function bytes(value: number | undefined): string {
 }
 
 function saved(full: number | undefined, reduced: number | undefined): string {
-  return full === undefined || reduced === undefined || full === 0 ? '' : formatPercent(1 - reduced / full, 0);
+  // The two plans peak at different moments, so a part can be larger in the reduced one's: that is nothing saved.
+  return full === undefined || reduced === undefined || full === 0 || reduced > full
+    ? ''
+    : formatPercent(1 - reduced / full, 0);
 }
 
 function metric(value: number | undefined): string {
