@@ -1,7 +1,7 @@
 import { DatasetError } from './error.ts';
 import { MAX_JSON_DEPTH } from './limits.ts';
 import { reasonOf } from './show.ts';
-import { splitPieces } from './splitter.ts';
+import { splitPieces, type Piece } from './splitter.ts';
 
 const code = (character: string): number => character.charCodeAt(0);
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT, COMMA, QUOTE, BACKSLASH] = [
@@ -23,17 +23,21 @@ const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 export async function* readJsonArray(
   chunks: AsyncIterable<Uint8Array>,
   fileName: string,
-): AsyncGenerator<{ value: unknown; offsetBytes: number }, void, undefined> {
+): AsyncGenerator<Iterable<unknown>, void, undefined> {
   const scanner = new ArrayScanner(fileName);
   let count = 0;
-  for await (const { text, offsetBytes } of splitPieces(chunks, fileName, (byte) => scanner.isElementEnd(byte))) {
-    // What is left at the end without an end of its own: white space after the array, or the beginning of an element.
-    if (!scanner.isAtEnd) break;
-    const element = text.slice(count === 0 ? text.indexOf('[') + 1 : 0, -1);
-    if (count === 0 && scanner.isClosed && element.trim() === '') break;
-    count++;
-    yield { value: parse(element, fileName, offsetBytes, count), offsetBytes };
+  function* elements(pieces: Iterable<Piece>): Generator<unknown, void, undefined> {
+    for (const { text, offsetBytes } of pieces) {
+      // What is left at the end without an end of its own: white space after the array, or the beginning of an element.
+      if (!scanner.isAtEnd) return;
+      const element = text.slice(count === 0 ? text.indexOf('[') + 1 : 0, -1);
+      if (count === 0 && scanner.isClosed && element.trim() === '') return;
+      count++;
+      yield parse(element, fileName, offsetBytes, count);
+    }
   }
+  for await (const pieces of splitPieces(chunks, fileName, (byte) => scanner.isElementEnd(byte)))
+    yield elements(pieces);
   if (!scanner.isClosed)
     throw new DatasetError(
       'MALFORMED',
@@ -101,7 +105,7 @@ class ArrayScanner {
       );
     if (byte === QUOTE) this.#isString = true;
     else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) this.#open();
-    else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) return this.#close();
+    else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) return this.#close(byte);
     return byte === COMMA && this.#depth === 1;
   }
 
@@ -111,9 +115,12 @@ class ArrayScanner {
       throw new DatasetError('MALFORMED', this.#fileName, `JSON is nested deeper than the limit of ${MAX_JSON_DEPTH}`);
   }
 
-  #close(): boolean {
+  #close(byte: number): boolean {
     this.#depth--;
     this.#isClosed = this.#depth === 0;
+    // Brackets further in are for the parser of the element to match.
+    if (this.#isClosed && byte !== CLOSE_ARRAY)
+      throw new DatasetError('MALFORMED', this.#fileName, 'the JSON array is closed with "}"');
     return this.#isClosed;
   }
 }

@@ -25,16 +25,14 @@ export async function* readParquet(
   source: DatasetSource,
   columns: readonly string[],
   onRead: (bytes: number) => void,
-): AsyncGenerator<{ fields: Record<string, unknown>; row: number }, void, undefined> {
+): AsyncGenerator<Record<string, unknown>[], void, undefined> {
   const file: AsyncBuffer = {
     byteLength: source.sizeBytes,
-    slice: async (start, end = source.sizeBytes) => {
-      // Offsets come from the file: a damaged one must not decide how much is allocated.
-      if (!(start >= 0 && start <= end && end <= source.sizeBytes))
-        throw new RangeError(`bytes ${start} to ${end} are not within its ${source.sizeBytes} bytes`);
-      const bytes = new Uint8Array(end - start);
-      await source.read(start, bytes);
-      return bytes.buffer;
+    slice(start, end = source.sizeBytes) {
+      const bytes = readSlice(source, start, end);
+      // Several are asked for at once, and only the first failure is waited for: the others must not end the process.
+      bytes.catch(() => undefined);
+      return bytes;
     },
   };
   const guard = async <Value>(work: () => Promise<Value>): Promise<Value> => {
@@ -86,8 +84,17 @@ export async function* readParquet(
         `rows ${rowStart + 1} to ${rowEnd} hold ${rows.length} values, not ${rowEnd - rowStart}`,
       );
     onRead(bytesRead);
-    for (const [index, fields] of rows.entries()) yield { fields, row: rowStart + index + 1 };
+    yield rows;
   }
+}
+
+async function readSlice(source: DatasetSource, start: number, end: number): Promise<ArrayBuffer> {
+  // Offsets come from the file: a damaged one must not decide how much is allocated.
+  if (!(start >= 0 && start <= end && end <= source.sizeBytes))
+    throw new RangeError(`bytes ${start} to ${end} are not within its ${source.sizeBytes} bytes`);
+  const bytes = new Uint8Array(end - start);
+  await source.read(start, bytes);
+  return bytes.buffer;
 }
 
 interface ReadRange {

@@ -3,7 +3,7 @@ import { readJsonArray } from './json-array.ts';
 import { readParquet } from './parquet.ts';
 import { reasonOf, show, showNames } from './show.ts';
 import { readChunks, type DatasetSource } from './source.ts';
-import { splitLines } from './splitter.ts';
+import { splitLines, withoutLineEnd, type Piece } from './splitter.ts';
 import { readTable } from './table.ts';
 
 export const DATASET_FORMATS = ['jsonl', 'json', 'csv', 'tsv', 'text', 'parquet'] as const;
@@ -66,20 +66,22 @@ export async function* readRecords(
   let index = 0;
   let skippedCount = 0;
   let missingColumn: DatasetError | undefined;
-  for await (const { value, row } of rawRows(source, format, options)) {
-    let fields: Omit<DatasetRecord, 'index' | 'row'>;
-    try {
-      fields = fieldsOf(value, format, source.name, row, options);
-    } catch (error) {
-      if (options.skipInvalid !== true || !(error instanceof DatasetError) || !SKIPPABLE.includes(error.code))
-        throw error;
-      if (error.code === 'MISSING_COLUMN') missingColumn ??= error;
-      skippedCount++;
-      options.onSkip?.(row);
-      continue;
+  for await (const rows of rawRows(source, format, options)) {
+    for (const { value, row } of rows) {
+      let fields: Omit<DatasetRecord, 'index' | 'row'>;
+      try {
+        fields = fieldsOf(value, format, source.name, row, options);
+      } catch (error) {
+        if (options.skipInvalid !== true || !(error instanceof DatasetError) || !SKIPPABLE.includes(error.code))
+          throw error;
+        if (error.code === 'MISSING_COLUMN') missingColumn ??= error;
+        skippedCount++;
+        options.onSkip?.(row);
+        continue;
+      }
+      yield { index, row, ...fields };
+      index++;
     }
-    yield { index, row, ...fields };
-    index++;
   }
   if (index > 0) return;
   // A column that no row has is a slip in the call, and no row to leave out.
@@ -104,60 +106,54 @@ export function formatOf(fileName: string): DatasetFormat {
   return format;
 }
 
+/** Rows in batches, each to be gone through before the next one. */
 async function* rawRows(
   source: DatasetSource,
   format: DatasetFormat,
   options: ReadOptions,
-): AsyncGenerator<RawRow, void, undefined> {
-  const chunks = readChunks(source, options.onRead);
-  switch (format) {
-    case 'jsonl':
-      yield* jsonLines(chunks, source.name);
-      return;
-    case 'json': {
-      let row = 0;
-      for await (const { value } of readJsonArray(chunks, source.name)) yield { value, row: ++row };
-      return;
+): AsyncGenerator<Iterable<RawRow>, void, undefined> {
+  let row = 0;
+  function* numbered<Item>(
+    items: Iterable<Item>,
+    valueOf: (item: Item) => unknown,
+  ): Generator<RawRow, void, undefined> {
+    for (const item of items) {
+      row++;
+      const value = valueOf(item);
+      if (value !== undefined) yield { value, row };
     }
-    case 'csv':
-    case 'tsv':
-      for await (const { fields, row } of readTable(chunks, source.name, format === 'csv' ? ',' : '\t'))
-        yield { value: fields, row };
-      return;
-    case 'text': {
-      let row = 0;
-      for await (const { text } of splitLines(chunks, source.name)) yield { value: text, row: ++row };
-      return;
-    }
-    case 'parquet': {
-      const columns = [options.textColumn ?? 'text', options.textPairColumn, options.labelColumn].filter(
-        (column) => column !== undefined,
-      );
-      for await (const { fields, row } of readParquet(source, columns, options.onRead ?? (() => undefined)))
-        yield { value: fields, row };
-      return;
-    }
+  }
+  const chunks = format === 'parquet' ? undefined : readChunks(source, options.onRead);
+  if (chunks === undefined) {
+    const columns = [options.textColumn ?? 'text', options.textPairColumn, options.labelColumn];
+    const wanted = columns.filter((column) => column !== undefined);
+    for await (const rows of readParquet(source, wanted, options.onRead ?? (() => undefined)))
+      yield numbered(rows, (fields) => fields);
+  } else if (format === 'json') {
+    for await (const elements of readJsonArray(chunks, source.name)) yield numbered(elements, (element) => element);
+  } else if (format === 'csv' || format === 'tsv') {
+    for await (const rows of readTable(chunks, source.name, format === 'csv' ? ',' : '\t'))
+      yield numbered(rows, (fields) => fields);
+  } else {
+    const valueOf =
+      format === 'text'
+        ? ({ text }: Piece) => withoutLineEnd(text)
+        : (piece: Piece) => parseLine(piece, source.name, row);
+    for await (const lines of splitLines(chunks, source.name)) yield numbered(lines, valueOf);
   }
 }
 
-async function* jsonLines(
-  chunks: AsyncIterable<Uint8Array>,
-  fileName: string,
-): AsyncGenerator<RawRow, void, undefined> {
-  let row = 0;
-  for await (const { text, offsetBytes } of splitLines(chunks, fileName)) {
-    row++;
-    if (text.trim() === '') continue;
-    try {
-      yield { value: JSON.parse(text), row };
-    } catch (cause) {
-      throw new DatasetError(
-        'MALFORMED',
-        fileName,
-        `line ${row} at byte ${offsetBytes} is not valid JSON: ${reasonOf(cause)}`,
-        { cause },
-      );
-    }
+/** The value of a line of JSONL; undefined for a blank line. */
+function parseLine({ text, offsetBytes }: Piece, fileName: string, row: number): unknown {
+  try {
+    return text.trim() === '' ? undefined : JSON.parse(text);
+  } catch (cause) {
+    throw new DatasetError(
+      'MALFORMED',
+      fileName,
+      `line ${row} at byte ${offsetBytes} is not valid JSON: ${reasonOf(cause)}`,
+      { cause },
+    );
   }
 }
 

@@ -2,17 +2,13 @@ import { parse } from 'csv-parse/sync';
 import { DatasetError } from './error.ts';
 import { MAX_COLUMN_COUNT } from './limits.ts';
 import { reasonOf, show, showNames } from './show.ts';
-import { splitTable } from './splitter.ts';
+import { splitTable, type Piece } from './splitter.ts';
 
 // Rows are parsed in blocks of about this size: memory stays bounded, and the parser's start-up cost does not show.
 const BLOCK_BYTES = 256 * 1024;
 
 /** Fields of one row by column. */
-export interface TableRow {
-  readonly fields: Readonly<Record<string, string>>;
-  /** Number of the row after the header, from 1. */
-  readonly row: number;
-}
+export type TableRow = Readonly<Record<string, string>>;
 
 /**
  * Rows of a table with a header line (RFC 4180 with the delimiter of choice).
@@ -22,25 +18,28 @@ export async function* readTable(
   chunks: AsyncIterable<Uint8Array>,
   fileName: string,
   delimiter: ',' | '\t',
-): AsyncGenerator<TableRow, void, undefined> {
+): AsyncGenerator<Iterable<TableRow>, void, undefined> {
   let header: string[] | undefined;
   let row = 0;
-  for await (const { text } of splitTable(chunks, fileName, BLOCK_BYTES)) {
-    for (const values of parseBlock(text, fileName, delimiter, row)) {
-      if (header === undefined) {
-        header = checkHeader(values, fileName);
-        continue;
+  function* rows(pieces: Iterable<Piece>): Generator<TableRow, void, undefined> {
+    for (const { text } of pieces) {
+      for (const values of parseBlock(text, fileName, delimiter, row)) {
+        if (header === undefined) {
+          header = checkHeader(values, fileName);
+          continue;
+        }
+        row++;
+        if (values.length !== header.length)
+          throw new DatasetError(
+            'MALFORMED',
+            fileName,
+            `row ${row} has ${values.length} fields, the header has ${header.length}: ${showNames(header)}`,
+          );
+        yield Object.fromEntries(header.map((column, index) => [column, values[index] ?? '']));
       }
-      row++;
-      if (values.length !== header.length)
-        throw new DatasetError(
-          'MALFORMED',
-          fileName,
-          `row ${row} has ${values.length} fields, the header has ${header.length}: ${showNames(header)}`,
-        );
-      yield { fields: Object.fromEntries(header.map((column, index) => [column, values[index] ?? ''])), row };
     }
   }
+  for await (const pieces of splitTable(chunks, fileName, BLOCK_BYTES)) yield rows(pieces);
 }
 
 function parseBlock(text: string, fileName: string, delimiter: ',' | '\t', rowsBefore: number): string[][] {

@@ -28,7 +28,17 @@ function validPrefixLength(bytes: Uint8Array): number {
     if (isValidPrefix(bytes.subarray(0, middle))) low = middle;
     else high = middle - 1;
   }
-  return low;
+  return low - unfinishedLength(bytes.subarray(0, low));
+}
+
+/** Bytes at the end that begin a character without finishing it: the character is wrong from its first byte on. */
+function unfinishedLength(bytes: Uint8Array): number {
+  for (let length = 1; length <= Math.min(3, bytes.length); length++) {
+    const byte = bytes[bytes.length - length] ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) return length < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? length : 0;
+  }
+  return 0;
 }
 
 function isValidPrefix(bytes: Uint8Array): boolean {

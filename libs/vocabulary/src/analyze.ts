@@ -124,8 +124,7 @@ async function countSplit(
     progress.recordCount++;
     progress.tokenCount += encoding.ids.length;
     if (recordCount % RECORDS_PER_PROGRESS === 0) {
-      options.signal?.throwIfAborted();
-      await options.onProgress?.({ ...progress, distinctTokenCount: distinctCountOf(total, counter) });
+      await options.onProgress?.({ ...progress, distinctTokenCount: total.distinctCount });
     }
   }
   const entries = [...counter.entries()];
@@ -147,11 +146,4 @@ async function countSplit(
     tokenIds: entries.map(([id]) => id),
     counts: entries.map(([, count]) => count),
   };
-}
-
-/** Distinct ids of both together. */
-function distinctCountOf(total: TokenCounter, counter: TokenCounter): number {
-  let distinctCount = total.distinctCount;
-  for (const [id] of counter.entries()) if (total.get(id) === 0) distinctCount++;
-  return distinctCount;
 }
