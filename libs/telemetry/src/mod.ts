@@ -3,4 +3,4 @@
  * @module
  */
 export { clientTracing, serverTracing } from './interceptors.ts';
-export { activeTraceContext, withRemoteContext, withSpan } from './spans.ts';
+export { activeTraceContext, recordSpan, withRemoteContext, withSpan } from './spans.ts';

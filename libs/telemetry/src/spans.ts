@@ -31,3 +31,8 @@ export function activeTraceContext(): Record<string, string> {
 export function withRemoteContext<Value>(carrier: Readonly<Record<string, string>>, work: () => Value): Value {
   return context.with(propagation.extract(context.active(), carrier), work);
 }
+
+/** A span over something that already happened, as a child of the active one. */
+export function recordSpan(name: string, attributes: Attributes, startTime: Date): void {
+  trace.getTracer(TRACER_NAME).startSpan(name, { attributes, startTime }).end();
+}

@@ -1,5 +1,7 @@
 /**
- * What tests share: where real models and data are.
+ * What tests share: real models and data, a tiny model that is made on the spot, a collector of spans.
  * @module
  */
 export { dataFile, modelFolder, oraclePython } from './cache.ts';
+export { startSpanCollector, type CollectedSpan, type SpanCollector } from './span-collector.ts';
+export { makeTinyDataset, makeTinyModel } from './tiny-model.ts';

@@ -16,6 +16,7 @@ import {
   type TrainingProgram,
 } from '@pemmican/training';
 import type { FolderReader } from '@pemmican/safetensors';
+import { recordSpan } from '@pemmican/telemetry';
 import { toTrainingOptions } from '../convert-options.ts';
 import { PreconditionError } from '../precondition-error.ts';
 import { trainedConfig } from './trained-config.ts';
@@ -27,6 +28,8 @@ import { locateParameters, prepareModel, type PreparedModel } from './prepared-m
 import { RunFolder } from './run-folder.ts';
 import { lockRunFolder } from './run-lock.ts';
 import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
+
+const STEPS_PER_SPAN = 100;
 
 /** What a run is started with. */
 export interface TrainRequest {
@@ -59,6 +62,8 @@ class TrainJob {
   readonly #options: TrainingOptions;
   readonly #phases: Phases;
   #longestBatchTokens = 0;
+  #batchStart = new Date();
+  #batchFirstStep = 1;
 
   constructor(request: TrainRequest, sink: EventSink, folder: RunFolder, options: TrainingOptions) {
     this.#request = request;
@@ -195,6 +200,7 @@ class TrainJob {
     switch (event.type) {
       case 'resumed':
         await this.#folder.truncateMetrics(event.step);
+        this.#batchFirstStep = event.step + 1;
         await this.#sink.emit(
           { $case: 'log', value: { severity: 'info', message: `Going on from the checkpoint of step ${event.step}` } },
           { step: event.step, checkpointStep: event.step },
@@ -209,6 +215,7 @@ class TrainJob {
       }
       case 'checkpoint': {
         const { step, isBest, elapsedMs } = event;
+        recordSpan('checkpoint', { 'pemmican.step': step }, new Date(Date.now() - elapsedMs));
         const sizeBytes = await this.#folder.checkpointSizeBytes(step);
         await this.#sink.emit(
           {
@@ -222,10 +229,23 @@ class TrainJob {
     }
   }
 
+  /** A span a hundred steps: one a step would cost more than it tells. */
+  #traceSteps(step: number, isLast: boolean): void {
+    if (step - this.#batchFirstStep + 1 < STEPS_PER_SPAN && !isLast) return;
+    recordSpan(
+      'step batch',
+      { 'pemmican.first_step': this.#batchFirstStep, 'pemmican.last_step': step },
+      this.#batchStart,
+    );
+    this.#batchStart = new Date();
+    this.#batchFirstStep = step + 1;
+  }
+
   async #tellStep(event: Extract<TrainingEvent, { type: 'step' }>): Promise<void> {
     const processResidentBytes = residentBytes();
     this.#longestBatchTokens = Math.max(this.#longestBatchTokens, event.longestRowTokens);
     const { step, epoch, loss, gradNorm, learningRate, tokenCount, elapsedMs, totalSteps } = event;
+    this.#traceSteps(step, step === totalSteps);
     await this.#folder.appendMetrics({
       step,
       epoch,
