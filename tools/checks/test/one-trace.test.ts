@@ -54,7 +54,7 @@ test(
     const roots = spans.filter((span) => span.parentSpanId === '');
     assert.deepEqual(
       roots.map((span) => span.serviceName),
-      ['pemmican'],
+      ['pemmican-cli'],
       'one root: the command',
     );
     const orphans = spans.filter((span) => span.parentSpanId !== '' && !ids.has(span.parentSpanId));
@@ -71,7 +71,7 @@ test(
     }
     const names = new Set(spans.map((span) => span.name));
     for (const name of [
-      'tokenize and count',
+      'tokenize and count train',
       'reduce',
       'restore',
       'run tokenize',
