@@ -14,6 +14,7 @@ export class LineProgress implements Progress {
   readonly #now: () => number;
   readonly #startTime: number;
   #nextLineTime: number;
+  #lastLine = '';
 
   constructor(title: string, output: Output, now: () => number = () => performance.now()) {
     this.#title = title.padEnd(TITLE_WIDTH);
@@ -25,9 +26,12 @@ export class LineProgress implements Progress {
 
   update(share: number, detail: string): void {
     const now = this.#now();
-    if (now < this.#nextLineTime) return;
+    const line = `${(share * 100).toFixed(0).padStart(3)} %  ${detail}`;
+    // A line that says nothing new is left out: an evaluation may take minutes between two steps.
+    if (now < this.#nextLineTime || line === this.#lastLine) return;
+    this.#lastLine = line;
     this.#nextLineTime = now + LINE_INTERVAL_MS;
-    this.note(`${this.#title} ${(share * 100).toFixed(0).padStart(3)} %  ${detail}`);
+    this.note(`${this.#title} ${line}`);
   }
 
   succeed(summary: string): void {

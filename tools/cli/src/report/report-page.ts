@@ -1,5 +1,6 @@
 import { formatBytes, formatCount, formatDuration, formatMetric, formatPercent } from '../output/units.ts';
 import { headlineMetric } from '../output/evaluation.ts';
+import { PEAK_NOTE } from '../views/estimate-view.ts';
 import { STYLE } from './style.ts';
 import type { Html } from './html.ts';
 import { html, trusted } from './html.ts';
@@ -123,6 +124,7 @@ function memoryCards(report: Report): Html[] {
         `Planned from the graph's own liveness: a step of ${formatCount(batchSize)} records of ${formatCount(sequenceLength)} tokens.`,
         plot(memoryPartsPlot(report.estimate)),
         memoryTable(report.estimate),
+        html`<p class="note">${PEAK_NOTE}</p>`,
       ),
     );
   }

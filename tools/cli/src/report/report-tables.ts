@@ -1,8 +1,8 @@
 import type { EstimateMemoryResponse } from '@pemmican/contract/trainer';
 
 import { splitName } from '../output/evaluation.ts';
-import { formatBytes, formatCount, formatDuration, formatMetric, formatPercent } from '../output/units.ts';
-import { MEMORY_PARTS } from '../views/estimate-view.ts';
+import { formatBytes, formatCount, formatDuration, formatMetric } from '../output/units.ts';
+import { MEMORY_PARTS, formatSaved } from '../views/estimate-view.ts';
 import type { Html } from './html.ts';
 import { html } from './html.ts';
 import type { EvaluationReport, Report, StageTiming, VocabularyReport } from './report.ts';
@@ -16,7 +16,7 @@ export function memoryTable(estimate: EstimateMemoryResponse): Html {
       <td>${name}</td>
       <td>${bytes(a)}</td>
       <td>${bytes(b)}</td>
-      <td>${saved(a, b)}</td>
+      <td>${formatSaved(a, b)}</td>
     </tr>`;
   return table(
     ['', 'full', 'reduced', 'saved'],
@@ -184,13 +184,6 @@ function table(header: readonly string[], rows: readonly Html[]): Html {
 
 function bytes(value: number | undefined): string {
   return value === undefined || value === 0 ? '–' : formatBytes(value);
-}
-
-function saved(full: number | undefined, reduced: number | undefined): string {
-  // The two plans peak at different moments, so a part can be larger in the reduced one's: that is nothing saved.
-  return full === undefined || reduced === undefined || full === 0 || reduced > full
-    ? ''
-    : formatPercent(1 - reduced / full, 0);
 }
 
 function metric(value: number | undefined): string {

@@ -13,6 +13,9 @@ export const MEMORY_PARTS = [
   ['workspace', 'workspaceBytes'],
 ] as const satisfies readonly (readonly [string, keyof MemoryBreakdown])[];
 
+/** Why a part may be smaller in the full plan. */
+export const PEAK_NOTE = "Parts are what is alive at the step's peak, which the two may reach at different moments.";
+
 /** The memory report: full beside reduced, part by part. */
 export function renderEstimate(response: EstimateMemoryResponse, memoryLimitBytes: number, colors: Colors): string {
   const { full, reduced } = response;
@@ -29,7 +32,17 @@ export function renderEstimate(response: EstimateMemoryResponse, memoryLimitByte
   const title =
     `Memory of a training step, ${formatCount(response.batchSize)} records of ${formatCount(response.sequenceLength)} tokens` +
     (response.engineBytes > 0 ? ` (the engine itself takes ${formatBytes(response.engineBytes)} more)` : '');
-  return `${colors.bold(title)}\n${formatTable(['', 'full', 'reduced', 'saved'], rows)}`;
+  return `${colors.bold(title)}\n${formatTable(['', 'full', 'reduced', 'saved'], rows)}\n${colors.dim(PEAK_NOTE)}`;
+}
+
+/**
+ * Which share of a part is saved. A part that is smaller in the full plan saves nothing and costs nothing either: the two
+ * plans peak at different moments of the step, and parts are those alive at the peak.
+ */
+export function formatSaved(full: number | undefined, reduced: number | undefined): string {
+  return full === undefined || reduced === undefined || reduced > full || full === 0
+    ? ''
+    : formatPercent(1 - reduced / full);
 }
 
 function byteRow(name: string, full: number | undefined, reduced: number | undefined): string[] {
