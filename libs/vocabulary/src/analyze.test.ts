@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { readRecords } from '@pemmican/dataset';
+import { Tokenizer } from '@pemmican/tokenizer';
+import { amazonTokenIds, vocabularyError } from '../test/documents.ts';
+import { analyzeVocabulary, type AnalysisOptions, type AnalysisProgress, type AnalyzedRecord } from './analyze.ts';
+import { parseProfile, totalCounts, type SplitName } from './profile.ts';
+
+async function* recordsOf(texts: readonly (string | AnalyzedRecord)[]): AsyncGenerator<AnalyzedRecord> {
+  for (const text of texts) yield typeof text === 'string' ? { text } : text;
+}
+
+const split = (name: SplitName, texts: readonly (string | AnalyzedRecord)[], skippedCount = 0) => ({
+  split: name,
+  records: recordsOf(texts),
+  skippedRecordCount: () => skippedCount,
+});
+
+// Ids by line: [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4, a 5, b 6, c 7, d 8, e 9.
+const vocabTxt = '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\n';
+const tokenizer = Tokenizer.fromVocabTxt(vocabTxt, { fileName: 'vocab.txt' });
+const options: AnalysisOptions = {
+  pemmicanVersion: '0.1.0',
+  tokenizer,
+  tokenizerDigest: 'sha256:00',
+  modelVocabSize: 12,
+  hiddenSize: 4,
+  maxSequenceLength: 5,
+};
+
+test('analyzeVocabulary counts what a model sees: cut to the length, with special tokens and pairs', async () => {
+  const profile = await analyzeVocabulary(
+    [split('train', ['a b c d e', 'a', { text: 'a', textPair: 'b' }], 4), split('validation', ['d a', 'd'])],
+    options,
+  );
+  const [train, validation] = profile.splits;
+  assert.deepEqual(train, {
+    split: 'train',
+    recordCount: 3,
+    skippedRecordCount: 4,
+    // [CLS] a b c [SEP], [CLS] a [SEP], [CLS] a [SEP] b [SEP]
+    tokenCount: 13,
+    distinctTokenCount: 5,
+    addedTokenCount: 5,
+    truncatedRecordCount: 1,
+    tokensPerRecord: { p50: 5, p90: 5, p99: 5, max: 5 },
+    tokenIds: [2, 3, 5, 6, 7],
+    counts: [3, 4, 3, 2, 1],
+  });
+  assert.deepEqual([validation?.distinctTokenCount, validation?.addedTokenCount], [4, 1]);
+  // The ids of e and of rows past the tokenizer are not kept; those that were cut off are not either.
+  assert.deepEqual(profile.keptTokenIds, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(
+    [...totalCounts(profile).entries()],
+    [
+      [2, 5],
+      [3, 6],
+      [5, 4],
+      [6, 2],
+      [7, 1],
+      [8, 2],
+    ],
+  );
+  assert.deepEqual(parseProfile(JSON.parse(JSON.stringify(profile)), 'profile'), profile);
+});
+
+test('analyzeVocabulary keeps ids that the user names and says what options lose', async () => {
+  const profile = await analyzeVocabulary([split('train', ['a a b', 'c'])], {
+    ...options,
+    keepTokenIds: [11],
+    minCount: 2,
+  });
+  assert.deepEqual(profile.keptTokenIds, [0, 1, 2, 3, 4, 5, 11]);
+  assert.deepEqual([profile.droppedTokenCount, profile.droppedOccurrenceCount], [2, 2]);
+});
+
+test('analyzeVocabulary refuses to drop ids when there is no unknown token to take their place', async () => {
+  const vocab = [
+    ['a', -1],
+    ['b', -2],
+  ];
+  const json = JSON.stringify({ added_tokens: [], model: { type: 'Unigram', unk_id: null, vocab } });
+  const withoutUnk = { ...options, tokenizer: Tokenizer.fromJson(json, { fileName: 'tokenizer.json' }) };
+  await assert.rejects(
+    analyzeVocabulary([split('train', ['aab'])], { ...withoutUnk, minCount: 2 }),
+    vocabularyError(
+      'INVALID_OPTION',
+      'minCount and maxRows drop 1 ids, and the tokenizer has no unknown token to map them to',
+    ),
+  );
+  assert.deepEqual((await analyzeVocabulary([split('train', ['aab'])], withoutUnk)).keptTokenIds, [0, 1]);
+});
+
+test('analyzeVocabulary refuses a tokenizer with more ids than the model has rows before it reads a record', async () => {
+  const unread = { ...split('train', []), records: { [Symbol.asyncIterator]: () => assert.fail('read a record') } };
+  await assert.rejects(
+    analyzeVocabulary([unread], { ...options, modelVocabSize: 9 }),
+    vocabularyError('TOKENIZER_TOO_LARGE', "The tokenizer has ids up to 9, the model's embedding matrix has 9 rows"),
+  );
+});
+
+test('analyzeVocabulary tells its progress, each id once, and stops when it is told to', async () => {
+  const reports: AnalysisProgress[] = [];
+  const texts = Array.from({ length: 1300 }, (_, row) => (row < 600 ? 'a' : 'b'));
+  await analyzeVocabulary([split('train', texts), split('test', ['a', 'c'])], {
+    ...options,
+    onProgress: (progress) => void reports.push(progress),
+  });
+  assert.deepEqual(reports, [
+    { recordCount: 512, tokenCount: 1536, distinctTokenCount: 3 },
+    { recordCount: 1024, tokenCount: 3072, distinctTokenCount: 4 },
+    { recordCount: 1300, tokenCount: 3900, distinctTokenCount: 4 },
+    { recordCount: 1302, tokenCount: 3906, distinctTokenCount: 5 },
+  ]);
+
+  const controller = new AbortController();
+  const reason = new Error('told to stop');
+  let read = 0;
+  const counting = async function* (): AsyncGenerator<AnalyzedRecord> {
+    for (; ; read++) yield { text: 'a' };
+  };
+  await assert.rejects(
+    analyzeVocabulary([{ split: 'train', records: counting(), skippedRecordCount: () => 0 }], {
+      ...options,
+      signal: controller.signal,
+      onProgress: () => controller.abort(reason),
+    }),
+    (error) => error === reason,
+  );
+  assert.ok(read <= 513, `${read} records`);
+});
+
+test('analyzeVocabulary passes on why records could not be read', async () => {
+  const failure = new Error('the file is damaged');
+  const failing = async function* (): AsyncGenerator<AnalyzedRecord> {
+    yield { text: 'a' };
+    throw failure;
+  };
+  await assert.rejects(
+    analyzeVocabulary([{ split: 'train', records: failing(), skippedRecordCount: () => 0 }], options),
+    (error) => error === failure,
+  );
+});
+
+const cache = new URL('../../../.cache/', import.meta.url);
+const amazon = new URL('data/sentiment/amazon.json', cache);
+const tokenizerJson = new URL('models/all-MiniLM-L6-v2/tokenizer.json', cache);
+const isSetUp = existsSync(amazon) && existsSync(tokenizerJson);
+
+test(
+  'analyzeVocabulary finds in the text of amazon.json what transformers and tokenizers found',
+  { skip: isSetUp ? false : 'the model or the data is not set up' },
+  async () => {
+    const bytes = readFileSync(amazon);
+    const source = {
+      name: 'amazon.json',
+      sizeBytes: bytes.length,
+      read: async (offset: number, target: Uint8Array) => target.set(bytes.subarray(offset, offset + target.length)),
+    };
+    const miniLm = Tokenizer.fromJson(readFileSync(tokenizerJson), { fileName: 'tokenizer.json' });
+    for (const maxSequenceLength of [128, 16]) {
+      let skippedCount = 0;
+      const records = readRecords(source, { labelColumn: 'class', skipInvalid: true, onSkip: () => skippedCount++ });
+      const profile = await analyzeVocabulary([{ split: 'train', records, skippedRecordCount: () => skippedCount }], {
+        ...options,
+        tokenizer: miniLm,
+        modelVocabSize: 30522,
+        hiddenSize: 384,
+        maxSequenceLength,
+      });
+      const [train] = profile.splits;
+      assert.deepEqual([train?.recordCount, train?.skippedRecordCount], [1000, 1]);
+      if (maxSequenceLength === 16) {
+        // numpy over the reference's ids: 367 rows are longer; cut to [CLS], 14 tokens, [SEP].
+        assert.deepEqual(
+          [train?.truncatedRecordCount, train?.tokenCount, train?.distinctTokenCount],
+          [367, 12121, 1702],
+        );
+        continue;
+      }
+      assert.deepEqual(
+        [profile.keptTokenIds.length, profile.keptTokenIdsDigest],
+        [2002, 'sha256:8ee80cdc3ed8766af8f6559ba37e92b52cec449a8f7fc59dadfa63fb2b5031b4'],
+      );
+      const counts = new Map<number, number>();
+      for (const id of amazonTokenIds().flat()) counts.set(id, (counts.get(id) ?? 0) + 1);
+      assert.deepEqual(
+        [...totalCounts(profile).entries()],
+        [...counts].sort(([a], [b]) => a - b),
+      );
+      assert.deepEqual(train?.tokensPerRecord, { p50: 13, p90: 27, p99: 37, max: 44 });
+    }
+  },
+);
