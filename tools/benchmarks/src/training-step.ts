@@ -81,7 +81,7 @@ async function runProgram(program: 'pemmican' | 'PyTorch', planFile: string): Pr
   const environment = {
     ...process.env,
     ...(program === 'pemmican'
-      ? engineEnvironment()
+      ? { ...engineEnvironment(), NODE_COMPILE_CACHE: path.join(tmpdir(), 'pemmican-benchmark-compile-cache') }
       : { HF_HUB_OFFLINE: '1', TRANSFORMERS_VERBOSITY: 'error', OMP_WAIT_POLICY: 'passive' }),
   };
   const { stdout } = await promisify(execFile)(command, [path.join(import.meta.dirname, script), planFile], {
