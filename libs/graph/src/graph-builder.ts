@@ -35,6 +35,7 @@ export class GraphBuilder {
   readonly nodes: GraphNode[] = [];
   #tape: TapeEntry[] = [];
   #isRecording = true;
+  #isRecomputing = false;
   #category: MemoryCategory = 'activations';
   readonly #names = new Set<string>();
   readonly #constants = new Map<string, Tensor>();
@@ -148,6 +149,22 @@ export class GraphBuilder {
     } finally {
       this.#tape = outerTape;
       this.#isRecording = wasRecording;
+    }
+  }
+
+  /** Whether activations are being computed again, for a backward pass that follows at once. */
+  get isRecomputing(): boolean {
+    return this.#isRecomputing;
+  }
+
+  /** Runs `build` as a recomputation on a tape of its own: {@link isRecomputing} is true inside. */
+  withRecomputation<T>(build: () => T): { value: T; tape: readonly TapeEntry[] } {
+    const before = this.#isRecomputing;
+    this.#isRecomputing = true;
+    try {
+      return this.withFreshTape(build);
+    } finally {
+      this.#isRecomputing = before;
     }
   }
 

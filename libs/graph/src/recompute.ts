@@ -17,13 +17,17 @@ export function recompute(
   parameters: readonly Tensor[],
   segment: (x: Tensor) => Tensor,
 ): Tensor {
+  // Inside a recomputation the backward pass follows at once: keeping is cheaper than computing a third time.
+  if (builder.isRecomputing) return segment(x);
   const output = builder.withoutTape(() => segment(x));
   builder.record({
     inputs: [x, ...parameters],
     output,
     backward: (outputGradient): readonly (Gradient | undefined)[] => {
       const again = identity(builder, x, { controlInputs: [outputGradient.node] });
-      const { value, tape } = builder.withFreshTape(() => builder.withCategory('activations', () => segment(again)));
+      const { value, tape } = builder.withRecomputation(() =>
+        builder.withCategory('activations', () => segment(again)),
+      );
       const map = new GradientMap(builder);
       map.accumulate(value, { kind: 'dense', value: outputGradient });
       builder.withoutTape(() => {

@@ -192,8 +192,14 @@ class BertForward {
   }
 
   #feedForward(x: Tensor, prefix: string): Tensor {
-    const inner = this.#activation(this.#linear(x, `${prefix}.intermediate.dense`));
-    const output = this.#dropout(this.#linear(inner, `${prefix}.output.dense`), this.#config.hiddenDropout);
+    // The widest tensor of a layer is kept once: the activation's output is computed again from its input.
+    const inner = recompute(
+      this.#builder,
+      this.#linear(x, `${prefix}.intermediate.dense`),
+      [this.#parameter(`${prefix}.output.dense.weight`), this.#parameter(`${prefix}.output.dense.bias`)],
+      (input) => this.#linear(this.#activation(input), `${prefix}.output.dense`),
+    );
+    const output = this.#dropout(inner, this.#config.hiddenDropout);
     return this.#layerNorm(add(this.#builder, output, x), `${prefix}.output.LayerNorm`);
   }
 

@@ -20,7 +20,7 @@ export function tanh(builder: GraphBuilder, x: Tensor): Tensor {
 /**
  * `x * Phi(x)`, `Phi(x) = (1 + erf(x / sqrt(2))) / 2`: the exact GELU (arXiv 1606.08415; transformers' `gelu`).
  * Only `x` is kept for the backward pass: `Phi(x)` is computed again there, after `dy` is known, which saves one tensor
- * of `[tokens, intermediateSize]` a layer.
+ * of `[tokens, intermediateSize]` a layer. Inside a recomputation it is kept: the backward pass follows at once.
  */
 export function gelu(builder: GraphBuilder, x: Tensor): Tensor {
   const cumulative = (value: Tensor): Tensor => {
@@ -32,21 +32,29 @@ export function gelu(builder: GraphBuilder, x: Tensor): Tensor {
       builder.constant(0.5, x.dtype),
     );
   };
-  const output = binary(builder, 'Mul', x, cumulative(x));
+  const forwardCumulative = cumulative(x);
+  const output = binary(builder, 'Mul', x, forwardCumulative);
+  const isKept = builder.isRecomputing;
   builder.record({
     inputs: [x],
     output,
     backward: (dy) => {
       // The control edge keeps the engine from merging this Phi with the forward pass' one.
       const later = identity(builder, x, { controlInputs: [dy.node] });
+      // phi(x) = exp(-x^2 / 2 - ln(2 pi) / 2). The factor 1 / sqrt(2 pi) stands in the exponent because the engine's graph
+      // optimizer would move a constant factor onto x, into one more tensor of this size.
       const exponent = binary(builder, 'Mul', unary(builder, 'Square', later), builder.constant(-0.5, x.dtype));
-      const density = binary(
+      const density = unary(
         builder,
-        'Mul',
-        unary(builder, 'Exp', exponent),
-        builder.constant(1 / Math.sqrt(2 * Math.PI), x.dtype),
+        'Exp',
+        binary(builder, 'AddV2', exponent, builder.constant(-0.5 * Math.log(2 * Math.PI), x.dtype)),
       );
-      const slope = binary(builder, 'AddV2', cumulative(later), binary(builder, 'Mul', later, density));
+      const slope = binary(
+        builder,
+        'AddV2',
+        isKept ? forwardCumulative : cumulative(later),
+        binary(builder, 'Mul', later, density),
+      );
       return [dense(binary(builder, 'Mul', dy, slope))];
     },
   });

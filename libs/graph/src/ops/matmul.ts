@@ -3,7 +3,7 @@ import { GraphError } from '../error.ts';
 import type { GraphBuilder } from '../graph-builder.ts';
 import type { Tensor } from '../tensor.ts';
 import { dense, dtypeAttribute } from './arithmetic.ts';
-import { dimensionAt } from './shape.ts';
+import { dimensionAt, identity } from './shape.ts';
 
 interface Transposes {
   readonly transposeA?: boolean;
@@ -91,11 +91,16 @@ export function linear(builder: GraphBuilder, x: Tensor, weight: Tensor, bias: T
   builder.record({
     inputs: [x, weight, bias],
     output,
-    backward: (dy) => [
-      dense(product(builder, dy, weight, {})),
-      dense(product(builder, dy, x, { transposeA: true })),
-      dense(builder.add('BiasAddGrad', [dy], { T }, { dtype: dy.dtype, shape: bias.shape })),
-    ],
+    backward: (dy) => {
+      const weightGradient = product(builder, dy, x, { transposeA: true });
+      // After the weight's gradient nothing reads x any more: its bytes are free before those of its gradient are taken.
+      const later = identity(builder, dy, { controlInputs: [weightGradient.node] });
+      return [
+        dense(product(builder, later, weight, {})),
+        dense(weightGradient),
+        dense(builder.add('BiasAddGrad', [dy], { T }, { dtype: dy.dtype, shape: bias.shape })),
+      ];
+    },
   });
   return output;
 }

@@ -66,12 +66,15 @@ export function assignAddVariable(builder: GraphBuilder, target: Variable, value
   return builder.addNode('AssignAddVariableOp', [target.handle, value], { dtype: dtypeAttribute(target.dtype) }, []);
 }
 
-/** A tensor of zeros of a fixed shape. */
+/**
+ * A tensor of zeros of a fixed shape. A `Fill` would be folded into a constant that the session then keeps for good: as
+ * many bytes again as the weights and both moments. `Empty` counts as stateful, so it is left alone.
+ */
 export function zeros(builder: GraphBuilder, shape: readonly number[], dtype: Dtype): Tensor {
   return builder.add(
-    'Fill',
-    [builder.constant(shape, 'int32', [shape.length]), builder.constant(0, dtype)],
-    { T: dtypeAttribute(dtype), index_type: dtypeAttribute('int32') },
+    'Empty',
+    [builder.constant(shape, 'int32', [shape.length])],
+    { dtype: dtypeAttribute(dtype), init: { kind: 'bool', value: true } },
     { dtype, shape },
   );
 }
