@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  GraphBuilder, RuntimeDimensions, add, gelu, gradients, linear, planMemory, readVariable, recompute, squaredErrorMean, symbol, tanh, variable, zeros,
+  assignVariable, type MemoryPlan, type Tensor,
+} from './mod.ts'; // prettier-ignore
+
+const ROWS = 1024;
+const [NARROW, WIDE] = [ROWS * 64 * 4, ROWS * 256 * 4];
+
+test('planMemory counts variables always, and tensors from their node to their last reader', () => {
+  const builder = new GraphBuilder();
+  const x = builder.placeholder('x', 'float32', [symbol('batch'), 64]);
+  const weight = builder.withCategory('weights', () => variable(builder, 'weight', [256, 64]));
+  const bias = builder.withCategory('weights', () => variable(builder, 'bias', [256]));
+  const moment = builder.withCategory('optimizer', () => variable(builder, 'moment', [256, 64]));
+  const update = assignVariable(builder, moment, zeros(builder, [256, 64], 'float32'));
+  const y = linear(builder, x, readVariable(builder, weight), readVariable(builder, bias));
+  // The sum overwrites its operand: nothing else reads it.
+  const target = tanh(builder, add(builder, y, builder.constant(1)));
+  const plan = planMemory(builder, [target.node], { batch: ROWS });
+  assert.equal(plan.weightBytes, (256 * 64 + 256) * 4);
+  assert.equal(plan.optimizerBytes, 0, 'a variable that the targets do not use');
+  assert.ok(plan.peakBytes - plan.weightBytes - NARROW - WIDE < 1024, `${plan.peakBytes}`);
+  assert.equal(planMemory(builder, [target.node, update], { batch: ROWS }).optimizerBytes, 256 * 64 * 4);
+});
+
+test('planMemory parts add up to the peak and grow with the batch', () => {
+  const plan = (batch: number): MemoryPlan => planFeedForward(false, batch);
+  const small = plan(ROWS);
+  const { weightBytes, gradientBytes, optimizerBytes, activationBytes, workspaceBytes, peakBytes } = small;
+  assert.equal(weightBytes + gradientBytes + optimizerBytes + activationBytes + workspaceBytes, peakBytes);
+  assert.ok(plan(2 * ROWS).peakBytes > 1.8 * peakBytes);
+});
+
+test('planMemory shows what recomputation saves: one wide tensor a layer', () => {
+  const saved = planFeedForward(false, ROWS).peakBytes - planFeedForward(true, ROWS).peakBytes;
+  assert.ok(saved >= 3 * WIDE, `${saved / WIDE} wide tensors`);
+});
+
+test('planMemory refuses symbols without a value', () => {
+  const builder = new GraphBuilder();
+  const x = builder.placeholder('x', 'float32', [symbol('batch')]);
+  assert.throws(() => planMemory(builder, [tanh(builder, x).node], {}), { code: 'UNBOUND_SYMBOL' });
+});
+
+test('zeros is an op that the engine does not fold into a constant', () => {
+  // A folded Fill stays in the session for good, as large as the variable that it once cleared.
+  assert.equal(zeros(new GraphBuilder(), [3], 'float32').node.op, 'Empty');
+});
+
+/** Four layers `gelu(x W1) W2` with residuals, forward and backward. */
+function planFeedForward(isRecomputing: boolean, batch: number): MemoryPlan {
+  const builder = new GraphBuilder();
+  const input = builder.placeholder('x', 'float32', [symbol('batch'), 64]);
+  const dimensions = new RuntimeDimensions(builder, input);
+  assert.equal(dimensions.vector([symbol('batch'), 64]).dtype, 'int32');
+  const weights: Tensor[] = [];
+  const parameter = (name: string, shape: number[]): Tensor => {
+    const tensor = readVariable(builder, variable(builder, name, shape));
+    weights.push(tensor);
+    return tensor;
+  };
+  let x = input;
+  for (let layer = 0; layer < 4; layer++) {
+    const [w1, b1] = [parameter(`w1.${layer}`, [256, 64]), parameter(`b1.${layer}`, [256])];
+    const [w2, b2] = [parameter(`w2.${layer}`, [64, 256]), parameter(`b2.${layer}`, [64])];
+    const wide = linear(builder, x, w1, b1);
+    const back = (y: Tensor): Tensor => linear(builder, gelu(builder, y), w2, b2);
+    x = add(builder, isRecomputing ? recompute(builder, wide, [w2, b2], back) : back(wide), x);
+  }
+  const loss = squaredErrorMean(builder, x, builder.placeholder('target', 'float32', [symbol('batch'), 64]));
+  const map = gradients(builder, loss);
+  const targets = weights.map((weight) => map.getDense(weight)!.node);
+  return planMemory(builder, targets, { batch });
+}
