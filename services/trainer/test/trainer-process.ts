@@ -1,0 +1,95 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { credentials } from '@grpc/grpc-js';
+import {
+  TrainerServiceClient,
+  type CreateRunRequest,
+  type Run,
+  type WatchRunResponse,
+} from '@pemmican/contract/trainer';
+
+const MAIN = path.resolve(import.meta.dirname, '../src/main.ts');
+
+/** A trainer in a process of its own, which can be killed and started again on the same state. */
+export class TrainerProcess {
+  readonly #environment: Record<string, string>;
+  readonly #address: string;
+  #process: ChildProcess | undefined;
+  #client: TrainerServiceClient | undefined;
+
+  constructor(folder: string) {
+    this.#address = `unix:${path.join(folder, 'trainer.sock')}`;
+    this.#environment = {
+      PEMMICAN_LISTEN: this.#address,
+      PEMMICAN_STATE_DIRECTORY: path.join(folder, 'state'),
+      PEMMICAN_MAX_RESTARTS: '1000',
+      PEMMICAN_LOG_LEVEL: 'silent',
+    };
+  }
+
+  async start(): Promise<void> {
+    const child = fork(MAIN, { env: { ...process.env, ...this.#environment }, execArgv: [] });
+    this.#process = child;
+    await new Promise<void>((resolve, reject) => {
+      child.once('message', () => resolve());
+      child.once('exit', (code) => reject(new Error(`The trainer ended with ${code} before it listened`)));
+    });
+    this.#client?.close();
+    this.#client = new TrainerServiceClient(this.#address, credentials.createInsecure());
+  }
+
+  get client(): TrainerServiceClient {
+    if (this.#client === undefined) throw new Error('The trainer is not started');
+    return this.#client;
+  }
+
+  /** Process ids of the runs that the trainer has forked. */
+  childIds(): number[] {
+    const parent = this.#process?.pid;
+    return readdirSync('/proc').flatMap((name) => {
+      if (!/^\d+$/.test(name)) return [];
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent ? [Number(name)] : [];
+      } catch {
+        return []; // gone in the meantime
+      }
+    });
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  async stop(): Promise<void> {
+    this.#client?.close();
+    await this.kill();
+  }
+
+  create(request: CreateRunRequest): Promise<Run> {
+    return new Promise((resolve, reject) => {
+      this.client.createRun(request, (error, response) => {
+        if (error !== null || response.run === undefined) reject(error ?? new Error('No run came'));
+        else resolve(response.run);
+      });
+    });
+  }
+
+  get(name: string): Promise<Run> {
+    return new Promise((resolve, reject) => {
+      this.client.getRun({ name }, (error, response) => {
+        if (error !== null || response.run === undefined) reject(error ?? new Error('No run came'));
+        else resolve(response.run);
+      });
+    });
+  }
+
+  watch(name: string, resumeToken: string): AsyncIterable<WatchRunResponse> {
+    return this.client.watchRun({ name, resumeToken }) as unknown as AsyncIterable<WatchRunResponse>;
+  }
+}
