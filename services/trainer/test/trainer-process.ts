@@ -90,6 +90,6 @@ export class TrainerProcess {
   }
 
   watch(name: string, resumeToken: string): AsyncIterable<WatchRunResponse> {
-    return this.client.watchRun({ name, resumeToken }) as unknown as AsyncIterable<WatchRunResponse>;
+    return this.client.watchRun({ name, resumeToken });
   }
 }
