@@ -17,7 +17,7 @@ p{margin:0}
 .tile,.card{background:var(--surface);border:1px solid var(--grid);border-radius:12px}
 .tile{padding:18px 20px}
 .tile .label{font-size:13px;color:var(--muted)}
-.tile .value{font-size:28px;line-height:1.25;font-weight:650;letter-spacing:-.02em;font-variant-numeric:tabular-nums;margin:2px 0}
+.tile .value{font-size:24px;white-space:nowrap;line-height:1.25;font-weight:650;letter-spacing:-.02em;font-variant-numeric:tabular-nums;margin:2px 0}
 .tile .detail{font-size:13px;color:var(--muted)}
 .cards{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:16px}
 .card{padding:22px 24px;min-width:0}
