@@ -13,7 +13,7 @@ import { digestOfTokenIds } from '../src/stages/kept-token-ids.ts';
 import { TemporaryFolder } from './run-cli.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../src/main.ts');
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 1_200_000;
 
 interface Running {
   readonly child: ChildProcess;
