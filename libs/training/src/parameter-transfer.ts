@@ -79,7 +79,14 @@ export function variableEntry(
   };
 }
 
-/** Loads the first value of every parameter: from the checkpoint, or drawn from the seed where it has none. */
+// What is fed in one run when small variables are written together.
+const GROUP_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Loads the first value of every parameter: from the checkpoint, or drawn from the seed where it has none. Variables are
+ * written together where they can be: the engine optimizes the graph anew for each set of fetches, which takes it longer
+ * than the writing itself.
+ */
 export async function loadWeights(
   session: GraphSession,
   parameters: readonly ProgramParameter[],
@@ -87,29 +94,57 @@ export async function loadWeights(
   checkpoint: Checkpoint,
   seed: number,
 ): Promise<void> {
-  for (const [index, parameter] of parameters.entries()) {
+  session.run(
+    {},
+    parameters.map(({ weight }) => weight.beginFetch),
+  );
+  let feeds: Record<string, TensorValue> = {};
+  let fetches: string[] = [];
+  let fedBytes = 0;
+  const flush = (): void => {
+    if (fetches.length > 0) session.run(feeds, fetches);
+    [feeds, fetches, fedBytes] = [{}, [], 0];
+  };
+  for (const [index, { spec, weight }] of parameters.entries()) {
     const source = sources[index];
     if (source === undefined) throw new RangeError(`No source for parameter ${index}`);
-    const { shape } = parameter.spec;
-    if (source.checkpointName === undefined) {
-      const values = initializeParameter(parameter.spec, seed);
-      const rowSize = values.length / (shape[0] ?? 1);
-      await writeVariable(session, parameter.weight, shape, ({ firstRow, rowCount }) =>
-        values.subarray(firstRow * rowSize, (firstRow + rowCount) * rowSize),
-      );
-    } else {
-      await writeVariable(session, parameter.weight, shape, ({ firstRow, rowCount }) =>
-        readParameterRows(source, checkpoint, firstRow, rowCount),
-      );
+    const readRows = rowReader(source, checkpoint, seed);
+    for (const block of blocksOf(spec.shape)) {
+      const data = await readRows(block);
+      // A variable's next block takes the same feeds, so it needs a run of its own.
+      if (weight.rowsFeed in feeds || fedBytes + data.byteLength > GROUP_BYTES) flush();
+      feeds[weight.rowsFeed] = rowsFeed(block);
+      feeds[weight.valuesFeed] = { dtype: 'float32', shape: [block.rowCount, ...spec.shape.slice(1)], data };
+      fetches.push(weight.writeFetch);
+      fedBytes += data.byteLength;
     }
   }
+  flush();
+  session.run(
+    {},
+    parameters.map(({ weight }) => weight.endFetch),
+  );
 }
 
-/** Sets every moment to 0. */
-export function clearMoments(session: GraphSession, parameters: readonly ProgramParameter[]): void {
-  for (const { moment1, moment2 } of parameters) {
-    // One run each: equal zero tensors of one run are merged, and two variables would share a buffer.
-    session.run({}, [moment1.zeroFetch]);
-    session.run({}, [moment2.zeroFetch]);
+/** Reads blocks of a parameter's first value. */
+function rowReader(
+  source: ParameterSource,
+  checkpoint: Checkpoint,
+  seed: number,
+): (block: Block) => Promise<Float32Array> {
+  if (source.checkpointName !== undefined) {
+    return ({ firstRow, rowCount }) => readParameterRows(source, checkpoint, firstRow, rowCount);
   }
+  const values = initializeParameter(source.spec, seed);
+  const rowSize = values.length / (source.spec.shape[0] ?? 1);
+  return ({ firstRow, rowCount }) =>
+    Promise.resolve(values.subarray(firstRow * rowSize, (firstRow + rowCount) * rowSize));
+}
+
+/** Sets every moment to 0, in one run. */
+export function clearMoments(session: GraphSession, parameters: readonly ProgramParameter[]): void {
+  session.run(
+    {},
+    parameters.flatMap(({ moment1, moment2 }) => [moment1.zeroFetch, moment2.zeroFetch]),
+  );
 }
