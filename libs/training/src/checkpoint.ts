@@ -1,4 +1,4 @@
-import type { GraphSession } from '@pemmican/graph';
+import type { GraphSession, VariablePort } from '@pemmican/graph';
 import {
   SafetensorsFile,
   Checkpoint,
@@ -10,7 +10,7 @@ import {
 import { toFloat32 } from '@pemmican/safetensors';
 import { TrainingError } from './error.ts';
 import type { EvaluationResult } from './evaluation.ts';
-import { variableEntry, writeVariable } from './parameter-transfer.ts';
+import { loadVariables, variableEntry, type VariableSource } from './parameter-transfer.ts';
 import type { ProgramParameter } from './training-program.ts';
 
 export const TRAINER_STATE_FILE_NAME = 'trainer_state.json';
@@ -169,27 +169,40 @@ export async function loadCheckpoint(
     throw new TrainingError('INVALID_CHECKPOINT', `${folder.name}: has no ${OPTIMIZER_FILE_NAME}`);
   const moments = await SafetensorsFile.open(optimizerSource);
   try {
-    for (const [index, { spec, weight, moment1, moment2 }] of parameters.entries()) {
-      const name = names[index] ?? spec.name;
-      const load = (reader: Checkpoint | SafetensorsFile, tensorName: string, port: typeof weight): Promise<void> => {
-        const info = reader.get(tensorName);
-        if (info.shape.join() !== spec.shape.join() || info.dtype !== 'F32') {
-          throw new TrainingError(
-            'INVALID_CHECKPOINT',
-            `${folder.name}: tensor "${tensorName}" is ${info.dtype} [${info.shape.join(', ')}], the run has F32 [${spec.shape.join(', ')}]`,
-          );
-        }
-        const rowBytes = info.lengthBytes / (spec.shape[0] ?? 1);
-        return writeVariable(session, port, spec.shape, async ({ firstRow, rowCount }) => {
-          const bytes = new Uint8Array(rowBytes * rowCount);
-          await reader.readRange(tensorName, firstRow * rowBytes, bytes);
-          return toFloat32('F32', bytes);
-        });
+    const source = (
+      reader: Checkpoint | SafetensorsFile,
+      tensorName: string,
+      port: VariablePort,
+      shape: readonly number[],
+    ): VariableSource => {
+      const info = reader.get(tensorName);
+      if (info.shape.join() !== shape.join() || info.dtype !== 'F32') {
+        throw new TrainingError(
+          'INVALID_CHECKPOINT',
+          `${folder.name}: tensor "${tensorName}" is ${info.dtype} [${info.shape.join(', ')}], the run has F32 [${shape.join(', ')}]`,
+        );
+      }
+      const rowBytes = info.lengthBytes / (shape[0] ?? 1);
+      const readRows: VariableSource['readRows'] = async ({ firstRow, rowCount }) => {
+        const bytes = new Uint8Array(rowBytes * rowCount);
+        await reader.readRange(tensorName, firstRow * rowBytes, bytes);
+        return toFloat32('F32', bytes);
       };
-      await load(weights, name, weight);
-      await load(moments, `moment1.${spec.name}`, moment1);
-      await load(moments, `moment2.${spec.name}`, moment2);
-    }
+      return { port, shape, readRows };
+    };
+    // One kind after the other: staging takes as much again as what is loaded at a time.
+    await loadVariables(
+      session,
+      parameters.map(({ spec, weight }, index) => source(weights, names[index] ?? spec.name, weight, spec.shape)),
+    );
+    await loadVariables(
+      session,
+      parameters.map(({ spec, moment1 }) => source(moments, `moment1.${spec.name}`, moment1, spec.shape)),
+    );
+    await loadVariables(
+      session,
+      parameters.map(({ spec, moment2 }) => source(moments, `moment2.${spec.name}`, moment2, spec.shape)),
+    );
   } finally {
     await weights.close();
     await optimizerSource.close();

@@ -82,21 +82,21 @@ export function variableEntry(
 // What is fed in one run when small variables are written together.
 const GROUP_BYTES = 64 * 1024 * 1024;
 
+/** A variable to fill and where its rows come from. */
+export interface VariableSource {
+  readonly port: VariablePort;
+  readonly shape: readonly number[];
+  readonly readRows: (block: Block) => Promise<Float32Array>;
+}
+
 /**
- * Loads the first value of every parameter: from the checkpoint, or drawn from the seed where it has none. Variables are
- * written together where they can be: the engine optimizes the graph anew for each set of fetches, which takes it longer
- * than the writing itself.
+ * Fills variables. They are written together where they can be: the engine optimizes the graph anew for each set of
+ * fetches, which takes it longer than the writing itself.
  */
-export async function loadWeights(
-  session: GraphSession,
-  parameters: readonly ProgramParameter[],
-  sources: readonly ParameterSource[],
-  checkpoint: Checkpoint,
-  seed: number,
-): Promise<void> {
+export async function loadVariables(session: GraphSession, variables: readonly VariableSource[]): Promise<void> {
   session.run(
     {},
-    parameters.map(({ weight }) => weight.beginFetch),
+    variables.map(({ port }) => port.beginFetch),
   );
   let feeds: Record<string, TensorValue> = {};
   let fetches: string[] = [];
@@ -105,25 +105,38 @@ export async function loadWeights(
     if (fetches.length > 0) session.run(feeds, fetches);
     [feeds, fetches, fedBytes] = [{}, [], 0];
   };
-  for (const [index, { spec, weight }] of parameters.entries()) {
-    const source = sources[index];
-    if (source === undefined) throw new RangeError(`No source for parameter ${index}`);
-    const readRows = rowReader(source, checkpoint, seed);
-    for (const block of blocksOf(spec.shape)) {
+  for (const { port, shape, readRows } of variables) {
+    for (const block of blocksOf(shape)) {
       const data = await readRows(block);
       // A variable's next block takes the same feeds, so it needs a run of its own.
-      if (weight.rowsFeed in feeds || fedBytes + data.byteLength > GROUP_BYTES) flush();
-      feeds[weight.rowsFeed] = rowsFeed(block);
-      feeds[weight.valuesFeed] = { dtype: 'float32', shape: [block.rowCount, ...spec.shape.slice(1)], data };
-      fetches.push(weight.writeFetch);
+      if (port.rowsFeed in feeds || fedBytes + data.byteLength > GROUP_BYTES) flush();
+      feeds[port.rowsFeed] = rowsFeed(block);
+      feeds[port.valuesFeed] = { dtype: 'float32', shape: [block.rowCount, ...shape.slice(1)], data };
+      fetches.push(port.writeFetch);
       fedBytes += data.byteLength;
     }
   }
   flush();
   session.run(
     {},
-    parameters.map(({ weight }) => weight.endFetch),
+    variables.map(({ port }) => port.endFetch),
   );
+}
+
+/** Loads the first value of every parameter: from the checkpoint, or drawn from the seed where it has none. */
+export function loadWeights(
+  session: GraphSession,
+  parameters: readonly ProgramParameter[],
+  sources: readonly ParameterSource[],
+  checkpoint: Checkpoint,
+  seed: number,
+): Promise<void> {
+  const variables = parameters.map(({ spec, weight }, index): VariableSource => {
+    const source = sources[index];
+    if (source === undefined) throw new RangeError(`No source for parameter ${index}`);
+    return { port: weight, shape: spec.shape, readRows: rowReader(source, checkpoint, seed) };
+  });
+  return loadVariables(session, variables);
 }
 
 /** Reads blocks of a parameter's first value. */
