@@ -1,4 +1,4 @@
-import { toFloat32, type Checkpoint } from '@pemmican/safetensors';
+import { CONVERTIBLE_DTYPES, isConvertible, toFloat32, type Checkpoint } from '@pemmican/safetensors';
 import { ModelError } from './error.ts';
 import type { Model, ParameterSpec } from './model-family.ts';
 import { SeededRandom } from './random.ts';
@@ -11,8 +11,8 @@ export interface ParameterSource {
 }
 
 /**
- * Finds each parameter in a checkpoint and checks its shape.
- * @throws ModelError MISSING_TENSOR, SHAPE_MISMATCH
+ * Finds each parameter in a checkpoint and checks its shape and dtype.
+ * @throws ModelError MISSING_TENSOR, SHAPE_MISMATCH, WRONG_DTYPE
  */
 export function resolveParameters(
   model: Model,
@@ -30,11 +30,17 @@ export function resolveParameters(
       }
       return { spec, checkpointName };
     }
-    const { shape } = checkpoint.get(checkpointName);
+    const { shape, dtype } = checkpoint.get(checkpointName);
     if (shape.join() !== spec.shape.join()) {
       throw new ModelError(
         'SHAPE_MISMATCH',
         `${checkpoint.name}: tensor "${checkpointName}" is [${shape.join(', ')}], the config and task need [${spec.shape.join(', ')}]`,
+      );
+    }
+    if (!isConvertible(dtype)) {
+      throw new ModelError(
+        'WRONG_DTYPE',
+        `${checkpoint.name}: tensor "${checkpointName}" is ${dtype}, weights must be ${CONVERTIBLE_DTYPES.join(', ')}; a quantized checkpoint has to be dequantized first`,
       );
     }
     return { spec, checkpointName };

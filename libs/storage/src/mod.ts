@@ -4,7 +4,7 @@
  * @module
  */
 export { openByteSource } from './byte-source.ts';
-export { StorageError, type StorageErrorCode } from './error.ts';
+export { StorageError, storageError, withStorageErrors, type StorageErrorCode } from './error.ts';
 export { createFileSink, type FileSink } from './file-sink.ts';
 export { createFolder, type CreateFolderOptions } from './folder-writer.ts';
 export { hubOptionsFromEnvironment, type DownloadProgress, type HubOptions } from './hub-options.ts';

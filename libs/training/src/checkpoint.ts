@@ -2,7 +2,6 @@ import type { GraphSession, VariablePort } from '@pemmican/graph';
 import {
   SafetensorsFile,
   Checkpoint,
-  referenceOrder,
   writeSafetensors,
   type FolderReader,
   type FolderWriter,
@@ -10,7 +9,7 @@ import {
 import { toFloat32 } from '@pemmican/safetensors';
 import { TrainingError } from './error.ts';
 import type { EvaluationResult } from './evaluation.ts';
-import { loadVariables, variableEntry, type VariableSource } from './parameter-transfer.ts';
+import { loadVariables, variableEntries, type VariableSource } from './parameter-transfer.ts';
 import type { ProgramParameter } from './training-program.ts';
 
 export const TRAINER_STATE_FILE_NAME = 'trainer_state.json';
@@ -58,10 +57,13 @@ export async function writeModelFiles(
   companions: CompanionFiles,
 ): Promise<void> {
   for (const { fileName, bytes } of companions) await folder.write(fileName, (sink) => sink.write(bytes));
-  const entries = parameters.map((parameter, index) =>
-    variableEntry(session, names[index] ?? parameter.spec.name, parameter.weight, parameter.spec.shape),
-  );
-  await folder.write(WEIGHTS_FILE_NAME, (sink) => writeSafetensors(sink, referenceOrder(entries), { format: 'pt' }));
+  const weights = parameters.map(({ spec, weight }, index) => ({
+    name: names[index] ?? spec.name,
+    port: weight,
+    shape: spec.shape,
+  }));
+  const entries = variableEntries(session, weights);
+  await folder.write(WEIGHTS_FILE_NAME, (sink) => writeSafetensors(sink, entries, { format: 'pt' }));
 }
 
 /** Writes a checkpoint: model files, moments, state. It exists only after `commit`. */
@@ -75,11 +77,12 @@ export async function writeCheckpoint(
 ): Promise<void> {
   try {
     await writeModelFiles(folder, session, parameters, names, companions);
-    const moments = parameters.flatMap(({ spec, moment1, moment2 }) => [
-      variableEntry(session, `moment1.${spec.name}`, moment1, spec.shape),
-      variableEntry(session, `moment2.${spec.name}`, moment2, spec.shape),
+    const moments = parameters.flatMap(({ spec: { name, shape }, moment1, moment2 }) => [
+      { name: `moment1.${name}`, port: moment1, shape },
+      { name: `moment2.${name}`, port: moment2, shape },
     ]);
-    await folder.write(OPTIMIZER_FILE_NAME, (sink) => writeSafetensors(sink, referenceOrder(moments)));
+    const entries = variableEntries(session, moments);
+    await folder.write(OPTIMIZER_FILE_NAME, (sink) => writeSafetensors(sink, entries));
     await folder.write(TRAINER_STATE_FILE_NAME, (sink) =>
       sink.write(new TextEncoder().encode(`${JSON.stringify(state, null, 2)}\n`)),
     );

@@ -34,6 +34,7 @@ export {
   type TrainingOptions,
 } from './options.ts';
 export { loadWeights } from './parameter-transfer.ts';
+export { buildPredictionProgram, type PredictionProgram } from './prediction-program.ts';
 export { planRun, unusedRowDecayFactor, type RunPlan } from './run-plan.ts';
 export { SCHEDULES, learningRateAt, type Schedule } from './schedule.ts';
 export { train, type CheckpointStore, type TrainingEvent, type TrainingRun } from './trainer.ts';

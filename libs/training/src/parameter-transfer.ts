@@ -1,6 +1,6 @@
 import type { GraphSession, TensorValue, VariablePort } from '@pemmican/graph';
 import { initializeParameter, readParameterRows, type ParameterSource } from '@pemmican/models';
-import type { ByteSink, Checkpoint, TensorEntry } from '@pemmican/safetensors';
+import { referenceOrder, type ByteSink, type Checkpoint, type TensorEntry } from '@pemmican/safetensors';
 import type { ProgramParameter } from './training-program.ts';
 
 // Large enough that a block's overhead vanishes, small enough that copies of it do not count.
@@ -55,28 +55,62 @@ export async function writeVariable(
   session.run({}, [port.endFetch]);
 }
 
-/** A variable's value as a tensor of a file, read from the session when it is written. */
-export function variableEntry(
-  session: GraphSession,
-  name: string,
-  port: VariablePort,
-  shape: readonly number[],
-): TensorEntry {
-  return {
-    name,
-    dtype: 'F32',
-    shape,
-    write: async (sink: ByteSink) => {
-      for (const block of blocksOf(shape)) {
-        const [value] = session.run(
-          { [port.firstRowFeed]: int32Scalar(block.firstRow), [port.rowCountFeed]: int32Scalar(block.rowCount) },
-          [port.readFetch],
-        );
+// What is read in one run when small variables are read together.
+const READ_GROUP_BYTES = 16 * 1024 * 1024;
+
+/** A variable that is written to a file. */
+export interface NamedVariable {
+  readonly name: string;
+  readonly port: VariablePort;
+  readonly shape: readonly number[];
+}
+
+/**
+ * Variables as tensors of a file, in the order in which files have them, read from the session when they are written.
+ * Small ones are read together with those that follow, for the reason that {@link loadVariables} gives.
+ */
+export function variableEntries(session: GraphSession, variables: readonly NamedVariable[]): TensorEntry[] {
+  const values = new Map<string, TensorValue>();
+  const entries = variables.map(({ name, port, shape }): TensorEntry => {
+    const blocks = blocksOf(shape);
+    const write = async (sink: ByteSink): Promise<void> => {
+      for (const block of blocks) {
+        if (blocks.length === 1 && !values.has(name)) readGroup(name);
+        const value = values.get(name) ?? session.run(readFeeds(port, block), [port.readFetch])[0];
+        values.delete(name);
         if (value === undefined) throw new Error(`Variable "${name}" was not read`);
         await sink.write(new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength));
       }
-    },
+    };
+    return { name, dtype: 'F32', shape, write };
+  });
+  const ordered = referenceOrder(entries);
+  const variableOf = new Map(variables.map((variable) => [variable.name, variable]));
+  const readGroup = (firstName: string): void => {
+    const group: NamedVariable[] = [];
+    let groupBytes = 0;
+    for (const { name } of ordered.slice(ordered.findIndex((entry) => entry.name === firstName))) {
+      const variable = variableOf.get(name);
+      if (variable === undefined || blocksOf(variable.shape).length > 1) continue;
+      groupBytes += variable.shape.reduce((product, size) => product * size, 4);
+      if (group.length > 0 && groupBytes > READ_GROUP_BYTES) break;
+      group.push(variable);
+    }
+    const feeds = group.map(({ port, shape }) => readFeeds(port, { firstRow: 0, rowCount: shape[0] ?? 1 }));
+    const fetched = session.run(
+      Object.assign({}, ...feeds) as Record<string, TensorValue>,
+      group.map(({ port }) => port.readFetch),
+    );
+    group.forEach(({ name }, index) => {
+      const value = fetched[index];
+      if (value !== undefined) values.set(name, value);
+    });
   };
+  return ordered;
+}
+
+function readFeeds(port: VariablePort, { firstRow, rowCount }: Block): Record<string, TensorValue> {
+  return { [port.firstRowFeed]: int32Scalar(firstRow), [port.rowCountFeed]: int32Scalar(rowCount) };
 }
 
 // What is fed in one run when small variables are written together.
@@ -126,7 +160,7 @@ export async function loadVariables(session: GraphSession, variables: readonly V
 /** Loads the first value of every parameter: from the checkpoint, or drawn from the seed where it has none. */
 export function loadWeights(
   session: GraphSession,
-  parameters: readonly ProgramParameter[],
+  parameters: readonly Pick<ProgramParameter, 'spec' | 'weight'>[],
   sources: readonly ParameterSource[],
   checkpoint: Checkpoint,
   seed: number,

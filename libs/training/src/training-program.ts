@@ -103,6 +103,17 @@ export function buildTrainingProgram(model: Model, options: ProgramOptions): Tra
   return new ProgramBuilder(model, options).build();
 }
 
+/** What every forward pass is fed. */
+export function modelInputs(builder: GraphBuilder): ModelInputs {
+  const shape = [symbol('batch'), symbol('length')];
+  return {
+    inputIds: builder.placeholder(FEED.inputIds, 'int32', shape),
+    attentionMask: builder.placeholder(FEED.attentionMask, 'float32', shape),
+    tokenTypeIds: builder.placeholder(FEED.tokenTypeIds, 'int32', shape),
+    dropoutSeed: builder.placeholder(FEED.dropoutSeed, 'int32', [2]),
+  };
+}
+
 class ProgramBuilder {
   readonly #model: Model;
   readonly #options: ProgramOptions;
@@ -123,7 +134,7 @@ class ProgramBuilder {
 
   build(): TrainingProgram {
     const builder = this.#builder;
-    const inputs = this.#inputs();
+    const inputs = modelInputs(builder);
     const dimensions = new RuntimeDimensions(builder, inputs.inputIds);
     const labels = builder.placeholder(FEED.labels, this.#options.task === 'regression' ? 'float32' : 'int32', [
       symbol('batch'),
@@ -155,17 +166,6 @@ class ProgramBuilder {
       embeddingTrainingBytes: this.#specs
         .filter((spec) => spec.isEmbeddingMatrix === true)
         .reduce((sum, spec) => sum + 16 * count(spec), 0),
-    };
-  }
-
-  #inputs(): ModelInputs {
-    const builder = this.#builder;
-    const shape = [symbol('batch'), symbol('length')];
-    return {
-      inputIds: builder.placeholder(FEED.inputIds, 'int32', shape),
-      attentionMask: builder.placeholder(FEED.attentionMask, 'float32', shape),
-      tokenTypeIds: builder.placeholder(FEED.tokenTypeIds, 'int32', shape),
-      dropoutSeed: builder.placeholder(FEED.dropoutSeed, 'int32', [2]),
     };
   }
 

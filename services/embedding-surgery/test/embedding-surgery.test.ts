@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SurgeryState, type Surgery } from '@pemmican/contract/surgery';
 import { readHeader } from '@pemmican/safetensors';
 import { openByteSource } from '@pemmican/storage';
+import { refusalOf } from '@pemmican/testkit';
 import {
   REPOSITORY,
   connect,
@@ -16,7 +17,6 @@ import {
   failureOf,
   forkService,
   reduceSpec,
-  refusalOf,
   restoreSpec,
   runSurgery,
   startService,
@@ -228,7 +228,7 @@ test('bad input ends a surgery with a code, a reason and the file, and leaves no
   ];
   for (const [spec, code, reason, file] of table) {
     const failure = failureOf(await runSurgery(client, spec));
-    assert.deepEqual([failure.code, failure.reason, failure.file], [code, reason, file], failure.message);
+    assert.deepEqual([failure.code, failure.reason, failure.metadata['file']], [code, reason, file], failure.message);
   }
   assert.equal(existsSync(at('none')), false);
   assert.equal(readFileSync(at('taken/file'), 'utf8'), 'mine');
@@ -268,7 +268,7 @@ test('a profile of other rows, another tokenizer or altered ids is refused', opt
   for (const [changes, reason] of table) {
     const failure = failureOf(await run(changes));
     assert.deepEqual([failure.code, failure.reason], ['FAILED_PRECONDITION', reason]);
-    assert.equal(failure.file, path.join(folder, 'profile.json'));
+    assert.equal(failure.metadata['file'], path.join(folder, 'profile.json'));
   }
   assert.equal(existsSync(path.join(folder, 'out')), false);
   assert.equal((await run({})).result?.keptTokenIdsDigest, profile.keptTokenIdsDigest);

@@ -1,4 +1,4 @@
-import { credentials, status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
+import { credentials } from '@grpc/grpc-js';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { readDescriptorSet } from '@pemmican/contract/descriptor-set';
-import { ErrorInfo, Status } from '@pemmican/contract/google';
 import {
   CreateSurgeryRequest,
   EmbeddingSurgeryServiceClient,
@@ -16,6 +15,7 @@ import {
   type WatchSurgeryResponse,
 } from '@pemmican/contract/surgery';
 import { startServer } from '@pemmican/rpc';
+import { describeStatus, type Failure } from '@pemmican/testkit';
 import { createEmbeddingSurgeryService, readConfig } from '../src/mod.ts';
 
 export const REPOSITORY = path.resolve(import.meta.dirname, '../../..');
@@ -101,22 +101,10 @@ export async function runSurgery(client: EmbeddingSurgeryServiceClient, spec: Su
 }
 
 /** Code, reason, metadata and message of what a surgery ended with. */
-export function failureOf(surgery: Surgery): { code: string; reason: string; file: string; message: string } {
+export function failureOf(surgery: Surgery): Failure {
   if (surgery.state !== SurgeryState.FAILED || surgery.error === undefined)
     throw new Error(`State is ${surgery.state}`);
-  return describe(surgery.error);
-}
-
-/** The same of a call that was refused. */
-export function refusalOf(error: unknown): { code: string; reason: string; file: string; message: string } {
-  const details = (error as ServiceError).metadata.get('grpc-status-details-bin')[0];
-  return describe(Status.decode(details as Buffer));
-}
-
-function describe(status: Status): { code: string; reason: string; file: string; message: string } {
-  const info = status.details.find(({ typeUrl }) => typeUrl.endsWith('/google.rpc.ErrorInfo'));
-  const { reason, metadata } = ErrorInfo.decode(info?.value ?? new Uint8Array());
-  return { code: grpcStatus[status.code] ?? '', reason, file: metadata['file'] ?? '', message: status.message };
+  return describeStatus(surgery.error);
 }
 
 /** Specs in short. */

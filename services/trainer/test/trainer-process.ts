@@ -3,7 +3,11 @@ import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import {
+  EstimateMemoryRequest,
+  ListRunsRequest,
   TrainerServiceClient,
+  type EstimateMemoryResponse,
+  type ListRunsResponse,
   type CreateRunRequest,
   type Run,
   type WatchRunResponse,
@@ -71,6 +75,15 @@ export class TrainerProcess {
     await this.kill();
   }
 
+  /** Asks it to end, as Kubernetes does, and gives its exit code. */
+  async terminate(): Promise<number | null> {
+    const child = this.#process;
+    if (child === undefined) throw new Error('The trainer is not started');
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    return ended;
+  }
+
   create(request: CreateRunRequest): Promise<Run> {
     return new Promise((resolve, reject) => {
       this.client.createRun(request, (error, response) => {
@@ -85,6 +98,40 @@ export class TrainerProcess {
       this.client.getRun({ name }, (error, response) => {
         if (error !== null || response.run === undefined) reject(error ?? new Error('No run came'));
         else resolve(response.run);
+      });
+    });
+  }
+
+  list(): Promise<ListRunsResponse> {
+    return new Promise((resolve, reject) => {
+      this.client.listRuns(ListRunsRequest.create(), (error, response) => {
+        if (error === null) resolve(response);
+        else reject(error);
+      });
+    });
+  }
+
+  cancel(name: string): Promise<Run> {
+    return new Promise((resolve, reject) => {
+      this.client.cancelRun({ name }, (error, response) => {
+        if (error !== null || response.run === undefined) reject(error ?? new Error('No run came'));
+        else resolve(response.run);
+      });
+    });
+  }
+
+  estimate(modelUri: string, reducedVocabSize: number): Promise<EstimateMemoryResponse> {
+    const request = EstimateMemoryRequest.fromPartial({
+      modelUri,
+      reducedVocabSize,
+      sequenceLength: 32,
+      memoryLimitBytes: 1e9,
+      options: {},
+    });
+    return new Promise((resolve, reject) => {
+      this.client.estimateMemory(request, (error, response) => {
+        if (error === null) resolve(response);
+        else reject(error);
       });
     });
   }

@@ -1,4 +1,4 @@
-import { credentials, status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
+import { credentials } from '@grpc/grpc-js';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { readDescriptorSet } from '@pemmican/contract/descriptor-set';
-import { ErrorInfo, Status } from '@pemmican/contract/google';
 import {
   Analysis,
   AnalysisSpec,
@@ -20,6 +19,7 @@ import {
   type WatchAnalysisResponse,
 } from '@pemmican/contract/vocabulary';
 import { startServer } from '@pemmican/rpc';
+import { describeStatus, type Failure } from '@pemmican/testkit';
 import { createVocabularyAnalysisService, readConfig } from '../src/mod.ts';
 
 export const REPOSITORY = path.resolve(import.meta.dirname, '../../..');
@@ -124,30 +124,11 @@ export async function downloadProfile(
   return chunks;
 }
 
-export interface Failure {
-  readonly code: string;
-  readonly reason: string;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly message: string;
-}
-
 /** What an analysis ended with. */
 export function failureOf(analysis: Analysis): Failure {
   if (analysis.state !== AnalysisState.FAILED || analysis.error === undefined)
     throw new Error(`State is ${analysis.state}`);
-  return describe(analysis.error);
-}
-
-/** What a call was refused with. */
-export function refusalOf(error: unknown): Failure {
-  const details = (error as ServiceError).metadata.get('grpc-status-details-bin')[0];
-  return describe(Status.decode(details as Buffer));
-}
-
-function describe(status: Status): Failure {
-  const info = status.details.find(({ typeUrl }) => typeUrl.endsWith('/google.rpc.ErrorInfo'));
-  const { reason, metadata } = ErrorInfo.decode(info?.value ?? new Uint8Array());
-  return { code: grpcStatus[status.code] ?? '', reason, metadata, message: status.message };
+  return describeStatus(analysis.error);
 }
 
 export interface FileOptions {

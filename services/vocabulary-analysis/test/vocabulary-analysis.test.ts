@@ -6,6 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AnalysisSpec, AnalysisState, DatasetFormat, Split } from '@pemmican/contract/vocabulary';
+import { refusalOf } from '@pemmican/testkit';
 import { parseProfile } from '@pemmican/vocabulary';
 import {
   REPOSITORY,
@@ -16,7 +17,6 @@ import {
   failureOf,
   forkService,
   getAnalysis,
-  refusalOf,
   runAnalysis,
   startService,
   temporaryFolder,

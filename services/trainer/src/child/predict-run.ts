@@ -1,6 +1,6 @@
 import { TensorflowSession } from '@pemmican/engine';
 import type { PredictRequest, PredictResponse } from '@pemmican/contract/trainer';
-import { buildTrainingProgram, loadWeights, predictLogits } from '@pemmican/training';
+import { buildPredictionProgram, loadWeights, predictLogits } from '@pemmican/training';
 import { toTask } from '../convert-options.ts';
 import type { HubOptions } from '@pemmican/storage';
 import { PreconditionError } from '../precondition-error.ts';
@@ -35,20 +35,7 @@ export async function* predictRun(
   });
   const records = [...data.splits.values()][0];
   if (records === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
-  const program = buildTrainingProgram(prepared.model, {
-    task,
-    labelCount,
-    vocabRows: prepared.vocabRows,
-    paddingIndex: prepared.model.padTokenId,
-    dropout: 0,
-    gradientCheckpointing: false,
-    bf16: false,
-    isAccumulating: false,
-    hasWeightDecay: false,
-    maxGradNorm: 0,
-    adamBeta1: 0.9,
-    adamBeta2: 0.999,
-  });
+  const program = buildPredictionProgram(prepared.model, { task, labelCount, vocabRows: prepared.vocabRows });
   const session = TensorflowSession.open(program.savedModel, { build: options.tensorflow });
   try {
     await loadWeights(

@@ -6,6 +6,7 @@ import {
   open,
   readFile,
   readdir,
+  realpath,
   rename,
   rm,
   stat,
@@ -13,13 +14,14 @@ import {
 } from 'node:fs/promises';
 import path from 'node:path';
 import type { FolderReader, FolderWriter } from '@pemmican/safetensors';
-import { createFolder, openFolder } from '@pemmican/storage';
+import { createFolder, openFolder, withStorageErrors } from '@pemmican/storage';
 import {
   OPTIMIZER_FILE_NAME,
   TRAINER_STATE_FILE_NAME,
   WEIGHTS_FILE_NAME,
   type CheckpointStore,
 } from '@pemmican/training';
+import { PreconditionError } from '../precondition-error.ts';
 
 const CHECKPOINT_NAME = /^checkpoint-(\d{1,15})$/;
 const METRICS_FILE_NAME = 'metrics.jsonl';
@@ -32,9 +34,23 @@ export class RunFolder implements CheckpointStore {
     this.path = folderPath;
   }
 
-  /** Makes the folder; a model that an earlier run left is removed, so that it is never taken for this run's. */
-  async prepare(): Promise<void> {
-    await mkdir(this.path, { recursive: true });
+  /**
+   * Makes the folder. What an earlier run left stays until this one has read all its inputs.
+   * @throws StorageError, PreconditionError OUTPUT_HOLDS_MODEL
+   */
+  async prepare(modelFolder: string): Promise<void> {
+    await withStorageErrors(this.path, () => mkdir(this.path, { recursive: true }));
+    // Checkpoints and the model in the run's folder are replaced: the model that it starts from must not be among them.
+    const [output, model] = await Promise.all([realpath(this.path), realpath(modelFolder).catch(() => modelFolder)]);
+    if (model === output || model.startsWith(output + path.sep))
+      throw new PreconditionError(
+        'OUTPUT_HOLDS_MODEL',
+        `${this.path}: the model ${modelFolder} lies in the folder of the output, which would be overwritten; name another output`,
+      );
+  }
+
+  /** Removes the model that an earlier run left, so that it is never taken for this run's. */
+  async forgetModel(): Promise<void> {
     await rm(path.join(this.path, WEIGHTS_FILE_NAME), { force: true });
   }
 
@@ -71,7 +87,8 @@ export class RunFolder implements CheckpointStore {
 
   /** Appends a line to `metrics.jsonl`. */
   appendMetrics(line: Readonly<Record<string, unknown>>): Promise<void> {
-    return appendFile(path.join(this.path, METRICS_FILE_NAME), `${JSON.stringify(line)}\n`);
+    const file = path.join(this.path, METRICS_FILE_NAME);
+    return withStorageErrors(file, () => appendFile(file, `${JSON.stringify(line)}\n`));
   }
 
   /** Keeps the lines of the first `step` steps: what came after the checkpoint that the run goes on from happens again. */

@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { storageError } from '@pemmican/storage';
 import { PreconditionError } from '../precondition-error.ts';
 
 const LOCK_FILE_NAME = '.pemmican-run.lock';
@@ -23,7 +24,7 @@ export async function lockRunFolder(folder: string): Promise<() => Promise<void>
       await writeFile(file, `${process.pid}\n`, { flag: 'wx' });
       return () => rm(file, { force: true });
     } catch (error) {
-      if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIST') throw error;
+      if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIST') throw storageError(error, file);
     }
     const holder = Number((await readFile(file, 'utf8').catch(() => '')).trim());
     if (!isAlive(holder)) await rm(file, { force: true });

@@ -1,7 +1,7 @@
 import { TensorflowSession } from '@pemmican/engine';
 import { Split } from '@pemmican/contract/vocabulary';
 import type { Evaluation, MemoryBreakdown, RunResult, RunSpec } from '@pemmican/contract/trainer';
-import { localPath, openFolder, type HubOptions } from '@pemmican/storage';
+import { localPath, openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
 import {
   buildTrainingProgram,
   checkOptions,
@@ -46,7 +46,8 @@ export async function trainRun(request: TrainRequest, sink: EventSink): Promise<
   const folder = new RunFolder(localPath(request.spec.outputUri));
   const options = toTrainingOptions(request.spec.options);
   checkOptions(options);
-  await folder.prepare();
+  const model = parseLocation(request.spec.modelUri);
+  await folder.prepare(model.kind === 'local' ? model.path : request.hub.cacheFolder);
   const unlock = await lockRunFolder(folder.path);
   try {
     return await new TrainJob(request, sink, folder, options).run();
@@ -156,6 +157,7 @@ class TrainJob {
       { totalSteps: planRun(options, trainData.recordCount).totalSteps },
     );
     const resumeFrom = await this.#checkpointToResume();
+    await this.#folder.forgetModel();
     if (resumeFrom === undefined) await this.#folder.truncateMetrics(0);
     const events = train({
       session,

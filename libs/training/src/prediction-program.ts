@@ -1,0 +1,41 @@
+import {
+  GraphBuilder,
+  RuntimeDimensions,
+  encodeSavedModel,
+  identity,
+  readVariable,
+  symbol,
+  variable,
+  variablePort,
+  type VariablePort,
+} from '@pemmican/graph';
+import type { Model, ParameterSpec, Task } from '@pemmican/models';
+import { FETCH, modelInputs } from './training-program.ts';
+
+/** A forward pass and nothing else: a seventh of the training graph's nodes, and no room for gradients or moments. */
+export interface PredictionProgram {
+  readonly savedModel: Uint8Array;
+  readonly parameters: readonly { readonly spec: ParameterSpec; readonly weight: VariablePort }[];
+}
+
+/** Builds the graph whose {@link FETCH.evaluationLogits} are float32 `[batch, labelCount]`. */
+export function buildPredictionProgram(
+  model: Model,
+  options: { readonly task: Task; readonly labelCount: number; readonly vocabRows: number },
+): PredictionProgram {
+  const builder = new GraphBuilder({});
+  const specs = model.parameters(options.task, options.labelCount, options.vocabRows);
+  const variables = specs.map((spec) => ({
+    spec,
+    weight: builder.withCategory('weights', () => variable(builder, `weights/${spec.name}`, spec.shape)),
+  }));
+  const inputs = modelInputs(builder);
+  const dimensions = new RuntimeDimensions(builder, inputs.inputIds);
+  builder.withoutTape(() => {
+    const weights = new Map(variables.map(({ spec, weight }) => [spec.name, readVariable(builder, weight)]));
+    const logits = model.forward(builder, dimensions, weights, inputs, { isTraining: false });
+    identity(builder, logits, { name: FETCH.evaluationLogits });
+  });
+  const parameters = variables.map(({ spec, weight }) => ({ spec, weight: variablePort(builder, weight) }));
+  return { savedModel: encodeSavedModel(builder, builder.constant(1)), parameters };
+}
