@@ -4,7 +4,6 @@ import {
   encodeSavedModel,
   identity,
   readVariable,
-  symbol,
   variable,
   variablePort,
   type VariablePort,

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { RunState, Task, type PredictResponse, type WatchRunResponse } from '@pemmican/contract/trainer';
 import { Split } from '@pemmican/contract/vocabulary';
 import { makeTinyDataset, makeTinyModel, refusalOf } from '@pemmican/testkit';
-import { finish, predictRequest, runRequest, type RunFields } from './harness.ts';
+import { failureOf, finish, predictRequest, runRequest, type RunFields } from './harness.ts';
 import { TrainerProcess } from './trainer-process.ts';
 
 const TIMEOUT = { timeout: 300_000 };
@@ -187,7 +187,7 @@ test('predict refuses a model without a head, a file that is not there and two f
   const twoFiles = async (): Promise<void> => {
     for await (const _ of trainer.client.predict({ ...request, dataset: { ...dataset!, files } })) continue;
   };
-  await refused(twoFiles(), 'INVALID_ARGUMENT', 'INVALID_REQUEST', /dataset\.files.*2/);
+  await refused(twoFiles(), 'INVALID_ARGUMENT', 'INVALID_FIELD', /dataset\.files.*2/);
 });
 
 test(
@@ -196,7 +196,7 @@ test(
   async () => {
     // The fixture's map keeps the special tokens and word0 to word39, which is all that the training file uses.
     const reduced = path.join(work, 'reduced');
-    if (!existsSync(reduced)) await makeReduced(reduced);
+    if (!existsSync(reduced)) await makeReduced(reduced, 45);
     const outside = path.join(work, 'outside.jsonl');
     cpSync(train, outside);
     writeFileSync(outside, `${readFileSync(train, 'utf8')}${JSON.stringify({ text: 'word99 word1', label: 1 })}\n`);
@@ -220,7 +220,29 @@ test(
   },
 );
 
-async function makeReduced(folder: string): Promise<void> {
+test('a resume with another token id map is refused and the checkpoint stays as it is', TIMEOUT, async () => {
+  const [first, second] = [path.join(work, 'reduced-45'), path.join(work, 'reduced-46')];
+  await makeReduced(first, 45);
+  await makeReduced(second, 46);
+  const trained = fields({ model: first, options: { maxSteps: 4, saveSteps: 2 } });
+  assert.equal((await finish(trainer, trained)).run.state, RunState.SUCCEEDED);
+  const weights = path.join(trained.output, 'checkpoint-2/model.safetensors');
+  const before = readFileSync(weights);
+  const { run } = await finish(trainer, {
+    ...trained,
+    model: second,
+    resumeFromCheckpoint: path.join(trained.output, 'checkpoint-2'),
+  });
+  const failure = failureOf(run);
+  assert.deepEqual([failure.code, failure.reason], ['FAILED_PRECONDITION', 'CHECKPOINT_MISMATCH'], failure.message);
+  assert.match(
+    failure.message,
+    /checkpoint-2: belongs to another run: keptTokenIdsDigest is [0-9a-z:]+ in the checkpoint/,
+  );
+  assert.ok(readFileSync(weights).equals(before));
+});
+
+async function makeReduced(folder: string, rowCount: number): Promise<void> {
   const { reduceCheckpoint } = await import('@pemmican/embedding');
   const { createFolder, openFolder } = await import('@pemmican/storage');
   const { TokenIdMap } = await import('@pemmican/vocabulary');
@@ -228,7 +250,7 @@ async function makeReduced(folder: string): Promise<void> {
     source: await openFolder(model),
     tokenIdMap: TokenIdMap.create(
       ROWS,
-      Uint32Array.from({ length: 45 }, (_, id) => id),
+      Uint32Array.from({ length: rowCount }, (_, id) => id),
     ),
     destination: await createFolder(folder),
     pemmicanVersion: '0.1.0',
