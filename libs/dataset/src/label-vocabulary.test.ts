@@ -98,3 +98,25 @@ test('LabelVocabulary takes finite numbers for regression', () => {
       `row 7: label ${typeof label === 'string' ? JSON.stringify(label) : label} is not a finite number`,
     );
 });
+
+test('LabelVocabulary.sortNames numbers the names that were found as sorted() of Python does', () => {
+  const labels = new LabelVocabulary({ task: 'classification' });
+  const names = ['positive', '\u{1f600}', 'negative', '\uff5e', 'Neutral'];
+  const found = names.map((label, row) => labels.resolve({ index: 0, text: '', label, row }, 'train.jsonl'));
+  assert.deepEqual(found, [0, 1, 2, 3, 4]);
+  const newIndices = labels.sortNames();
+  // python3 -c "print(sorted([...]))"
+  assert.deepEqual(labels.names, ['Neutral', 'negative', 'positive', '\uff5e', '\u{1f600}']);
+  assert.deepEqual(Array.from(newIndices ?? []), [2, 4, 1, 3, 0]);
+  assert.equal(labels.resolve({ index: 0, text: '', label: 'negative', row: 9 }, 'train.jsonl'), 1);
+});
+
+test('LabelVocabulary.sortNames leaves names that are given and labels that are numbers', () => {
+  const given = new LabelVocabulary({ task: 'classification', labelNames: ['positive', 'negative'] });
+  given.resolve({ index: 0, text: '', label: 'negative', row: 1 }, 'train.jsonl');
+  assert.equal(given.sortNames(), undefined);
+  assert.deepEqual(given.names, ['positive', 'negative']);
+  const numbers = new LabelVocabulary({ task: 'classification' });
+  numbers.resolve({ index: 0, text: '', label: 1, row: 1 }, 'train.jsonl');
+  assert.equal(numbers.sortNames(), undefined);
+});

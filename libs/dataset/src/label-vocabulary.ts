@@ -19,7 +19,8 @@ const WHOLE_NUMBER = /^[+-]?\d{1,9}(?:\.0+)?$/;
  * Turns labels into what a model is trained on: an index from 0 for classification, a finite number for regression.
  * Whole numbers (also as text, as tables have them, and `1.0`, as pandas writes them beside empty cells) are indices;
  * anything else is a name, which gets the next index when it first comes, unless the names are given. Where they are
- * given, records may have either.
+ * given, records may have either. {@link LabelVocabulary.sortNames} brings names that were found into the order that
+ * Hugging Face's scripts give them.
  */
 export class LabelVocabulary {
   readonly #options: LabelVocabularyOptions;
@@ -41,6 +42,20 @@ export class LabelVocabulary {
   /** Names in the order of their indices; undefined where labels are numbers. */
   get names(): readonly string[] | undefined {
     return this.#indices.size === 0 ? undefined : [...this.#indices.keys()];
+  }
+
+  /**
+   * Numbers the names that were found anew in the order of their code points, as transformers' example scripts do
+   * (`label_list.sort()`), so that indices do not depend on the order of records. Called when all splits are read.
+   * @returns new indices by those that `resolve` gave; undefined where names were given or labels are numbers
+   */
+  sortNames(): Uint32Array | undefined {
+    if (this.#options.labelNames !== undefined || this.#indices.size === 0) return undefined;
+    const found = [...this.#indices.keys()];
+    const sorted = found.toSorted(compareCodePoints);
+    this.#indices.clear();
+    sorted.forEach((name, index) => this.#indices.set(name, index));
+    return Uint32Array.from(found, (name) => this.#indices.get(name) ?? 0);
   }
 
   /** @throws DatasetError INVALID_LABEL with the row, the value and the limit; MISSING_LABEL */
@@ -101,4 +116,14 @@ export class LabelVocabulary {
         `row ${row}: label ${show(label)} is ${kind === 'name' ? 'a name' : 'a number'}, earlier ones are not`,
       );
   }
+}
+
+/** Python's order of strings; JavaScript's own is that of UTF-16 units, which differs past U+FFFF. */
+function compareCodePoints(a: string, b: string): number {
+  const [left, right] = [Array.from(a), Array.from(b)];
+  for (let index = 0; index < Math.min(left.length, right.length); index++) {
+    const difference = (left[index]?.codePointAt(0) ?? 0) - (right[index]?.codePointAt(0) ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
 }

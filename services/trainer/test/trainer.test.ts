@@ -169,6 +169,18 @@ test('predict gives the logits of every record in file order, whatever the batch
   alone?.logits.forEach((value, index) => assert.ok(Math.abs(value - logits[40 + index]!) < 1e-6));
 });
 
+test('labels that are names are numbered in sorted order, and predict gives the names', TIMEOUT, async () => {
+  const named = path.join(work, 'named.jsonl');
+  const names = ['positive', 'negative', 'neutral'];
+  const lines = Array.from({ length: 24 }, (_, row) => JSON.stringify({ text: `word${row}`, label: names[row % 3] }));
+  writeFileSync(named, `${lines.join('\n')}\n`);
+  const output = fields({ train: named, validation: named, options: { maxSteps: 1 } });
+  assert.equal((await finish(trainer, output)).run.state, RunState.SUCCEEDED);
+  const config = JSON.parse(readFileSync(path.join(output.output, 'config.json'), 'utf8')) as Record<string, unknown>;
+  assert.deepEqual(config['label2id'], { negative: 0, neutral: 1, positive: 2 });
+  assert.deepEqual((await predict(output.output, named))[0]?.labelNames, ['negative', 'neutral', 'positive']);
+});
+
 test('predict refuses a model without a head, a file that is not there and two files', TIMEOUT, async () => {
   const refused = async (action: Promise<unknown>, code: string, reason: string, message: RegExp): Promise<void> => {
     await assert.rejects(action, (error) => {

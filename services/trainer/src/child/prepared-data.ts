@@ -78,6 +78,11 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
     }
     splits.set(file.split, builder.build());
   }
+  const newIndices = labels.sortNames();
+  if (newIndices !== undefined) {
+    for (const { labels: indices } of splits.values())
+      indices.forEach((index, record) => (indices[record] = newIndices[index] ?? index));
+  }
   return {
     splits,
     labelCount: request.task === 'regression' ? 1 : Math.max(2, labels.count),
