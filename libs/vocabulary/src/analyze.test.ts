@@ -45,6 +45,10 @@ test('analyzeVocabulary counts what a model sees: cut to the length, with specia
     addedTokenCount: 5,
     truncatedRecordCount: 1,
     tokensPerRecord: { p50: 5, p90: 5, p99: 5, max: 5 },
+    recordLengths: [
+      [3, 1],
+      [5, 2],
+    ],
     tokenIds: [2, 3, 5, 6, 7],
     counts: [3, 4, 3, 2, 1],
   });

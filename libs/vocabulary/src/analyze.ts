@@ -1,10 +1,9 @@
 import type { Tokenizer } from '@pemmican/tokenizer';
+import { assembleProfile, type SelectionSettings, type SplitCounts } from './assemble-profile.ts';
 import { VocabularyError } from './error.ts';
 import { LengthHistogram } from './length-histogram.ts';
-import type { SplitName, SplitProfile, VocabularyProfile } from './profile.ts';
-import { selectKeptTokenIds } from './selection.ts';
+import type { SplitName, VocabularyProfile } from './profile.ts';
 import { TokenCounter } from './token-counter.ts';
-import { TokenIdMap } from './token-id-map.ts';
 
 /** A record as a model sees it. */
 export interface AnalyzedRecord {
@@ -19,17 +18,13 @@ export interface AnalyzedSplit {
   skippedRecordCount(): number;
 }
 
-export interface AnalysisOptions {
+export interface AnalysisOptions extends SelectionSettings {
   readonly pemmicanVersion: string;
   readonly tokenizer: Tokenizer;
   readonly tokenizerDigest: string;
   readonly modelVocabSize: number;
   readonly hiddenSize: number;
   readonly maxSequenceLength: number;
-  readonly keepTokenIds?: readonly number[];
-  readonly padToMultipleOf?: number;
-  readonly minCount?: number;
-  readonly maxRows?: number;
   /** Called now and then with what was counted so far. */
   readonly onProgress?: (progress: AnalysisProgress) => void | Promise<void>;
   readonly signal?: AbortSignal;
@@ -61,9 +56,9 @@ export async function analyzeVocabulary(
       `The tokenizer has ids up to ${tokenizer.vocabSize - 1}, the model's embedding matrix has ${options.modelVocabSize} rows`,
     );
   const total = new TokenCounter(tokenizer.vocabSize);
-  const profiles: SplitProfile[] = [];
+  const counted: SplitCounts[] = [];
   const progress = { recordCount: 0, tokenCount: 0 };
-  for (const split of splits) profiles.push(await countSplit(split, total, progress, options));
+  for (const split of splits) counted.push(await countSplit(split, total, progress, options));
   const named = [
     tokenizer.padTokenId,
     tokenizer.unkTokenId,
@@ -71,32 +66,20 @@ export async function analyzeVocabulary(
     tokenizer.clsTokenId,
     tokenizer.sepTokenId,
   ].filter((id) => id !== undefined);
-  const selection = selectKeptTokenIds({
-    modelVocabSize: options.modelVocabSize,
-    counts: total,
-    alwaysKept: [...tokenizer.specialTokenIds, ...tokenizer.addedTokenIds, ...named, ...(options.keepTokenIds ?? [])],
-    ...(options.padToMultipleOf === undefined ? {} : { padToMultipleOf: options.padToMultipleOf }),
-    ...(options.minCount === undefined ? {} : { minCount: options.minCount }),
-    ...(options.maxRows === undefined ? {} : { maxRows: options.maxRows }),
-  });
-  if (selection.droppedTokenCount > 0 && tokenizer.unkTokenId === undefined)
-    throw new VocabularyError(
-      'INVALID_OPTION',
-      `minCount and maxRows drop ${selection.droppedTokenCount} ids, and the tokenizer has no unknown token to map them to`,
-    );
-  return {
-    formatVersion: 1,
+  const identity = {
     pemmicanVersion: options.pemmicanVersion,
     tokenizerDigest: options.tokenizerDigest,
     fullVocabSize: options.modelVocabSize,
     hiddenSize: options.hiddenSize,
     maxSequenceLength: options.maxSequenceLength,
-    splits: profiles,
-    keptTokenIds: Array.from(selection.keptTokenIds),
-    keptTokenIdsDigest: await TokenIdMap.create(options.modelVocabSize, selection.keptTokenIds).digest(),
-    droppedTokenCount: selection.droppedTokenCount,
-    droppedOccurrenceCount: selection.droppedOccurrenceCount,
+    unkTokenId: tokenizer.unkTokenId ?? null,
   };
+  return assembleProfile(
+    identity,
+    counted,
+    [...tokenizer.specialTokenIds, ...tokenizer.addedTokenIds, ...named],
+    options,
+  );
 }
 
 async function countSplit(
@@ -104,11 +87,10 @@ async function countSplit(
   total: TokenCounter,
   progress: { recordCount: number; tokenCount: number },
   options: AnalysisOptions,
-): Promise<SplitProfile> {
+): Promise<SplitCounts> {
   const counter = new TokenCounter(options.tokenizer.vocabSize);
-  const distinctBefore = total.distinctCount;
   const lengths = new LengthHistogram();
-  let [recordCount, truncatedRecordCount] = [0, 0];
+  let truncatedRecordCount = 0;
   options.signal?.throwIfAborted();
   for await (const { text, textPair } of split.records) {
     options.signal?.throwIfAborted();
@@ -120,30 +102,18 @@ async function countSplit(
     total.add(encoding.ids);
     lengths.add(encoding.ids.length);
     if (encoding.isTruncated) truncatedRecordCount++;
-    recordCount++;
     progress.recordCount++;
     progress.tokenCount += encoding.ids.length;
-    if (recordCount % RECORDS_PER_PROGRESS === 0) {
+    if (lengths.recordCount % RECORDS_PER_PROGRESS === 0) {
       await options.onProgress?.({ ...progress, distinctTokenCount: total.distinctCount });
     }
   }
-  const entries = [...counter.entries()];
   await options.onProgress?.({ ...progress, distinctTokenCount: total.distinctCount });
   return {
     split: split.split,
-    recordCount,
+    counter,
+    lengths,
     skippedRecordCount: split.skippedRecordCount(),
-    tokenCount: counter.totalCount,
-    distinctTokenCount: entries.length,
-    addedTokenCount: total.distinctCount - distinctBefore,
     truncatedRecordCount,
-    tokensPerRecord: {
-      p50: lengths.percentile(0.5),
-      p90: lengths.percentile(0.9),
-      p99: lengths.percentile(0.99),
-      max: lengths.maximum,
-    },
-    tokenIds: entries.map(([id]) => id),
-    counts: entries.map(([, count]) => count),
   };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { amazonTokenIds, profileJson, splitJson } from '../test/documents.ts';
 import { coverageCurve, embeddingTrainingBytes, rankFrequency } from './curves.ts';
+import { LengthHistogram } from './length-histogram.ts';
 import { parseProfile, type VocabularyProfile } from './profile.ts';
 import { TokenCounter } from './token-counter.ts';
 
@@ -11,10 +12,14 @@ function amazonProfile(): VocabularyProfile {
   const splits = [rows.slice(0, 500), rows.slice(500)].map((half, index) => {
     const counter = new TokenCounter();
     for (const ids of half) counter.add(ids);
+    const lengths = new LengthHistogram();
+    for (const { length } of half) lengths.add(length);
     const entries = [...counter.entries()];
     return {
       ...splitJson(),
       split: index === 0 ? 'train' : 'validation',
+      recordCount: half.length,
+      recordLengths: lengths.entries(),
       tokenCount: counter.totalCount,
       distinctTokenCount: entries.length,
       tokenIds: entries.map(([id]) => id),

@@ -74,6 +74,18 @@ export class FieldReader {
     return values;
   }
 
+  /** A list of pairs of integers, the first ascending from 0, the second at least 1. */
+  pairs(field: string): [number, number][] {
+    let previous = -1;
+    return this.list(field).map((value, index) => {
+      const [key, count] = Array.isArray(value) && value.length === 2 ? (value as unknown[]) : [];
+      if (!isCount(key, previous + 1, Number.MAX_SAFE_INTEGER) || !isCount(count, 1, Number.MAX_SAFE_INTEGER))
+        return this.#failAt(field, index, value, `a pair of integers, the first more than ${previous}`);
+      previous = key;
+      return [key, count];
+    });
+  }
+
   fail(field: string, expected: string): never {
     const shown = show(this.#fields[field]);
     throw new VocabularyError(this.#code, `${this.#fileName}: ${field} is ${shown}, expected ${expected}`);

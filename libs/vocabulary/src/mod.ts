@@ -9,6 +9,7 @@ export {
   type AnalyzedRecord,
   type AnalyzedSplit,
 } from './analyze.ts';
+export type { SelectionSettings } from './assemble-profile.ts';
 export { coverageCurve, embeddingTrainingBytes, rankFrequency } from './curves.ts';
 export { VocabularyError, type VocabularyErrorCode } from './error.ts';
 export {
@@ -18,6 +19,7 @@ export {
   type ReducedTensor,
   type TokenIdMapManifest,
 } from './manifest.ts';
+export { ProfileMerger, type NamedProfile } from './merge-profiles.ts';
 export {
   SPLITS,
   parseProfile,

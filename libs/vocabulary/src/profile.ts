@@ -16,6 +16,8 @@ export interface SplitProfile {
   readonly addedTokenCount: number;
   readonly truncatedRecordCount: number;
   readonly tokensPerRecord: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number };
+  /** Lengths of records in tokens, ascending, each with its number of records. */
+  readonly recordLengths: readonly (readonly [length: number, recordCount: number])[];
   /** Full token ids that occur, ascending. */
   readonly tokenIds: readonly number[];
   /** Their counts. */
@@ -31,7 +33,11 @@ export interface VocabularyProfile {
   readonly fullVocabSize: number;
   readonly hiddenSize: number;
   readonly maxSequenceLength: number;
+  /** Full id of the unknown token; null where the tokenizer has none. */
+  readonly unkTokenId: number | null;
   readonly splits: readonly SplitProfile[];
+  /** Ascending full token ids that are kept whether they occur or not: special and added tokens, those the user named. */
+  readonly alwaysKeptTokenIds: readonly number[];
   /** Ascending full token ids. */
   readonly keptTokenIds: readonly number[];
   readonly keptTokenIdsDigest: string;
@@ -61,7 +67,9 @@ export function parseProfile(json: unknown, fileName: string): VocabularyProfile
     fullVocabSize,
     hiddenSize: reader.count('hiddenSize', 1),
     maxSequenceLength: reader.count('maxSequenceLength', 1),
+    unkTokenId: reader.countOrNull('unkTokenId', fullVocabSize - 1),
     splits,
+    alwaysKeptTokenIds: reader.ascending('alwaysKeptTokenIds', fullVocabSize - 1),
     keptTokenIds,
     keptTokenIdsDigest: reader.digest('keptTokenIdsDigest'),
     droppedTokenCount: reader.count('droppedTokenCount'),
@@ -82,9 +90,14 @@ function parseSplit(json: unknown, name: string, fullVocabSize: number): SplitPr
   if (reader.get('tokenCount') !== tokenCount) reader.fail('tokenCount', `${tokenCount}, the sum of counts`);
   if (reader.get('distinctTokenCount') !== tokenIds.length)
     reader.fail('distinctTokenCount', `${tokenIds.length}, the number of tokenIds`);
+  const recordLengths = reader.pairs('recordLengths');
+  const recordCount = recordLengths.reduce((sum, [, count]) => sum + count, 0);
+  if (reader.get('recordCount') !== recordCount) reader.fail('recordCount', `${recordCount}, the sum of recordLengths`);
+  const lengthSum = recordLengths.reduce((sum, [length, count]) => sum + length * count, 0);
+  if (lengthSum !== tokenCount) reader.fail('recordLengths', `lengths with the sum ${tokenCount}, which is tokenCount`);
   return {
     split,
-    recordCount: reader.count('recordCount'),
+    recordCount,
     skippedRecordCount: reader.count('skippedRecordCount'),
     tokenCount,
     distinctTokenCount: tokenIds.length,
@@ -96,6 +109,7 @@ function parseSplit(json: unknown, name: string, fullVocabSize: number): SplitPr
       p99: lengths.count('p99'),
       max: lengths.count('max'),
     },
+    recordLengths,
     tokenIds,
     counts,
   };

@@ -31,6 +31,10 @@ export function splitJson(): Record<string, unknown> {
     addedTokenCount: 2,
     truncatedRecordCount: 0,
     tokensPerRecord: { p50: 2, p90: 4, p99: 4, max: 4 },
+    recordLengths: [
+      [2, 1],
+      [4, 1],
+    ],
     tokenIds: [3, 7],
     counts: [5, 1],
   };
@@ -45,7 +49,9 @@ export function profileJson(): Record<string, unknown> {
     fullVocabSize: 10,
     hiddenSize: 4,
     maxSequenceLength: 128,
+    unkTokenId: null,
     splits: [splitJson()],
+    alwaysKeptTokenIds: [0],
     keptTokenIds: [0, 3, 7],
     keptTokenIdsDigest: manifestJson()['keptTokenIdsDigest'],
     droppedTokenCount: 0,

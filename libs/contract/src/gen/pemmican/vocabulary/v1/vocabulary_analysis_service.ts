@@ -13,6 +13,8 @@ import {
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
+  type ClientWritableStream,
+  type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
@@ -21,7 +23,8 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { Analysis, AnalysisProgress, AnalysisSpec } from "./vocabulary.ts";
+import { Split, splitFromJSON, splitToJSON } from "./dataset.ts";
+import { Analysis, AnalysisProgress, AnalysisResult, AnalysisSpec } from "./vocabulary.ts";
 
 export const protobufPackage = "pemmican.vocabulary.v1";
 
@@ -43,6 +46,67 @@ export interface CreateAnalysisRequest {
 export interface CreateAnalysisResponse {
   /** The new analysis. */
   analysis: Analysis | undefined;
+}
+
+/** A record that a client sends. */
+export interface Record {
+  /** Text, UTF-8. */
+  text: string;
+  /** Second text of a pair; unset where records are single texts. */
+  textPair?: string | undefined;
+}
+
+/** Records of one split. */
+export interface RecordBatch {
+  /** Split that the records belong to. */
+  split: Split;
+  /** Records in order; at most 4 MiB a message. */
+  records: Record[];
+}
+
+/** Request of CreateAnalysisFromRecords. */
+export interface CreateAnalysisFromRecordsRequest {
+  /** What this message brings. */
+  content:
+    | //
+    /** First message: what to do. `spec.dataset` has no files; its maximum sequence length counts. */
+    { $case: "spec"; value: AnalysisSpec }
+    | //
+    /** Every other message. */
+    { $case: "batch"; value: RecordBatch }
+    | undefined;
+}
+
+/** Response of CreateAnalysisFromRecords. */
+export interface CreateAnalysisFromRecordsResponse {
+  /** The new analysis. */
+  analysis:
+    | Analysis
+    | undefined;
+  /** Records that were received. */
+  recordCount: number;
+}
+
+/** Request of MergeProfiles. */
+export interface MergeProfilesRequest {
+  /** Profiles of the shards: paths or `file:` URIs; at least one, at most 10,000. */
+  profileUris: string[];
+  /** Path or `file:` URI to write the merged profile to; replaced when it is there. */
+  outputUri: string;
+  /** Full token ids to keep beside those that the shards were told to keep. */
+  keepTokenIds: number[];
+  /** The number of rows becomes a multiple of this; 0 and 1 mean no padding. */
+  padToMultipleOf: number;
+  /** Ids that occur fewer times over all shards are dropped; 0 drops none. Lossy. */
+  minCount: number;
+  /** Most rows before padding; 0 means no limit. Lossy. */
+  maxRows: number;
+}
+
+/** Response of MergeProfiles. */
+export interface MergeProfilesResponse {
+  /** What the merged profile says. */
+  result: AnalysisResult | undefined;
 }
 
 /** Request of GetAnalysis. */
@@ -309,6 +373,628 @@ export const CreateAnalysisResponse: MessageFns<CreateAnalysisResponse> = {
     const message = createBaseCreateAnalysisResponse();
     message.analysis = (object.analysis !== undefined && object.analysis !== null)
       ? Analysis.fromPartial(object.analysis)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRecord(): Record {
+  return { text: "", textPair: undefined };
+}
+
+export const Record: MessageFns<Record> = {
+  encode(message: Record, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.text !== "") {
+      writer.uint32(10).string(message.text);
+    }
+    if (message.textPair !== undefined) {
+      writer.uint32(18).string(message.textPair);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Record {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.textPair = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Record {
+    return {
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      textPair: isSet(object.textPair)
+        ? globalThis.String(object.textPair)
+        : isSet(object.text_pair)
+        ? globalThis.String(object.text_pair)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Record): unknown {
+    const obj: any = {};
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.textPair !== undefined) {
+      obj.textPair = message.textPair;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Record>): Record {
+    return Record.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Record>): Record {
+    const message = createBaseRecord();
+    message.text = object.text ?? "";
+    message.textPair = object.textPair ?? undefined;
+    return message;
+  },
+};
+
+function createBaseRecordBatch(): RecordBatch {
+  return { split: 0, records: [] };
+}
+
+export const RecordBatch: MessageFns<RecordBatch> = {
+  encode(message: RecordBatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.split !== 0) {
+      writer.uint32(8).int32(message.split);
+    }
+    for (const v of message.records) {
+      Record.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordBatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordBatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.split = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.records.push(Record.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RecordBatch {
+    return {
+      split: isSet(object.split) ? splitFromJSON(object.split) : 0,
+      records: globalThis.Array.isArray(object?.records) ? object.records.map((e: any) => Record.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: RecordBatch): unknown {
+    const obj: any = {};
+    if (message.split !== 0) {
+      obj.split = splitToJSON(message.split);
+    }
+    if (message.records?.length) {
+      obj.records = message.records.map((e) => Record.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RecordBatch>): RecordBatch {
+    return RecordBatch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecordBatch>): RecordBatch {
+    const message = createBaseRecordBatch();
+    message.split = object.split ?? 0;
+    message.records = object.records?.map((e) => Record.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCreateAnalysisFromRecordsRequest(): CreateAnalysisFromRecordsRequest {
+  return { content: undefined };
+}
+
+export const CreateAnalysisFromRecordsRequest: MessageFns<CreateAnalysisFromRecordsRequest> = {
+  encode(message: CreateAnalysisFromRecordsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.content?.$case) {
+      case "spec":
+        AnalysisSpec.encode(message.content.value, writer.uint32(10).fork()).join();
+        break;
+      case "batch":
+        RecordBatch.encode(message.content.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateAnalysisFromRecordsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateAnalysisFromRecordsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.content = { $case: "spec", value: AnalysisSpec.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.content = { $case: "batch", value: RecordBatch.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CreateAnalysisFromRecordsRequest {
+    return {
+      content: isSet(object.spec)
+        ? { $case: "spec", value: AnalysisSpec.fromJSON(object.spec) }
+        : isSet(object.batch)
+        ? { $case: "batch", value: RecordBatch.fromJSON(object.batch) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: CreateAnalysisFromRecordsRequest): unknown {
+    const obj: any = {};
+    if (message.content?.$case === "spec") {
+      obj.spec = AnalysisSpec.toJSON(message.content.value);
+    } else if (message.content?.$case === "batch") {
+      obj.batch = RecordBatch.toJSON(message.content.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CreateAnalysisFromRecordsRequest>): CreateAnalysisFromRecordsRequest {
+    return CreateAnalysisFromRecordsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateAnalysisFromRecordsRequest>): CreateAnalysisFromRecordsRequest {
+    const message = createBaseCreateAnalysisFromRecordsRequest();
+    switch (object.content?.$case) {
+      case "spec": {
+        if (object.content?.value !== undefined && object.content?.value !== null) {
+          message.content = { $case: "spec", value: AnalysisSpec.fromPartial(object.content.value) };
+        }
+        break;
+      }
+      case "batch": {
+        if (object.content?.value !== undefined && object.content?.value !== null) {
+          message.content = { $case: "batch", value: RecordBatch.fromPartial(object.content.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseCreateAnalysisFromRecordsResponse(): CreateAnalysisFromRecordsResponse {
+  return { analysis: undefined, recordCount: 0 };
+}
+
+export const CreateAnalysisFromRecordsResponse: MessageFns<CreateAnalysisFromRecordsResponse> = {
+  encode(message: CreateAnalysisFromRecordsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.analysis !== undefined) {
+      Analysis.encode(message.analysis, writer.uint32(10).fork()).join();
+    }
+    if (message.recordCount !== 0) {
+      writer.uint32(16).int64(message.recordCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateAnalysisFromRecordsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateAnalysisFromRecordsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.analysis = Analysis.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.recordCount = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CreateAnalysisFromRecordsResponse {
+    return {
+      analysis: isSet(object.analysis) ? Analysis.fromJSON(object.analysis) : undefined,
+      recordCount: isSet(object.recordCount)
+        ? globalThis.Number(object.recordCount)
+        : isSet(object.record_count)
+        ? globalThis.Number(object.record_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: CreateAnalysisFromRecordsResponse): unknown {
+    const obj: any = {};
+    if (message.analysis !== undefined) {
+      obj.analysis = Analysis.toJSON(message.analysis);
+    }
+    if (message.recordCount !== 0) {
+      obj.recordCount = Math.round(message.recordCount);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CreateAnalysisFromRecordsResponse>): CreateAnalysisFromRecordsResponse {
+    return CreateAnalysisFromRecordsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateAnalysisFromRecordsResponse>): CreateAnalysisFromRecordsResponse {
+    const message = createBaseCreateAnalysisFromRecordsResponse();
+    message.analysis = (object.analysis !== undefined && object.analysis !== null)
+      ? Analysis.fromPartial(object.analysis)
+      : undefined;
+    message.recordCount = object.recordCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseMergeProfilesRequest(): MergeProfilesRequest {
+  return { profileUris: [], outputUri: "", keepTokenIds: [], padToMultipleOf: 0, minCount: 0, maxRows: 0 };
+}
+
+export const MergeProfilesRequest: MessageFns<MergeProfilesRequest> = {
+  encode(message: MergeProfilesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.profileUris) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.outputUri !== "") {
+      writer.uint32(18).string(message.outputUri);
+    }
+    if (message.keepTokenIds.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.keepTokenIds) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.padToMultipleOf !== 0) {
+      writer.uint32(32).uint32(message.padToMultipleOf);
+    }
+    if (message.minCount !== 0) {
+      writer.uint32(40).uint32(message.minCount);
+    }
+    if (message.maxRows !== 0) {
+      writer.uint32(48).uint32(message.maxRows);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MergeProfilesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMergeProfilesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profileUris.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outputUri = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.keepTokenIds.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.keepTokenIds.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.padToMultipleOf = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.minCount = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.maxRows = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MergeProfilesRequest {
+    return {
+      profileUris: globalThis.Array.isArray(object?.profileUris)
+        ? object.profileUris.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.profile_uris)
+        ? object.profile_uris.map((e: any) => globalThis.String(e))
+        : [],
+      outputUri: isSet(object.outputUri)
+        ? globalThis.String(object.outputUri)
+        : isSet(object.output_uri)
+        ? globalThis.String(object.output_uri)
+        : "",
+      keepTokenIds: globalThis.Array.isArray(object?.keepTokenIds)
+        ? object.keepTokenIds.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.keep_token_ids)
+        ? object.keep_token_ids.map((e: any) => globalThis.Number(e))
+        : [],
+      padToMultipleOf: isSet(object.padToMultipleOf)
+        ? globalThis.Number(object.padToMultipleOf)
+        : isSet(object.pad_to_multiple_of)
+        ? globalThis.Number(object.pad_to_multiple_of)
+        : 0,
+      minCount: isSet(object.minCount)
+        ? globalThis.Number(object.minCount)
+        : isSet(object.min_count)
+        ? globalThis.Number(object.min_count)
+        : 0,
+      maxRows: isSet(object.maxRows)
+        ? globalThis.Number(object.maxRows)
+        : isSet(object.max_rows)
+        ? globalThis.Number(object.max_rows)
+        : 0,
+    };
+  },
+
+  toJSON(message: MergeProfilesRequest): unknown {
+    const obj: any = {};
+    if (message.profileUris?.length) {
+      obj.profileUris = message.profileUris;
+    }
+    if (message.outputUri !== "") {
+      obj.outputUri = message.outputUri;
+    }
+    if (message.keepTokenIds?.length) {
+      obj.keepTokenIds = message.keepTokenIds.map((e) => Math.round(e));
+    }
+    if (message.padToMultipleOf !== 0) {
+      obj.padToMultipleOf = Math.round(message.padToMultipleOf);
+    }
+    if (message.minCount !== 0) {
+      obj.minCount = Math.round(message.minCount);
+    }
+    if (message.maxRows !== 0) {
+      obj.maxRows = Math.round(message.maxRows);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<MergeProfilesRequest>): MergeProfilesRequest {
+    return MergeProfilesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MergeProfilesRequest>): MergeProfilesRequest {
+    const message = createBaseMergeProfilesRequest();
+    message.profileUris = object.profileUris?.map((e) => e) || [];
+    message.outputUri = object.outputUri ?? "";
+    message.keepTokenIds = object.keepTokenIds?.map((e) => e) || [];
+    message.padToMultipleOf = object.padToMultipleOf ?? 0;
+    message.minCount = object.minCount ?? 0;
+    message.maxRows = object.maxRows ?? 0;
+    return message;
+  },
+};
+
+function createBaseMergeProfilesResponse(): MergeProfilesResponse {
+  return { result: undefined };
+}
+
+export const MergeProfilesResponse: MessageFns<MergeProfilesResponse> = {
+  encode(message: MergeProfilesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.result !== undefined) {
+      AnalysisResult.encode(message.result, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MergeProfilesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMergeProfilesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.result = AnalysisResult.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MergeProfilesResponse {
+    return { result: isSet(object.result) ? AnalysisResult.fromJSON(object.result) : undefined };
+  },
+
+  toJSON(message: MergeProfilesResponse): unknown {
+    const obj: any = {};
+    if (message.result !== undefined) {
+      obj.result = AnalysisResult.toJSON(message.result);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<MergeProfilesResponse>): MergeProfilesResponse {
+    return MergeProfilesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MergeProfilesResponse>): MergeProfilesResponse {
+    const message = createBaseMergeProfilesResponse();
+    message.result = (object.result !== undefined && object.result !== null)
+      ? AnalysisResult.fromPartial(object.result)
       : undefined;
     return message;
   },
@@ -1248,6 +1934,49 @@ export const VocabularyAnalysisServiceService = {
     responseDeserialize: (value: Buffer): CreateAnalysisResponse => CreateAnalysisResponse.decode(value),
   },
   /**
+   * Starts an analysis of records that the client sends, for clients that share no storage with the service. The first
+   * message has the spec and the others records; the answer comes when the last record is written down, and from then on
+   * the analysis is like any other.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT: the first message has no spec, a later one has no records, the spec names files, a field is out
+   *   of range, or a record is too long; do not retry.
+   * - RESOURCE_EXHAUSTED: the records are over the service's limit (do not retry), or too many analyses wait (retry after
+   *   the delay in RetryInfo).
+   */
+  createAnalysisFromRecords: {
+    path: "/pemmican.vocabulary.v1.VocabularyAnalysisService/CreateAnalysisFromRecords" as const,
+    requestStream: true as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreateAnalysisFromRecordsRequest): Buffer =>
+      Buffer.from(CreateAnalysisFromRecordsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreateAnalysisFromRecordsRequest =>
+      CreateAnalysisFromRecordsRequest.decode(value),
+    responseSerialize: (value: CreateAnalysisFromRecordsResponse): Buffer =>
+      Buffer.from(CreateAnalysisFromRecordsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreateAnalysisFromRecordsResponse =>
+      CreateAnalysisFromRecordsResponse.decode(value),
+  },
+  /**
+   * Adds vocabulary profiles of shards of a data set up and selects the rows anew: the very profile that an analysis of
+   * the whole gives, in whatever order and grouping. Nothing is written when it fails.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT: a profile cannot be read, or a field is out of range; do not retry.
+   * - NOT_FOUND: a profile is not there; do not retry.
+   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths; do not retry.
+   */
+  mergeProfiles: {
+    path: "/pemmican.vocabulary.v1.VocabularyAnalysisService/MergeProfiles" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: MergeProfilesRequest): Buffer => Buffer.from(MergeProfilesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MergeProfilesRequest => MergeProfilesRequest.decode(value),
+    responseSerialize: (value: MergeProfilesResponse): Buffer =>
+      Buffer.from(MergeProfilesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MergeProfilesResponse => MergeProfilesResponse.decode(value),
+  },
+  /**
    * Returns an analysis.
    *
    * Errors:
@@ -1347,6 +2076,31 @@ export interface VocabularyAnalysisServiceServer extends UntypedServiceImplement
    */
   createAnalysis: handleUnaryCall<CreateAnalysisRequest, CreateAnalysisResponse>;
   /**
+   * Starts an analysis of records that the client sends, for clients that share no storage with the service. The first
+   * message has the spec and the others records; the answer comes when the last record is written down, and from then on
+   * the analysis is like any other.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT: the first message has no spec, a later one has no records, the spec names files, a field is out
+   *   of range, or a record is too long; do not retry.
+   * - RESOURCE_EXHAUSTED: the records are over the service's limit (do not retry), or too many analyses wait (retry after
+   *   the delay in RetryInfo).
+   */
+  createAnalysisFromRecords: handleClientStreamingCall<
+    CreateAnalysisFromRecordsRequest,
+    CreateAnalysisFromRecordsResponse
+  >;
+  /**
+   * Adds vocabulary profiles of shards of a data set up and selects the rows anew: the very profile that an analysis of
+   * the whole gives, in whatever order and grouping. Nothing is written when it fails.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT: a profile cannot be read, or a field is out of range; do not retry.
+   * - NOT_FOUND: a profile is not there; do not retry.
+   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths; do not retry.
+   */
+  mergeProfiles: handleUnaryCall<MergeProfilesRequest, MergeProfilesResponse>;
+  /**
    * Returns an analysis.
    *
    * Errors:
@@ -1412,6 +2166,57 @@ export interface VocabularyAnalysisServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateAnalysisResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Starts an analysis of records that the client sends, for clients that share no storage with the service. The first
+   * message has the spec and the others records; the answer comes when the last record is written down, and from then on
+   * the analysis is like any other.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT: the first message has no spec, a later one has no records, the spec names files, a field is out
+   *   of range, or a record is too long; do not retry.
+   * - RESOURCE_EXHAUSTED: the records are over the service's limit (do not retry), or too many analyses wait (retry after
+   *   the delay in RetryInfo).
+   */
+  createAnalysisFromRecords(
+    callback: (error: ServiceError | null, response: CreateAnalysisFromRecordsResponse) => void,
+  ): ClientWritableStream<CreateAnalysisFromRecordsRequest>;
+  createAnalysisFromRecords(
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreateAnalysisFromRecordsResponse) => void,
+  ): ClientWritableStream<CreateAnalysisFromRecordsRequest>;
+  createAnalysisFromRecords(
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreateAnalysisFromRecordsResponse) => void,
+  ): ClientWritableStream<CreateAnalysisFromRecordsRequest>;
+  createAnalysisFromRecords(
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreateAnalysisFromRecordsResponse) => void,
+  ): ClientWritableStream<CreateAnalysisFromRecordsRequest>;
+  /**
+   * Adds vocabulary profiles of shards of a data set up and selects the rows anew: the very profile that an analysis of
+   * the whole gives, in whatever order and grouping. Nothing is written when it fails.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT: a profile cannot be read, or a field is out of range; do not retry.
+   * - NOT_FOUND: a profile is not there; do not retry.
+   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths; do not retry.
+   */
+  mergeProfiles(
+    request: MergeProfilesRequest,
+    callback: (error: ServiceError | null, response: MergeProfilesResponse) => void,
+  ): ClientUnaryCall;
+  mergeProfiles(
+    request: MergeProfilesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MergeProfilesResponse) => void,
+  ): ClientUnaryCall;
+  mergeProfiles(
+    request: MergeProfilesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MergeProfilesResponse) => void,
   ): ClientUnaryCall;
   /**
    * Returns an analysis.
