@@ -1,5 +1,6 @@
 import {
   status as grpcStatus,
+  type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   type ServerWritableStream,
@@ -23,13 +24,18 @@ export class Handlers {
     this.#maxStallMs = options.maxStallMs ?? MAX_STALL_MS;
   }
 
+  /** @param handle its `signal` is aborted when the client goes or its deadline passes */
   unary<Request, Response>(
-    handle: (request: Request) => Promise<Response> | Response,
+    handle: (request: Request, signal: AbortSignal) => Promise<Response> | Response,
   ): handleUnaryCall<Request, Response> {
     return (call, callback) => {
+      const controller = new AbortController();
+      call.on('cancelled', () => {
+        controller.abort();
+      });
       void (async () => {
         try {
-          callback(null, await handle(call.request));
+          callback(null, await handle(call.request, controller.signal));
         } catch (error) {
           callback(toStatusObject(toRpcError(error, this.#rules, this.#logger)));
         }
@@ -43,6 +49,25 @@ export class Handlers {
   ): handleServerStreamingCall<Request, Response> {
     return (call) => {
       void this.#stream(call, handle);
+    };
+  }
+
+  /** @param handle reads the client's messages; `signal` is aborted when the client goes before it has its answer */
+  clientStream<Request, Response>(
+    handle: (requests: AsyncIterable<Request>, signal: AbortSignal) => Promise<Response>,
+  ): handleClientStreamingCall<Request, Response> {
+    return (call, callback) => {
+      const controller = new AbortController();
+      call.on('cancelled', () => {
+        controller.abort();
+      });
+      void (async () => {
+        try {
+          callback(null, await handle(call as AsyncIterable<Request>, controller.signal));
+        } catch (error) {
+          callback(toStatusObject(toRpcError(error, this.#rules, this.#logger)));
+        }
+      })();
     };
   }
 

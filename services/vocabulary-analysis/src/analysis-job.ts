@@ -1,4 +1,3 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { AnalysisProgress, AnalysisResult, AnalysisSpec } from '@pemmican/contract/vocabulary';
 import { localPath } from '@pemmican/storage';
@@ -7,6 +6,7 @@ import type { VocabularyAnalysisConfig } from './config.ts';
 import { toAnalysisRequest } from './convert/analysis-request.ts';
 import { toAnalysisResult } from './convert/analysis-result.ts';
 import { runInWorker } from './run-in-worker.ts';
+import { writeWhole } from './write-whole.ts';
 
 export interface AnalysisHooks {
   readonly uid: string;
@@ -36,18 +36,4 @@ export async function analysisJob(
     if (profileUri !== '') await writeWhole(profileUri, bytes, uid, signal);
   });
   return toAnalysisResult(profile, profileUri, bytes.length);
-}
-
-/** Writes a file that appears under its name only when it is whole. One that a killed process began is replaced. */
-async function writeWhole(file: string, bytes: Uint8Array, uid: string, signal: AbortSignal): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
-  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${uid}.tmp`);
-  try {
-    await writeFile(temporary, bytes, { flush: true, signal });
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    signal.throwIfAborted();
-    throw error;
-  }
 }

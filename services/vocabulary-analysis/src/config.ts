@@ -15,6 +15,12 @@ const schema = z.object({
   PEMMICAN_CACHE_DIR: z.string().min(1).default(path.join(homedir(), '.cache/pemmican')),
   PEMMICAN_MAX_CONCURRENT_JOBS: z.coerce.number().int().min(1).max(64).default(2),
   PEMMICAN_MAX_QUEUED_JOBS: z.coerce.number().int().min(1).max(100_000).default(100),
+  /** Most bytes of records that one client may send for an analysis. */
+  PEMMICAN_MAX_UPLOAD_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(16 * 1024 ** 3),
   PEMMICAN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 
@@ -25,6 +31,7 @@ export interface VocabularyAnalysisConfig {
   readonly hub: { readonly cacheFolder: string; readonly endpoint?: string; readonly accessToken?: string };
   readonly maxConcurrentJobs: number;
   readonly maxQueuedJobs: number;
+  readonly maxUploadBytes: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -44,6 +51,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     hub: hubOptionsFromEnvironment(environment, parsed.data.PEMMICAN_CACHE_DIR),
     maxConcurrentJobs: parsed.data.PEMMICAN_MAX_CONCURRENT_JOBS,
     maxQueuedJobs: parsed.data.PEMMICAN_MAX_QUEUED_JOBS,
+    maxUploadBytes: parsed.data.PEMMICAN_MAX_UPLOAD_BYTES,
     logLevel: parsed.data.PEMMICAN_LOG_LEVEL,
   });
 }

@@ -8,14 +8,18 @@ import {
   WatchAnalysisResponse,
   type AnalysisProgress,
   type AnalysisResult,
+  type DatasetFile,
   type VocabularyAnalysisServiceServer,
 } from '@pemmican/contract/vocabulary';
-import { JobService, type JobKind, type JobResource } from '@pemmican/jobs';
+import { JobService, ServiceStoppingError, type JobKind, type JobResource } from '@pemmican/jobs';
 import { Handlers, RpcError, createLogger, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
 import { analysisJob, profileFile } from './analysis-job.ts';
 import type { VocabularyAnalysisConfig } from './config.ts';
 import { toAnalysisRequest } from './convert/analysis-request.ts';
+import { createFromRecords } from './create-from-records.ts';
 import { downloadProfile } from './download-profile.ts';
+import { mergeProfiles } from './merge-profiles.ts';
+import { removeSpool, sweepSpools } from './record-spool.ts';
 import { runInWorker } from './run-in-worker.ts';
 import { ERROR_RULES } from './status.ts';
 import { validateAnalysisSpec } from './validate.ts';
@@ -42,6 +46,8 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
     maxQueued: config.maxQueuedJobs,
     logger,
   });
+  const spoolFolder = spoolFolderOf(config);
+  sweepSpools(spoolFolder, unfinishedFiles(jobs));
   const handlers = new Handlers({ rules: ERROR_RULES, logger });
   const implementation: VocabularyAnalysisServiceServer = {
     createAnalysis: handlers.unary(async (request) => {
@@ -51,13 +57,28 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
         await runInWorker({ kind: 'check', request: toAnalysisRequest(spec), hub: config.hub });
       return { analysis };
     }),
+    createAnalysisFromRecords: handlers.clientStream((requests, signal) =>
+      createFromRecords(requests, {
+        spoolFolder,
+        maxUploadBytes: config.maxUploadBytes,
+        signal,
+        createAnalysis: (spec) => jobs.create({ spec, requestId: '', validateOnly: false }),
+      }),
+    ),
+    mergeProfiles: handlers.unary(async (request, signal) => ({ result: await mergeProfiles(request, signal) })),
     getAnalysis: handlers.unary(({ name }) => ({ analysis: jobs.get(name) })),
     listAnalyses: handlers.unary((request) => {
       const { resources, nextPageToken } = jobs.list(request);
       return { analyses: resources, nextPageToken };
     }),
     watchAnalysis: handlers.serverStream((request, signal) => jobs.watch(request, signal)),
-    cancelAnalysis: handlers.unary(({ name }) => ({ analysis: jobs.cancel(name) })),
+    cancelAnalysis: handlers.unary(async ({ name }) => {
+      const analysis = jobs.cancel(name);
+      // A running one removes its records itself when it has ended.
+      if (analysis.state === AnalysisState.CANCELLED)
+        await removeSpool(spoolFolder, analysis.spec?.dataset?.files ?? []);
+      return { analysis };
+    }),
     downloadProfile: handlers.serverStream(({ name, offset }) => {
       const { uid, state } = jobs.get(name);
       if (state !== AnalysisState.SUCCEEDED) {
@@ -91,14 +112,38 @@ function analysisKind(config: VocabularyAnalysisConfig, logger: Logger): JobKind
     createResource: (fields: JobResource<AnalysisSpec, AnalysisProgress, AnalysisResult>): Analysis =>
       Analysis.fromPartial(fields),
     validate: (spec) => Promise.resolve(validateAnalysisSpec(spec)),
-    execute: (context) =>
-      analysisJob(context.spec, config, {
-        uid: context.uid,
-        signal: context.signal,
-        onProgress: (progress) => {
-          context.emit({ $case: 'progress', value: progress }, progress);
-        },
-      }),
+    execute: async (context) => {
+      const { spec, signal } = context;
+      try {
+        return await analysisJob(spec, config, {
+          uid: context.uid,
+          signal,
+          onProgress: (progress) => {
+            context.emit({ $case: 'progress', value: progress }, progress);
+          },
+        });
+      } finally {
+        // When the service stops, its next process needs the records.
+        if (!(signal.aborted && signal.reason instanceof ServiceStoppingError))
+          await removeSpool(spoolFolderOf(config), spec.dataset?.files ?? []);
+      }
+    },
     toStatus: (error) => toRpcError(error, ERROR_RULES, logger).toStatus(),
   };
+}
+
+function spoolFolderOf(config: VocabularyAnalysisConfig): string {
+  return path.join(config.stateDirectory, 'records');
+}
+
+/** Files of the analyses that have not ended. */
+function unfinishedFiles(jobs: JobService<AnalysisTypes>): DatasetFile[] {
+  const files: DatasetFile[] = [];
+  for (let pageToken = '', isLast = false; !isLast; isLast = pageToken === '') {
+    const page = jobs.list({ pageSize: 1000, pageToken });
+    for (const { state, spec } of page.resources)
+      if (state < AnalysisState.SUCCEEDED) files.push(...(spec?.dataset?.files ?? []));
+    pageToken = page.nextPageToken;
+  }
+  return files;
 }

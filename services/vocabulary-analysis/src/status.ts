@@ -24,7 +24,10 @@ export const ERROR_RULES: readonly ErrorRule[] = [
   },
   { name: 'TokenizerError', codes: { UNSUPPORTED_COMPONENT: FAILED_PRECONDITION, '*': INVALID_ARGUMENT } },
   { name: 'DatasetError', codes: { '*': INVALID_ARGUMENT } },
-  { name: 'VocabularyError', codes: { INVALID_OPTION: INVALID_ARGUMENT, '*': FAILED_PRECONDITION } },
+  {
+    name: 'VocabularyError',
+    codes: { INVALID_OPTION: INVALID_ARGUMENT, INVALID_PROFILE: INVALID_ARGUMENT, '*': FAILED_PRECONDITION },
+  },
   // Node's own, of the profile that is written without a library of ours.
   {
     name: 'Error',

@@ -4,7 +4,7 @@ import { StorageError, localPath, parseLocation } from '@pemmican/storage';
 import { isKnownFormat, toSplitName } from './convert/analysis-request.ts';
 
 const MAX_SEQUENCE_LENGTH = 1_000_000;
-const MAX_PAD_MULTIPLE = 65_536;
+export const MAX_PAD_MULTIPLE = 65_536;
 
 /** @throws RpcError INVALID_ARGUMENT with every field that is wrong */
 export function validateAnalysisSpec(spec: AnalysisSpec): void {
@@ -42,7 +42,13 @@ export function validateAnalysisSpec(spec: AnalysisSpec): void {
   violations.throwIfAny();
 }
 
-function checkUri(violations: FieldViolations, field: string, uri: string, parse: (uri: string) => unknown): void {
+/** Adds a violation where a location cannot be what `parse` reads. */
+export function checkUri(
+  violations: FieldViolations,
+  field: string,
+  uri: string,
+  parse: (uri: string) => unknown,
+): void {
   try {
     parse(uri);
   } catch (error) {

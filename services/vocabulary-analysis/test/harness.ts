@@ -34,13 +34,18 @@ export function temporaryFolder(context: TestContext): string {
 }
 
 /** The service on a socket of its own, in this process. */
-export async function startService(context: TestContext, folder: string): Promise<VocabularyAnalysisServiceClient> {
+export async function startService(
+  context: TestContext,
+  folder: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<VocabularyAnalysisServiceClient> {
   const listen = `unix:${path.join(folder, 'socket')}`;
   const service = createVocabularyAnalysisService(
     readConfig({
       PEMMICAN_LISTEN: listen,
       PEMMICAN_STATE_DIRECTORY: path.join(folder, 'state'),
       PEMMICAN_LOG_LEVEL: 'error',
+      ...environment,
     }),
   );
   const server = await startServer({ services: service.services, listen, descriptorSet: readDescriptorSet() });

@@ -5,18 +5,21 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { analyze, check } from './analyze.ts';
+import { merge } from './merge.ts';
 import type { PlainError, WorkerMessage, WorkerTask } from './messages.ts';
 
-const { kind, request, hub } = workerData as WorkerTask;
+const task = workerData as WorkerTask;
 const send = (message: WorkerMessage): void => parentPort?.postMessage(message);
 
 try {
-  if (kind === 'check') {
-    await check(request, hub);
+  if (task.kind === 'check') {
+    await check(task.request, task.hub);
     send({ type: 'checked' });
+  } else if (task.kind === 'merge') {
+    send({ type: 'analyzed', profile: await merge(task.request) });
   } else {
-    const profile = await analyze(request, {
-      hub,
+    const profile = await analyze(task.request, {
+      hub: task.hub,
       onProgress: (progress) => {
         send({ type: 'progress', progress });
       },

@@ -26,13 +26,20 @@ export interface AnalysisRequest {
   readonly maxRows: number;
 }
 
-/** What a worker is started with. */
-export interface WorkerTask {
-  /** `check` reads what a request names, as far as that takes no time; `analyze` counts. */
-  readonly kind: 'check' | 'analyze';
-  readonly request: AnalysisRequest;
-  readonly hub: HubOptions;
+/** Profiles to add up. */
+export interface MergeRequest {
+  readonly profileFiles: readonly string[];
+  readonly keepTokenIds: readonly number[];
+  readonly padToMultipleOf: number;
+  readonly minCount: number;
+  readonly maxRows: number;
 }
+
+/** What a worker is started with. */
+export type WorkerTask =
+  /** `check` reads what a request names, as far as that takes no time; `analyze` counts. */
+  | { readonly kind: 'check' | 'analyze'; readonly request: AnalysisRequest; readonly hub: HubOptions }
+  | { readonly kind: 'merge'; readonly request: MergeRequest };
 
 /** A part of the work that has ended, on the clock of Date.now(). */
 export interface Phase {
@@ -59,5 +66,6 @@ export type WorkerMessage =
   | { readonly type: 'progress'; readonly progress: AnalysisProgress }
   | { readonly type: 'phase'; readonly phase: Phase }
   | { readonly type: 'checked' }
+  /** The profile of an analysis or a merge. */
   | { readonly type: 'analyzed'; readonly profile: VocabularyProfile }
   | { readonly type: 'failed'; readonly error: PlainError };

@@ -1,0 +1,16 @@
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+/** Writes a file that appears under its name only when it is whole. One that a killed process began is replaced. */
+export async function writeWhole(file: string, bytes: Uint8Array, tag: string, signal: AbortSignal): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${tag}.tmp`);
+  try {
+    await writeFile(temporary, bytes, { flush: true, signal });
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    signal.throwIfAborted();
+    throw error;
+  }
+}
