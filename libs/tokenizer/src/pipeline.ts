@@ -33,17 +33,27 @@ export class Pipeline {
     let isFirst = true;
     for (const segment of this.#rawTokens.split(text)) {
       if ('id' in segment) ids.push(segment.id);
-      else {
-        const normalized = this.#normalizer?.normalize(segment.text) ?? segment.text;
-        for (const part of this.#normalizedTokens.split(normalized)) {
-          if ('id' in part) ids.push(part.id);
-          else this.#addPieces(ids, part.text, isFirst);
-          isFirst = false;
-        }
-      }
+      else this.#addPart(ids, segment.text, isFirst);
       isFirst = false;
     }
     return ids;
+  }
+
+  /** Ids of a text in which raw added tokens are not looked for. */
+  tokenizePart(text: string, isFirst: boolean): number[] {
+    const ids: number[] = [];
+    this.#addPart(ids, text, isFirst);
+    return ids;
+  }
+
+  #addPart(ids: number[], text: string, isFirstPart: boolean): void {
+    const normalized = this.#normalizer?.normalize(text) ?? text;
+    let isFirst = isFirstPart;
+    for (const part of this.#normalizedTokens.split(normalized)) {
+      if ('id' in part) ids.push(part.id);
+      else this.#addPieces(ids, part.text, isFirst);
+      isFirst = false;
+    }
   }
 
   #addPieces(ids: number[], text: string, isFirst: boolean): void {

@@ -5,6 +5,7 @@ import { MAX_VOCAB_SIZE } from './limits.ts';
 import { createModel } from './model/create-model.ts';
 import type { Model } from './model/model.ts';
 import { createNormalizer } from './normalizer/create-normalizer.ts';
+import type { Normalizer } from './normalizer/normalizer.ts';
 import { Pipeline } from './pipeline.ts';
 import { createPostProcessor } from './post-processor/create-post-processor.ts';
 import { addedTokenCount, type PostProcessor } from './post-processor/post-processor.ts';
@@ -58,6 +59,17 @@ const USUAL_NAMES = {
   mask_token: ['[MASK]', '<mask>'],
 } as const;
 
+/** What the byte path in `fast/` is made of. */
+export interface TokenizerParts {
+  readonly pipeline: Pipeline;
+  readonly model: Model;
+  readonly normalizer: Normalizer | undefined;
+  readonly postProcessor: PostProcessor | undefined;
+  /** As the file describes them; null where there is none. */
+  readonly normalizerJson: unknown;
+  readonly preTokenizerJson: unknown;
+}
+
 /** A tokenizer out of tokenizer.json (the format of Hugging Face's `tokenizers`), giving exactly its ids. */
 export class Tokenizer {
   readonly addedTokens: readonly AddedToken[];
@@ -67,6 +79,8 @@ export class Tokenizer {
   readonly specialTokenIds: Uint32Array;
   /** Ascending. */
   readonly addedTokenIds: Uint32Array;
+  /** For the byte path; not for use from outside of this package. */
+  readonly parts: TokenizerParts;
   readonly #pipeline: Pipeline;
   readonly #postProcessor: PostProcessor | undefined;
   readonly #ids: Map<string, number>;
@@ -79,13 +93,22 @@ export class Tokenizer {
       root.get(field) === null || root.get(field) === undefined ? undefined : create(root.child(field));
     this.addedTokens = root.get('added_tokens') === undefined ? [] : root.children('added_tokens').map(readAddedToken);
     this.#postProcessor = part('post_processor', createPostProcessor);
+    const normalizer = part('normalizer', createNormalizer);
     this.#pipeline = new Pipeline({
       rawTokens: new AddedTokenFinder(this.addedTokens.filter((token) => !token.normalized)),
       normalizedTokens: new AddedTokenFinder(this.addedTokens.filter((token) => token.normalized)),
-      normalizer: part('normalizer', createNormalizer),
+      normalizer,
       preTokenizer: part('pre_tokenizer', createPreTokenizer),
       model,
     });
+    this.parts = {
+      pipeline: this.#pipeline,
+      model,
+      normalizer,
+      postProcessor: this.#postProcessor,
+      normalizerJson: root.get('normalizer') ?? null,
+      preTokenizerJson: root.get('pre_tokenizer') ?? null,
+    };
     this.#ids = new Map(model.vocabulary);
     for (const { content, id } of this.addedTokens) this.#ids.set(content, id);
     for (const [token, id] of this.#ids) this.#tokens.set(id, token);
