@@ -1,0 +1,118 @@
+"""Twelve steps of a tiny BERT in PyTorch, in float64 from weights that float32 holds exactly: transformers' own model, parameter
+groups (Trainer.get_decay_parameter_names) and schedules (get_scheduler), torch's AdamW and clip_grad_norm_.
+
+    python tools/oracles/src/training/make_fixtures.py libs/training/fixtures/tiny-runs.json.gz
+"""
+
+import base64
+import gzip
+import json
+import sys
+
+import numpy
+import torch
+from transformers import BertConfig, BertForSequenceClassification, Trainer, get_scheduler
+
+VOCAB, RECORDS, BATCH, EPOCHS = 40, 34, 12, 4  # 34 records: steps of 12, 12 and 10 rows
+BASE = {
+    "numLabels": 2, "schedule": "linear", "warmupSteps": 0, "learningRate": 1e-3, "weightDecay": 0.0, "beta1": 0.9, "beta2": 0.999,
+    "epsilon": 1e-8, "maxGradNorm": 1.0,
+}
+CASES = {
+    "linear": {},
+    "cosine with warm-up": {"schedule": "cosine", "warmupSteps": 3},
+    "constant": {"schedule": "constant"},
+    "constant with warm-up": {"schedule": "constant_with_warmup", "warmupSteps": 4},
+    "weight decay 0.01": {"weightDecay": 0.01, "schedule": "linear", "warmupSteps": 2},
+    "weight decay 2, schedule longer than the run": {"weightDecay": 2.0, "schedulerTotalSteps": 20},
+    "hard clipping": {"maxGradNorm": 0.05},
+    "no clipping": {"maxGradNorm": 0.0},
+    "other betas and epsilon": {"beta1": 0.7, "beta2": 0.9, "epsilon": 1e-4},
+    "regression": {"numLabels": 1},
+    "three classes": {"numLabels": 3},
+}
+
+
+def encode(tensors):
+    return base64.b64encode(numpy.concatenate([t.detach().double().numpy().ravel() for t in tensors]).astype("<f4").tobytes()).decode()
+
+
+def draw_model(label_count):
+    config = BertConfig(
+        vocab_size=VOCAB, hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=20, max_position_embeddings=10,
+        type_vocab_size=2, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, layer_norm_eps=1e-12, pad_token_id=0, hidden_act="gelu",
+        num_labels=label_count, attn_implementation="eager",
+    )
+    generator = torch.Generator().manual_seed(20 + label_count)
+    model = BertForSequenceClassification(config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            draw = 0.3 * torch.randn(parameter.shape, generator=generator)
+            parameter.copy_(draw + 1 if name.endswith("LayerNorm.weight") else draw)
+    return config, model
+
+
+def run(name, changes, records):
+    options = {**BASE, **changes}
+    config, model = draw_model(options["numLabels"])
+    parameters = dict(model.named_parameters())
+    initials[options["numLabels"]] = encode(parameters.values())
+    model.double().train()
+    decayed = set(Trainer.get_decay_parameter_names(None, model))
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [p for n, p in parameters.items() if n in decayed], "weight_decay": options["weightDecay"]},
+            {"params": [p for n, p in parameters.items() if n not in decayed], "weight_decay": 0.0},
+        ],
+        lr=options["learningRate"], betas=(options["beta1"], options["beta2"]), eps=options["epsilon"],
+    )
+    steps = EPOCHS * -(-RECORDS // BATCH)
+    scheduler = get_scheduler(options["schedule"], optimizer, options["warmupSteps"], options.get("schedulerTotalSteps", steps))
+    log = []
+    for step in range(steps):
+        first = step % 3 * BATCH
+        rows = records[first : first + BATCH]
+        length = max(len(row["ids"]) for row in rows)
+        pad = lambda values: values + [0] * (length - len(values))
+        labels = [row["value"] if options["numLabels"] == 1 else row["label"] % options["numLabels"] for row in rows]
+        loss = model(
+            input_ids=torch.tensor([pad(row["ids"]) for row in rows]),
+            token_type_ids=torch.tensor([pad(row["types"]) for row in rows]),
+            attention_mask=torch.tensor([pad([1] * len(row["ids"])) for row in rows]),
+            labels=torch.tensor(labels, dtype=torch.double if options["numLabels"] == 1 else torch.long),
+        ).loss
+        optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), options["maxGradNorm"] or float("inf"))
+        log.append({"learningRate": optimizer.param_groups[0]["lr"], "loss": loss.item(), "gradNorm": norm.item()})
+        optimizer.step()
+        scheduler.step()
+    written = {key: value for key, value in json.loads(config.to_json_string(use_diff=False)).items() if value is not None}
+    return {
+        "name": name, "options": options, "log": log,
+        "config": {key: written[key] for key in (
+            "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings",
+            "type_vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob", "layer_norm_eps", "pad_token_id", "hidden_act", "model_type",
+        )},
+        "parameters": [{"name": n, "shape": list(p.shape), "isDecayed": n in decayed} for n, p in parameters.items()],
+        "final": encode(parameters.values()),
+    }
+
+
+generator = torch.Generator().manual_seed(3)
+records = []
+for index in range(RECORDS):
+    length = int(torch.randint(2, 10, (1,), generator=generator))
+    # Ids 5 to 24: 15 rows of the matrix are never used, beside [UNK] and its like.
+    records.append({
+        "ids": torch.randint(5, 25, (length,), generator=generator).tolist(),
+        "types": [int(position >= length // 2 and index % 2) for position in range(length)],
+        "label": int(torch.randint(0, 6, (1,), generator=generator)),
+        "value": round(float(torch.randn(1, generator=generator)), 4),
+    })
+records[3]["ids"][1] = 0  # the padding token inside a text: attended to, but its row gets no gradient
+initials = {}
+cases = [run(name, changes, records) for name, changes in CASES.items()]
+document = {"records": records, "batchRows": BATCH, "epochs": EPOCHS, "initial": initials, "cases": cases}
+with open(sys.argv[1], "wb") as file:
+    file.write(gzip.compress(json.dumps(document, separators=(",", ":")).encode(), mtime=0))
