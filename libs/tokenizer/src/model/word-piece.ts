@@ -6,23 +6,23 @@ import type { Model } from './model.ts';
 export class WordPiece implements Model {
   readonly vocabulary: ReadonlyMap<string, number>;
   readonly unkTokenId: number;
-  readonly #prefix: string;
-  readonly #maxCharacters: number;
+  readonly prefix: string;
+  readonly maxCharacters: number;
   // No substring longer than this is in the vocabulary: keeps a long word from costing its square.
   readonly #longestToken: number;
 
   constructor(component: Component) {
     this.vocabulary = readVocabulary(component);
-    this.#prefix =
+    this.prefix =
       component.get('continuing_subword_prefix') === undefined ? '##' : component.text('continuing_subword_prefix');
-    this.#maxCharacters = component.count('max_input_chars_per_word', 100);
+    this.maxCharacters = component.count('max_input_chars_per_word', 100);
     const unk = this.vocabulary.get(component.text('unk_token'));
     this.unkTokenId = unk ?? component.fail('unk_token', 'a token of the vocabulary');
     this.#longestToken = Math.max(0, ...Array.from(this.vocabulary.keys(), (token) => token.length));
   }
 
   tokenize(piece: string): number[] {
-    if (piece.length > this.#maxCharacters && [...piece].length > this.#maxCharacters) return [this.unkTokenId];
+    if (piece.length > this.maxCharacters && [...piece].length > this.maxCharacters) return [this.unkTokenId];
     const ids: number[] = [];
     for (let start = 0; start < piece.length;) {
       const match = this.#longestMatch(piece, start);
@@ -39,7 +39,7 @@ export class WordPiece implements Model {
       // Never between the halves of a surrogate pair.
       if (isLowSurrogate(piece.charCodeAt(end))) continue;
       const part = piece.slice(start, end);
-      const id = this.vocabulary.get(start === 0 ? part : this.#prefix + part);
+      const id = this.vocabulary.get(start === 0 ? part : this.prefix + part);
       if (id !== undefined) return { id, end };
     }
     return undefined;

@@ -1,0 +1,31 @@
+import type { Tokenizer } from '../tokenizer.ts';
+import { AddedTokenScanner } from './added-token-scanner.ts';
+import { PipelineChunks, type ChunkModel } from './chunk-model.ts';
+import { ChunkScanner } from './chunk-scanner.ts';
+import { NO_CUTS, type CutRule } from './cut-rule.ts';
+import { createBertPath } from './bert/create-bert-path.ts';
+import { TextScanner } from './text-scanner.ts';
+import type { TokenTotals } from './token-totals.ts';
+
+/** How a tokenizer's bytes are cut, and what tokenizes a chunk. */
+export interface BytePath {
+  readonly rule: CutRule;
+  readonly model: ChunkModel;
+}
+
+const FAMILIES = [createBertPath];
+
+/** The byte path of a tokenizer; one that no family knows is cut at added tokens only. */
+export function createTextScanner(tokenizer: Tokenizer, totals: TokenTotals, memoBytes: number): TextScanner {
+  const { parts } = tokenizer;
+  const rawTokens = new AddedTokenScanner(tokenizer.addedTokens.filter((token) => !token.normalized));
+  const normalizedTokens = new AddedTokenScanner(tokenizer.addedTokens.filter((token) => token.normalized));
+  // In text that no normalizer changes, tokens of normalized text are found in the raw bytes too; otherwise only the
+  // pipeline finds them, and a cut could go through one.
+  const isPlain = normalizedTokens.isEmpty || parts.normalizer === undefined;
+  let path: BytePath | undefined;
+  if (isPlain) for (const create of FAMILIES) path ??= create(parts);
+  const { rule, model } = path ?? { rule: NO_CUTS, model: new PipelineChunks(parts.pipeline) };
+  const finders = isPlain ? [rawTokens, normalizedTokens] : [rawTokens];
+  return new TextScanner(new ChunkScanner(rule, model, totals, memoBytes), totals, finders, rule.firstScope);
+}
