@@ -2,8 +2,10 @@ import type { Tokenizer } from '../tokenizer.ts';
 import { AddedTokenScanner } from './added-token-scanner.ts';
 import { PipelineChunks, type ChunkModel } from './chunk-model.ts';
 import { ChunkScanner } from './chunk-scanner.ts';
+import { partsOf } from './json.ts';
 import { NO_CUTS, type CutRule } from './cut-rule.ts';
 import { createBertPath } from './bert/create-bert-path.ts';
+import { createByteLevelPath } from './bpe/create-byte-level-path.ts';
 import { TextScanner } from './text-scanner.ts';
 import type { TokenTotals } from './token-totals.ts';
 
@@ -13,7 +15,7 @@ export interface BytePath {
   readonly model: ChunkModel;
 }
 
-const FAMILIES = [createBertPath];
+const FAMILIES = [createBertPath, createByteLevelPath];
 
 /** The byte path of a tokenizer; one that no family knows is cut at added tokens only. */
 export function createTextScanner(tokenizer: Tokenizer, totals: TokenTotals, memoBytes: number): TextScanner {
@@ -22,7 +24,7 @@ export function createTextScanner(tokenizer: Tokenizer, totals: TokenTotals, mem
   const normalizedTokens = new AddedTokenScanner(tokenizer.addedTokens.filter((token) => token.normalized));
   // In text that no normalizer changes, tokens of normalized text are found in the raw bytes too; otherwise only the
   // pipeline finds them, and a cut could go through one.
-  const isPlain = normalizedTokens.isEmpty || parts.normalizer === undefined;
+  const isPlain = normalizedTokens.isEmpty || partsOf(parts.normalizerJson, 'normalizers').length === 0;
   let path: BytePath | undefined;
   if (isPlain) for (const create of FAMILIES) path ??= create(parts);
   const { rule, model } = path ?? { rule: NO_CUTS, model: new PipelineChunks(parts.pipeline) };

@@ -1,0 +1,26 @@
+import { Bpe } from '../../model/bpe.ts';
+import type { TokenizerParts } from '../../tokenizer.ts';
+import { PipelineChunks } from '../chunk-model.ts';
+import type { BytePath } from '../create-text-scanner.ts';
+import { partsOf, typeOf } from '../json.ts';
+import { byteLevelCuts } from './byte-level-cuts.ts';
+import { ByteLevelChunks, singleByteIds } from './byte-level-chunks.ts';
+import { findSplitFamily } from './find-split-family.ts';
+
+/** The byte path of tokenizers with a known pattern and ByteLevel; undefined for others. */
+export function createByteLevelPath(parts: TokenizerParts): BytePath | undefined {
+  const normalizers = partsOf(parts.normalizerJson, 'normalizers');
+  const isNfc = normalizers.length === 1 && typeOf(normalizers[0]) === 'NFC';
+  const split = findSplitFamily(parts.preTokenizerJson);
+  if (split === undefined || (normalizers.length > 0 && !isNfc)) return undefined;
+  const { model } = parts;
+  const byteIds = singleByteIds(model.vocabulary);
+  // Without every byte's token the model loses characters or knows no answer: that is left to the pipeline.
+  const isPlain = model instanceof Bpe && model.prefix === '' && model.suffix === '' && byteIds !== undefined;
+  // The pipeline would put a space before chunks that are not first.
+  if (!isPlain && split.addsPrefixSpace) return undefined;
+  return {
+    rule: byteLevelCuts(split.family, split.addsPrefixSpace, isNfc),
+    model: isPlain ? new ByteLevelChunks(model, byteIds, split, isNfc) : new PipelineChunks(parts.pipeline),
+  };
+}
