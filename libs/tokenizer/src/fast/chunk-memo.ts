@@ -62,6 +62,22 @@ export class ChunkMemo {
     return this.slots.byteLength + this.#keys.byteLength + this.values.byteLength;
   }
 
+  /** Place in `slots` of a key of any length, or -1. */
+  find(view: DataView, start: number, end: number, key: number): number {
+    const length = end - start;
+    if (length > MAX_INLINE_BYTES)
+      return Math.max(-1, this.findLong(view, start, end, key, this.hashLong(view, start, end)));
+    const { slots, mask } = this;
+    const first = view.getInt32(start, true) & (FIRST_WORD_MASKS[length] ?? 0);
+    const second = length > 4 ? view.getInt32(start + 4, true) & (SECOND_WORD_MASKS[length] ?? 0) : 0;
+    for (let slot = hashWords(first, second, key); ; slot++) {
+      const at = (slot & mask) * SLOT_INTS;
+      const meta = slots[at + 2] ?? 0;
+      if (meta === 0) return -1;
+      if ((meta & KEY_MASK) === key && slots[at] === first && slots[at + 1] === second) return at;
+    }
+  }
+
   /** Hash of a key of more than 8 bytes. */
   hashLong(view: DataView, start: number, end: number): number {
     let hash = end - start;

@@ -6,6 +6,7 @@ import { partsOf } from './json.ts';
 import { NO_CUTS, type CutRule } from './cut-rule.ts';
 import { createBertPath } from './bert/create-bert-path.ts';
 import { createByteLevelPath } from './bpe/create-byte-level-path.ts';
+import { createCharacterPath } from './bpe/create-character-path.ts';
 import { TextScanner } from './text-scanner.ts';
 import type { TokenTotals } from './token-totals.ts';
 
@@ -15,7 +16,7 @@ export interface BytePath {
   readonly model: ChunkModel;
 }
 
-const FAMILIES = [createBertPath, createByteLevelPath];
+const FAMILIES = [createBertPath, createByteLevelPath, createCharacterPath];
 
 /** The byte path of a tokenizer; one that no family knows is cut at added tokens only. */
 export function createTextScanner(tokenizer: Tokenizer, totals: TokenTotals, memoBytes: number): TextScanner {

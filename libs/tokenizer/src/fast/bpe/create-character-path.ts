@@ -1,0 +1,27 @@
+import { Bpe } from '../../model/bpe.ts';
+import type { TokenizerParts } from '../../tokenizer.ts';
+import type { BytePath } from '../create-text-scanner.ts';
+import { UNIT_MEMO_BYTES } from '../limits.ts';
+import { CharacterChunks } from './character-chunks.ts';
+import { findSpaceMark } from './space-mark.ts';
+import { vocabularyCuts } from './vocabulary-cuts.ts';
+
+const BYTE_TOKEN = /<0x[0-9A-F]{2}>/;
+
+/** The byte path of BPE over whole texts with byte fallback (Llama 2, Gemma); undefined for others. */
+export function createCharacterPath(parts: TokenizerParts): BytePath | undefined {
+  const { model } = parts;
+  const space = findSpaceMark(parts.normalizerJson, parts.preTokenizerJson);
+  if (!(model instanceof Bpe) || space === undefined) return undefined;
+  // A whole text that is a token would be looked up as it is.
+  if (model.ignoresMerges || model.prefix !== '' || model.suffix !== '') return undefined;
+  const byteIds = model.byteIds ?? [];
+  const ids = Int32Array.from({ length: 256 }, (_, byte) => byteIds[byte] ?? -1);
+  if (ids.includes(-1)) return undefined;
+  // Bytes must be in no merge: a token that one makes would have a byte's name in its own.
+  for (const token of model.vocabulary.keys()) if (token.length > 6 && BYTE_TOKEN.test(token)) return undefined;
+  return {
+    rule: vocabularyCuts(model.vocabulary.keys(), space),
+    model: new CharacterChunks(model, ids, space, UNIT_MEMO_BYTES),
+  };
+}
