@@ -26,6 +26,18 @@ export class Component {
     return typeof value === 'string' ? value : this.fail(field, 'a string');
   }
 
+  /** A string, or undefined where the field is null or missing. */
+  optionalText(field: string): string | undefined {
+    const value = this.#fields[field] ?? undefined;
+    return value === undefined ? undefined : this.text(field);
+  }
+
+  /** The code point of a string of one character. */
+  character(field: string): number {
+    const [character, more] = this.text(field);
+    return (more === undefined ? character?.codePointAt(0) : undefined) ?? this.fail(field, 'one character');
+  }
+
   flag(field: string, fallback?: boolean): boolean {
     const value = this.#fields[field] ?? fallback;
     return typeof value === 'boolean' ? value : this.fail(field, 'true or false');

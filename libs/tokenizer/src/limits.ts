@@ -12,3 +12,9 @@ export const MAX_MEMO_ENTRIES = 200_000;
 
 /** Longest pre-token that is remembered; longer ones hardly come again. */
 export const MAX_MEMO_KEY_LENGTH = 64;
+
+/** Longest regular expression in UTF-16 units; the longest published one has about 300. */
+export const MAX_PATTERN_LENGTH = 10_000;
+
+/** Most merges of a BPE model; Gemma has 580,604. More would not fit the heap's keys. */
+export const MAX_MERGE_COUNT = 2 ** 23;

@@ -1,6 +1,7 @@
 import type { Component } from '../component.ts';
 import { TokenizerError } from '../error.ts';
 import { MAX_TOKEN_LENGTH, MAX_VOCAB_SIZE } from '../limits.ts';
+import { byteTokenIds } from './bpe.ts';
 import { ByteTrie } from './byte-trie.ts';
 import type { Model } from './model.ts';
 
@@ -15,13 +16,15 @@ export class Unigram implements Model {
   readonly #unkScore: number;
   readonly #trie: ByteTrie;
   readonly #encoder = new TextEncoder();
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   // Of the best path to each byte: its score, where its last piece begins, and that piece's id.
   #bestScores = new Float64Array(0);
   #bestStarts = new Int32Array(0);
   #bestIds = new Int32Array(0);
+  // Ids of the 256 byte tokens; undefined without byte_fallback.
+  readonly #byteIds: readonly (number | undefined)[] | undefined;
 
   constructor(component: Component) {
-    if (component.get('byte_fallback') === true) component.unsupported('byte_fallback', ['byte_fallback: false']);
     const vocab = component.list('vocab');
     if (vocab.length > MAX_VOCAB_SIZE)
       throw new TokenizerError(
@@ -52,6 +55,7 @@ export class Unigram implements Model {
       return this.#encoder.encode(piece);
     });
     this.vocabulary = vocabulary;
+    if (component.flag('byte_fallback', false)) this.#byteIds = byteTokenIds(vocabulary);
     this.#unkScore = this.#scores.reduce((least, score) => Math.min(least, score), Infinity) - UNK_PENALTY;
     this.#trie = new ByteTrie(encoded.reduce((sum, bytes) => sum + bytes.length, 0));
     encoded.forEach((bytes, id) => {
@@ -60,17 +64,34 @@ export class Unigram implements Model {
   }
 
   tokenize(piece: string): number[] {
-    const bytes = this.#encoder.encode(piece);
+    return this.tokenizeBytes(this.#encoder.encode(piece));
+  }
+
+  /** @param bytes valid UTF-8 */
+  tokenizeBytes(bytes: Uint8Array): number[] {
     this.#findBestPaths(bytes);
     const ids: number[] = [];
-    let isUnknown = false;
-    for (let end = bytes.length; end > 0; end = this.#bestStarts[end] ?? 0) {
+    for (let end = bytes.length; end > 0;) {
       const id = this.#bestIds[end] ?? 0;
-      // Unknown characters next to each other are one unknown token.
-      if (!(isUnknown && id === this.unkTokenId)) ids.push(id);
-      isUnknown = id === this.unkTokenId;
+      let start = this.#bestStarts[end] ?? 0;
+      if (id === this.unkTokenId) {
+        // Unknown characters next to each other are one unknown token.
+        while (start > 0 && this.#bestIds[start] === id) start = this.#bestStarts[start] ?? 0;
+        // From the end, since the whole list is turned round.
+        ids.push(...this.#unknownIds(bytes.subarray(start, end), id).reverse());
+      } else ids.push(id);
+      end = start;
     }
     return ids.reverse();
+  }
+
+  /** Ids of a stretch that the vocabulary has no path through. */
+  #unknownIds(bytes: Uint8Array, unkTokenId: number): number[] {
+    if (this.#byteIds === undefined) return [unkTokenId];
+    const known = this.vocabulary.get(this.#decoder.decode(bytes));
+    if (known !== undefined) return [known];
+    const ids = Array.from(bytes, (byte) => this.#byteIds?.[byte]);
+    return ids.every((id) => id !== undefined) ? ids : [unkTokenId];
   }
 
   #findBestPaths(bytes: Uint8Array): void {

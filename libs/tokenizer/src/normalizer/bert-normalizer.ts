@@ -1,19 +1,10 @@
 import type { Component } from '../component.ts';
-import {
-  bertChinese,
-  bertRemoved,
-  canonicalDecomposition,
-  combiningClass,
-  lowercase,
-  nonspacingMark,
-  whiteSpace,
-} from '../unicode/character-classes.ts';
+import { bertChinese, bertRemoved, lowercase, nonspacingMark, whiteSpace } from '../unicode/character-classes.ts';
+import { decompose } from '../unicode/normalization.ts';
 import type { Normalizer } from './normalizer.ts';
 
 // Printable ASCII and spaces: nothing to clean, separate or decompose.
 const PLAIN_ASCII = /^[\x20-\x7e]*$/;
-const HANGUL_FIRST = 0xac00;
-const HANGUL_LAST = 0xd7a3;
 
 /** BertNormalizer: cleaning, spaces around Chinese characters, accents, lower case, in this order. */
 export class BertNormalizer implements Normalizer {
@@ -60,41 +51,8 @@ export function mapCharacters(text: string, table: ReadonlyMap<number, string>):
 
 /** Canonical decomposition, then without nonspacing marks. */
 function stripAccents(text: string): string {
-  const codePoints: number[] = [];
-  let hasMarks = false;
-  for (const character of text) {
-    for (const part of decompose(character)) {
-      const codePoint = part.codePointAt(0) ?? 0;
-      if (nonspacingMark.has(codePoint)) continue;
-      hasMarks ||= combiningClass.has(codePoint);
-      codePoints.push(codePoint);
-    }
-  }
-  if (hasMarks) sortMarks(codePoints);
   let result = '';
-  for (const codePoint of codePoints) result += String.fromCodePoint(codePoint);
+  for (const codePoint of decompose(text, false))
+    if (!nonspacingMark.has(codePoint)) result += String.fromCodePoint(codePoint);
   return result;
-}
-
-function decompose(character: string): string {
-  const codePoint = character.codePointAt(0) ?? 0;
-  // Hangul's decomposition is arithmetic and the same in every version of Unicode.
-  if (codePoint >= HANGUL_FIRST && codePoint <= HANGUL_LAST) return character.normalize('NFD');
-  return canonicalDecomposition.get(codePoint) ?? character;
-}
-
-/** Brings runs of combining characters into canonical order, stably. */
-function sortMarks(codePoints: number[]): void {
-  const classOf = (codePoint: number): number => combiningClass.get(codePoint) ?? 0;
-  for (let start = 0; start < codePoints.length; start++) {
-    let end = start;
-    while (end < codePoints.length && classOf(codePoints[end] ?? 0) > 0) end++;
-    if (end - start > 1) {
-      const sorted = codePoints.slice(start, end).sort((a, b) => classOf(a) - classOf(b));
-      sorted.forEach((codePoint, index) => {
-        codePoints[start + index] = codePoint;
-      });
-    }
-    start = end;
-  }
 }

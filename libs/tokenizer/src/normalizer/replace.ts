@@ -1,29 +1,31 @@
 import type { Component } from '../component.ts';
+import { createExpression } from '../regex/create-expression.ts';
+import type { Expression } from '../regex/expression.ts';
 import type { Normalizer } from './normalizer.ts';
 
-// Expressions that mean the same in the reference library's engine and here.
-const KNOWN_EXPRESSIONS: Readonly<Record<string, RegExp>> = { ' {2,}': / {2,}/g, ' +': / +/g, '\\s+$': / +$/g };
-
-/** Every occurrence of a string, or of one of the expressions that tokenizers use, replaced. */
+/** Every occurrence of a string or of a regular expression replaced. */
 export class Replace implements Normalizer {
-  readonly #pattern: string | RegExp;
+  // A string that is not empty needs no engine.
+  readonly #pattern: string | Expression;
   readonly #content: string;
 
   constructor(component: Component) {
-    const pattern = component.child('pattern');
-    const expression = pattern.get('Regex');
-    if (typeof expression === 'string') {
-      const known = Object.hasOwn(KNOWN_EXPRESSIONS, expression) ? KNOWN_EXPRESSIONS[expression] : undefined;
-      this.#pattern =
-        known ?? component.unsupported(`the expression ${JSON.stringify(expression)}`, Object.keys(KNOWN_EXPRESSIONS));
-    } else {
-      this.#pattern = pattern.text('String');
-    }
+    const text = component.child('pattern').get('String');
+    this.#pattern = typeof text === 'string' && text !== '' ? text : createExpression(component);
     this.#content = component.text('content');
   }
 
   normalize(text: string): string {
     // A function, since "$" means something in a replacement string.
-    return text.replaceAll(this.#pattern, () => this.#content);
+    if (typeof this.#pattern === 'string') return text.replaceAll(this.#pattern, () => this.#content);
+    if (text === '') return '';
+    let result = '';
+    let position = 0;
+    const matches = this.#pattern.find(text);
+    for (let index = 0; index < matches.length; index += 2) {
+      result += text.slice(position, matches[index]) + this.#content;
+      position = matches[index + 1] ?? position;
+    }
+    return result + text.slice(position);
   }
 }

@@ -113,7 +113,23 @@ def compatibility():
     return {"COMPATIBILITY_DECOMPOSITION": mapping({c: nfkd[c] for c in probe.CODE_POINTS if nfkd[c] != nfd[c]})}
 
 
+def scripts():
+    """`gap,length,script` triples; scripts are numbered as they come."""
+    numbers = probe.scripts()
+    out, position, index, code_points = [], 0, 0, sorted(numbers)
+    while index < len(code_points):
+        start = end = index
+        while end + 1 < len(code_points) and code_points[end + 1] == code_points[end] + 1 and numbers[code_points[end + 1]] == numbers[code_points[start]]:
+            end += 1
+        fields = code_points[start] - position, end - start + 1, numbers[code_points[start]]
+        out.append(",".join(map(base36, fields)))
+        position = code_points[end] + 1
+        index = end + 1
+    return {"SCRIPT_RUNS": ";".join(out)}
+
+
 def main():
+    write("script-tables.ts", scripts())
     write("tables.ts", rust_classes())
     write("regex-tables.ts", regex_classes())
     write("compatibility-tables.ts", compatibility())

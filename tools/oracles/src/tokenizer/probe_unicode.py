@@ -74,3 +74,21 @@ def combining_classes():
         assert len(between) == 1, (hex(ord(c)), between)
         out[ord(c)] = between[0]
     return out
+
+
+def scripts():
+    """{code point: number of its script} for the UnicodeScripts pre-tokenizer, without characters of no script."""
+    split = pre_tokenizers.UnicodeScripts().pre_tokenize_str
+    representatives, numbers = [], {}
+    for c in CODE_POINTS:
+        # What has no script is lost when it comes first.
+        if not split(chr(c)):
+            continue
+        candidates = [numbers[c - 1]] if c - 1 in numbers else []
+        candidates += range(1, len(representatives) + 1)
+        same = next((n for n in candidates if len(split(representatives[n - 1] + chr(c))) == 1), None)
+        if same is None:
+            representatives.append(chr(c))
+            same = len(representatives)
+        numbers[c] = same
+    return numbers

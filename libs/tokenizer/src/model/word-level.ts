@@ -1,0 +1,22 @@
+import type { Component } from '../component.ts';
+import { TokenizerError } from '../error.ts';
+import type { Model } from './model.ts';
+import { readVocabulary } from './vocabulary.ts';
+
+/** A token for each piece. */
+export class WordLevel implements Model {
+  readonly vocabulary: ReadonlyMap<string, number>;
+  readonly unkTokenId: number | undefined;
+
+  constructor(component: Component) {
+    this.vocabulary = readVocabulary(component);
+    this.unkTokenId = this.vocabulary.get(component.text('unk_token'));
+  }
+
+  tokenize(piece: string): number[] {
+    const id = this.vocabulary.get(piece) ?? this.unkTokenId;
+    if (id === undefined)
+      throw new TokenizerError('INVALID_TOKENIZER', 'The WordLevel model meets an unknown word and has no unk_token');
+    return [id];
+  }
+}

@@ -1,0 +1,146 @@
+import { CodePointSet, parseMap, parseRanges, unionOf } from './code-point-set.ts';
+import { COMPATIBILITY_DECOMPOSITION } from './compatibility-tables.ts';
+import { CANONICAL_DECOMPOSITION, COMBINING_CLASS, COMPOSITION_EXCLUSION } from './tables.ts';
+import { composeHangul, decomposeHangul, isHangulSyllable } from './hangul.ts';
+
+export const NORMALIZATION_FORMS = ['NFC', 'NFD', 'NFKC', 'NFKD'] as const;
+export type NormalizationForm = (typeof NORMALIZATION_FORMS)[number];
+
+// Full decompositions, without Hangul.
+const canonical = parseMap(CANONICAL_DECOMPOSITION);
+// Parsed when first needed: no model family but one asks for it.
+let compatibility: ReadonlyMap<number, string> | undefined;
+
+/** Canonical combining classes above 0. */
+const combiningClass: ReadonlyMap<number, number> = new Map(
+  [...parseMap(COMBINING_CLASS)].map(([codePoint, value]) => [codePoint, value.codePointAt(0) ?? 0]),
+);
+
+/**
+ * A Unicode normalization form (UAX 15) in the version of Unicode that the reference library's tables have, which is
+ * older than the runtime's: `String.prototype.normalize` gives other text for characters of later versions.
+ */
+export function normalizeText(text: string, form: NormalizationForm): string {
+  const isComposing = form === 'NFC' || form === 'NFKC';
+  if (isUnchanged(text, form)) return text;
+  const codePoints = decompose(text, form === 'NFKC' || form === 'NFKD');
+  if (isComposing) compose(codePoints);
+  // In parts: a call has a limit of arguments.
+  let result = '';
+  for (let start = 0; start < codePoints.length; start += 4096)
+    result += String.fromCodePoint(...codePoints.slice(start, start + 4096));
+  return result;
+}
+
+/** Code points of the decomposition, with combining characters in canonical order. */
+export function decompose(text: string, isCompatibility: boolean): number[] {
+  if (isCompatibility) compatibility ??= parseMap(COMPATIBILITY_DECOMPOSITION);
+  const codePoints: number[] = [];
+  let hasMarks = false;
+  for (const character of text) {
+    const codePoint = character.codePointAt(0) ?? 0;
+    if (isHangulSyllable(codePoint)) {
+      codePoints.push(...decomposeHangul(codePoint));
+      continue;
+    }
+    const parts = (isCompatibility ? compatibility?.get(codePoint) : undefined) ?? canonical.get(codePoint) ?? character;
+    for (const part of parts) {
+      const partCodePoint = part.codePointAt(0) ?? 0;
+      hasMarks ||= combiningClass.has(partCodePoint);
+      codePoints.push(partCodePoint);
+    }
+  }
+  if (hasMarks) sortMarks(codePoints);
+  return codePoints;
+}
+
+const classOf = (codePoint: number): number => combiningClass.get(codePoint) ?? 0;
+
+/** Brings runs of combining characters into canonical order, stably. */
+function sortMarks(codePoints: number[]): void {
+  for (let start = 0; start < codePoints.length; start++) {
+    let end = start;
+    while (end < codePoints.length && classOf(codePoints[end] ?? 0) > 0) end++;
+    if (end - start > 1) {
+      const sorted = codePoints.slice(start, end).sort((a, b) => classOf(a) - classOf(b));
+      sorted.forEach((codePoint, index) => {
+        codePoints[start + index] = codePoint;
+      });
+    }
+    if (end > start) start = end - 1;
+  }
+}
+
+/** Puts starters and the marks after them together, in place. */
+function compose(codePoints: number[]): void {
+  let written = 0;
+  let starterAt = -1;
+  let lastClass = 0;
+  for (const codePoint of codePoints) {
+    const markClass = classOf(codePoint);
+    // A mark is blocked from its starter by one of no lower class in between.
+    const isBlocked = written - 1 !== starterAt && (lastClass === 0 || lastClass >= markClass);
+    const composite = starterAt < 0 || isBlocked ? undefined : composePair(codePoints[starterAt] ?? 0, codePoint);
+    if (composite !== undefined) {
+      codePoints[starterAt] = composite;
+      continue;
+    }
+    if (markClass === 0) starterAt = written;
+    lastClass = markClass;
+    codePoints[written++] = codePoint;
+  }
+  codePoints.length = written;
+}
+
+function composePair(first: number, second: number): number | undefined {
+  return composeHangul(first, second) ?? composites().get(first * 0x110000 + second);
+}
+
+let compositePairs: Map<number, number> | undefined;
+
+/** Composites by `first * 0x110000 + second`. */
+function composites(): ReadonlyMap<number, number> {
+  if (compositePairs !== undefined) return compositePairs;
+  const excluded = new CodePointSet(parseRanges(COMPOSITION_EXCLUSION));
+  const composable = new Map<string, number>();
+  for (const [codePoint, parts] of canonical)
+    if (!excluded.has(codePoint) && [...parts].length > 1) composable.set(parts, codePoint);
+  compositePairs = new Map();
+  for (const [parts, codePoint] of composable) {
+    const last = [...parts].at(-1) ?? '';
+    const before = parts.slice(0, parts.length - last.length);
+    // The decomposition is full, so what was composed before the last mark may be a composite itself.
+    const first = composable.get(before) ?? before.codePointAt(0) ?? 0;
+    compositePairs.set(first * 0x110000 + (last.codePointAt(0) ?? 0), codePoint);
+  }
+  return compositePairs;
+}
+
+const changeable = new Map<NormalizationForm, CodePointSet>();
+
+/** A quick test without false positives: no character of `text` can change or combine with another one. */
+function isUnchanged(text: string, form: NormalizationForm): boolean {
+  if (form === 'NFC' ? /^[\0-\u02ff]*$/.test(text) : /^[\0-\x7f]*$/.test(text)) return true;
+  let set = changeable.get(form);
+  if (set === undefined) changeable.set(form, (set = new CodePointSet(changeableIn(form))));
+  for (let index = 0; index < text.length; index++) {
+    const codePoint = text.codePointAt(index) ?? 0;
+    if (set.has(codePoint)) return false;
+    if (codePoint > 0xffff) index++;
+  }
+  return true;
+}
+
+function changeableIn(form: NormalizationForm): [number, number][] {
+  const points = new Set<number>(combiningClass.keys());
+  if (form === 'NFKC' || form === 'NFKD')
+    for (const codePoint of (compatibility ??= parseMap(COMPATIBILITY_DECOMPOSITION)).keys()) points.add(codePoint);
+  const isComposing = form === 'NFC' || form === 'NFKC';
+  const composed = isComposing ? new Set(composites().values()) : new Set<number>();
+  for (const codePoint of canonical.keys()) if (!composed.has(codePoint)) points.add(codePoint);
+  if (isComposing) for (const pair of composites().keys()) points.add(pair % 0x110000);
+  const ranges = [...points].map((codePoint): [number, number] => [codePoint, codePoint + 1]);
+  // Hangul: vowels and final consonants compose, syllables decompose.
+  ranges.push(isComposing ? [0x1160, 0x1200] : [0xac00, 0xd7a4]);
+  return unionOf(ranges).map(([start, end]) => [start, end]);
+}
