@@ -131,7 +131,12 @@ export class ChunkScanner {
   }
 
   #mayCut(position: number, mask: number): boolean {
-    return ((this.#rule.characterBits?.[codePointBefore(this.bytes, position)] ?? 0) & mask) !== 0;
+    const codePoint = codePointBefore(this.bytes, position);
+    const { characterBits, classify } = this.#rule;
+    if (characterBits === undefined) return false;
+    const bits = characterBits[codePoint] ?? 0;
+    if (bits !== 0 || classify === undefined) return (bits & mask) !== 0;
+    return ((characterBits[codePoint] = classify(codePoint)) & mask) !== 0;
   }
 
   #copy(from: number, count: number): void {

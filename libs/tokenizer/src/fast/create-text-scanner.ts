@@ -9,6 +9,7 @@ import { createByteLevelPath } from './bpe/create-byte-level-path.ts';
 import { createCharacterPath } from './bpe/create-character-path.ts';
 import { TextScanner } from './text-scanner.ts';
 import type { TokenTotals } from './token-totals.ts';
+import { createUnigramPath } from './unigram/create-unigram-path.ts';
 
 /** How a tokenizer's bytes are cut, and what tokenizes a chunk. */
 export interface BytePath {
@@ -16,7 +17,7 @@ export interface BytePath {
   readonly model: ChunkModel;
 }
 
-const FAMILIES = [createBertPath, createByteLevelPath, createCharacterPath];
+const FAMILIES = [createBertPath, createByteLevelPath, createCharacterPath, createUnigramPath];
 
 /** The byte path of a tokenizer; one that no family knows is cut at added tokens only. */
 export function createTextScanner(tokenizer: Tokenizer, totals: TokenTotals, memoBytes: number): TextScanner {

@@ -12,6 +12,8 @@ export interface CutRule {
   readonly table: Uint8Array;
   /** Bits of each code point for the masks in `table`; undefined where no mask is used. */
   readonly characterBits: Uint8Array | undefined;
+  /** Gives the bits of a code point that has none yet; not 0. */
+  readonly classify?: (codePoint: number) => number;
   /** Whether every character from U+5000 to U+9FFF is a chunk of its own. */
   readonly isolatesIdeographs: boolean;
   /**
