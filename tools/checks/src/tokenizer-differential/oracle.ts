@@ -28,11 +28,11 @@ export interface Encodings {
 
 /** Bytes that come from a pipe, read in parts of known lengths. */
 class PipeReader {
-  readonly #chunks: AsyncIterator<Buffer>;
+  readonly #chunks: AsyncIterator<Buffer, undefined>;
   #pending: Buffer = Buffer.alloc(0);
 
   constructor(pipe: Readable) {
-    this.#chunks = pipe[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    this.#chunks = pipe[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
   }
 
   /** Bytes in a buffer of their own, so that typed arrays can lie on it. */
@@ -61,8 +61,8 @@ class PipeReader {
   }
 
   async #next(): Promise<Buffer> {
-    const { value, done } = await this.#chunks.next();
-    if (done === true) throw new Error('The oracle ended');
+    const { value } = await this.#chunks.next();
+    if (value === undefined) throw new Error('The oracle ended');
     return value;
   }
 }
