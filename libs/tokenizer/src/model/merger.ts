@@ -31,8 +31,7 @@ export class Merger {
       this.#mergeAt(key - rank * POSITION_COUNT, rank);
     }
     const ids: number[] = [];
-    for (let position = 0; position >= 0; position = this.#next[position] ?? -1)
-      ids.push(this.#symbols[position] ?? 0);
+    for (let position = 0; position >= 0; position = this.#next[position] ?? -1) ids.push(this.#symbols[position] ?? 0);
     return ids;
   }
 

@@ -29,8 +29,7 @@ export function readMerges(component: Component, vocabulary: ReadonlyMap<string,
     if (isText && typeof entry === 'string' && entry.startsWith('#version')) return;
     const parts: unknown = isText && typeof entry === 'string' ? entry.split(' ') : entry;
     const [left, right, more] = Array.isArray(parts) ? (parts as unknown[]) : [];
-    if (typeof left !== 'string' || typeof right !== 'string' || more !== undefined)
-      return fail(index, 'two tokens');
+    if (typeof left !== 'string' || typeof right !== 'string' || more !== undefined) return fail(index, 'two tokens');
     const merged = left + right.slice(prefix.length);
     const [leftId, rightId, mergedId] = [left, right, merged].map((token) => vocabulary.get(token));
     if (leftId === undefined || rightId === undefined || mergedId === undefined)

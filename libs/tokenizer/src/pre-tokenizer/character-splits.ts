@@ -18,7 +18,14 @@ export function createCharacterSplit(component: Component): PreTokenizer {
     }
     case 'CharDelimiterSplit': {
       const delimiter = component.character('delimiter');
-      return { split: (text) => splitAt(text, findCharacters(text, (each) => each === delimiter), 'Removed') };
+      return {
+        split: (text) =>
+          splitAt(
+            text,
+            findCharacters(text, (each) => each === delimiter),
+            'Removed',
+          ),
+      };
     }
     case 'Whitespace':
       return { split: splitWords };

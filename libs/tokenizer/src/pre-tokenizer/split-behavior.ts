@@ -1,13 +1,7 @@
 import type { Component } from '../component.ts';
 
 /** What becomes of a delimiter (tokenizers' SplitDelimiterBehavior). */
-export const SPLIT_BEHAVIORS = [
-  'Removed',
-  'Isolated',
-  'MergedWithPrevious',
-  'MergedWithNext',
-  'Contiguous',
-] as const;
+export const SPLIT_BEHAVIORS = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'] as const;
 export type SplitBehavior = (typeof SPLIT_BEHAVIORS)[number];
 
 export function readBehavior(component: Component, fallback?: SplitBehavior): SplitBehavior {

@@ -3,16 +3,7 @@ import { foldCase, requireSimpleFolding } from './case-folding.ts';
 import { PatternReader } from './pattern-reader.ts';
 import { parseClass } from './parse-class.ts';
 import { parseEscapedSet } from './parse-escape.ts';
-import {
-  canBeEmpty,
-  LAST_LINE_END,
-  LINE_END,
-  LINE_START,
-  look,
-  TEXT_END,
-  TEXT_START,
-  type Node,
-} from './syntax.ts';
+import { canBeEmpty, LAST_LINE_END, LINE_END, LINE_START, look, TEXT_END, TEXT_START, type Node } from './syntax.ts';
 import { shorthandClass } from './named-classes.ts';
 
 const NO_LINE_FEED: CodePointRanges = complementOf([[10, 11]]);

@@ -44,10 +44,7 @@ export const LINE_END: Node = { kind: 'choice', options: [look(LINE_FEED, true, 
 /** Beginning of any line; after the last line feed there is none. */
 export const LINE_START: Node = {
   kind: 'choice',
-  options: [
-    TEXT_START,
-    { kind: 'sequence', items: [look(LINE_FEED, false, false), look(ANY, true, false)] },
-  ],
+  options: [TEXT_START, { kind: 'sequence', items: [look(LINE_FEED, false, false), look(ANY, true, false)] }],
 };
 
 /** Whether a node can match without taking a character. */

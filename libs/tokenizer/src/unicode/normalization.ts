@@ -43,7 +43,8 @@ export function decompose(text: string, isCompatibility: boolean): number[] {
       codePoints.push(...decomposeHangul(codePoint));
       continue;
     }
-    const parts = (isCompatibility ? compatibility?.get(codePoint) : undefined) ?? canonical.get(codePoint) ?? character;
+    const parts =
+      (isCompatibility ? compatibility?.get(codePoint) : undefined) ?? canonical.get(codePoint) ?? character;
     for (const part of parts) {
       const partCodePoint = part.codePointAt(0) ?? 0;
       hasMarks ||= combiningClass.has(partCodePoint);

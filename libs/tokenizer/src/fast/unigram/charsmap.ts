@@ -22,7 +22,8 @@ export class Charsmap {
 
   /** Whether anything in the bytes may be replaced: what no entry begins like stays as it is. */
   touches(bytes: Uint8Array, start: number, end: number): boolean {
-    for (let at = start; at < end; at += characterLength(bytes[at] ?? 0)) if (this.#find(bytes, at, end) >= 0) return true;
+    for (let at = start; at < end; at += characterLength(bytes[at] ?? 0))
+      if (this.#find(bytes, at, end) >= 0) return true;
     return false;
   }
 

@@ -20,7 +20,8 @@ export function findUnigramText(normalizerJson: unknown, preTokenizerJson: unkno
   const splitsAtWhiteSpace = preTokenizers.length === 2 && typeOf(preTokenizers[0]) === 'WhitespaceSplit';
   if (typeOf(metaspace) !== 'Metaspace' || (preTokenizers.length !== 1 && !splitsAtWhiteSpace)) return undefined;
   const mark = fieldOf(metaspace, 'replacement');
-  const scheme = fieldOf(metaspace, 'prepend_scheme') ?? (fieldOf(metaspace, 'add_prefix_space') === false ? '' : 'always');
+  const scheme =
+    fieldOf(metaspace, 'prepend_scheme') ?? (fieldOf(metaspace, 'add_prefix_space') === false ? '' : 'always');
   if (typeof mark !== 'string' || mark !== '\u2581' || scheme !== 'always') return undefined;
   if ((fieldOf(metaspace, 'split') ?? true) !== true) return undefined;
   let charsmap: string | undefined;
@@ -35,7 +36,8 @@ export function findUnigramText(normalizerJson: unknown, preTokenizerJson: unkno
     if (typeOf(normalizer) === 'Precompiled' && typeof base64 === 'string' && charsmap === undefined) charsmap = base64;
     else if (typeOf(normalizer) !== 'Replace' || fieldOf(normalizer, 'content') !== ' ') return undefined;
     else if (fieldOf(pattern, 'Regex') === ' {2,}') joinsSpaces = true;
-    else if (typeof text === 'string' && charsmap === undefined && isOddCharacter(text)) spaces.push(text.codePointAt(0) ?? 0);
+    else if (typeof text === 'string' && charsmap === undefined && isOddCharacter(text))
+      spaces.push(text.codePointAt(0) ?? 0);
     else return undefined;
   }
   return { charsmap, spaces, joinsSpaces, splitsAtWhiteSpace, mark };
