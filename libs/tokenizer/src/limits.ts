@@ -18,3 +18,6 @@ export const MAX_PATTERN_LENGTH = 10_000;
 
 /** Most merges of a BPE model; Gemma has 580,604. More would not fit the heap's keys. */
 export const MAX_MERGE_COUNT = 2 ** 23;
+
+/** Highest type id of a template: they are kept in a byte each; models have two or so. */
+export const MAX_TYPE_ID = 255;

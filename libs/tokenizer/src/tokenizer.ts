@@ -8,7 +8,12 @@ import { createNormalizer } from './normalizer/create-normalizer.ts';
 import type { Normalizer } from './normalizer/normalizer.ts';
 import { Pipeline } from './pipeline.ts';
 import { createPostProcessor } from './post-processor/create-post-processor.ts';
-import { addedTokenCount, type PostProcessor } from './post-processor/post-processor.ts';
+import {
+  addedTokenCount,
+  PLAIN_SEQUENCES,
+  withoutSpecialTokens,
+  type PostProcessor,
+} from './post-processor/post-processor.ts';
 import { createPreTokenizer } from './pre-tokenizer/create-pre-tokenizer.ts';
 import { truncatedLengths, type TruncationStrategy } from './truncation.ts';
 import { wordPieceFromVocabTxt } from './vocab-txt.ts';
@@ -64,7 +69,7 @@ export interface TokenizerParts {
   readonly pipeline: Pipeline;
   readonly model: Model;
   readonly normalizer: Normalizer | undefined;
-  readonly postProcessor: PostProcessor | undefined;
+  readonly postProcessor: PostProcessor;
   /** As the file describes them; null where there is none. */
   readonly normalizerJson: unknown;
   readonly preTokenizerJson: unknown;
@@ -82,7 +87,7 @@ export class Tokenizer {
   /** For the byte path; not for use from outside of this package. */
   readonly parts: TokenizerParts;
   readonly #pipeline: Pipeline;
-  readonly #postProcessor: PostProcessor | undefined;
+  readonly #postProcessor: PostProcessor;
   readonly #ids: Map<string, number>;
   readonly #tokens = new Map<number, string>();
   readonly #named: Readonly<Record<string, number | undefined>>;
@@ -92,7 +97,7 @@ export class Tokenizer {
     const part = <Value>(field: string, create: (component: Component) => Value): Value | undefined =>
       root.get(field) === null || root.get(field) === undefined ? undefined : create(root.child(field));
     this.addedTokens = root.get('added_tokens') === undefined ? [] : root.children('added_tokens').map(readAddedToken);
-    this.#postProcessor = part('post_processor', createPostProcessor);
+    this.#postProcessor = part('post_processor', createPostProcessor) ?? PLAIN_SEQUENCES;
     const normalizer = part('normalizer', createNormalizer);
     this.#pipeline = new Pipeline({
       rawTokens: new AddedTokenFinder(this.addedTokens.filter((token) => !token.normalized)),
@@ -161,22 +166,15 @@ export class Tokenizer {
   encode(text: string | Uint8Array, options: EncodeOptions = {}): Encoding {
     const first = this.#pipeline.tokenize(toText(text));
     const second = options.textPair === undefined ? undefined : this.#pipeline.tokenize(toText(options.textPair));
-    const parts =
-      options.addSpecialTokens === false || this.#postProcessor === undefined
-        ? undefined
-        : second === undefined
-          ? this.#postProcessor.single
-          : this.#postProcessor.pair;
-    const specialCount = parts === undefined ? 0 : addedTokenCount(parts);
+    const processor =
+      options.addSpecialTokens === false ? withoutSpecialTokens(this.#postProcessor) : this.#postProcessor;
+    const template = second === undefined ? processor.single : processor.pair;
+    const specialCount = addedTokenCount(template);
     const untruncatedLength = first.length + (second?.length ?? 0) + specialCount;
     const [firstLength, secondLength] = this.#lengths(first.length, second?.length, specialCount, options);
     const cut = (ids: number[], length: number): number[] =>
       options.truncationSide === 'left' ? ids.slice(ids.length - length) : ids.slice(0, length);
     const [a, b] = [cut(first, firstLength), second === undefined ? [] : cut(second, secondLength)];
-    const template = parts ?? [
-      { kind: 'sequence', sequence: 'A', typeId: 0 } as const,
-      ...(second === undefined ? [] : [{ kind: 'sequence', sequence: 'B', typeId: 1 } as const]),
-    ];
     const length = firstLength + secondLength + specialCount;
     const ids = new Uint32Array(length);
     const typeIds = new Uint8Array(length);

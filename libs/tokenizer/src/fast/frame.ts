@@ -1,5 +1,10 @@
 import { TokenizerError } from '../error.ts';
-import { addedTokenCount, type PostProcessor, type TemplatePart } from '../post-processor/post-processor.ts';
+import {
+  addedTokenCount,
+  withoutSpecialTokens,
+  type PostProcessor,
+  type TemplatePart,
+} from '../post-processor/post-processor.ts';
 import { truncatedLengths, type TruncationStrategy } from '../truncation.ts';
 
 export interface FrameOptions {
@@ -10,14 +15,6 @@ export interface FrameOptions {
   readonly truncationSide?: 'right' | 'left';
   readonly truncationStrategy?: TruncationStrategy;
 }
-
-const WITHOUT_SPECIAL_TOKENS: PostProcessor = {
-  single: [{ kind: 'sequence', sequence: 'A', typeId: 0 }],
-  pair: [
-    { kind: 'sequence', sequence: 'A', typeId: 0 },
-    { kind: 'sequence', sequence: 'B', typeId: 1 },
-  ],
-};
 
 /** Special tokens and truncation around the ids of one or two texts, as Tokenizer.encode has them. */
 export class Frame {
@@ -31,9 +28,8 @@ export class Frame {
   readonly #maxLength: number | undefined;
   readonly #strategy: TruncationStrategy;
 
-  constructor(postProcessor: PostProcessor | undefined, options: FrameOptions) {
-    const template =
-      postProcessor === undefined || options.addSpecialTokens === false ? WITHOUT_SPECIAL_TOKENS : postProcessor;
+  constructor(postProcessor: PostProcessor, options: FrameOptions) {
+    const template = options.addSpecialTokens === false ? withoutSpecialTokens(postProcessor) : postProcessor;
     this.single = template.single;
     this.pair = template.pair;
     this.singleSpecialCount = addedTokenCount(this.single);
