@@ -74,6 +74,12 @@ export class FastCounter {
     return this.#totals.distinctCount;
   }
 
+  /** Sets 1 at every id that occurred in all that was ever added; several counters may mark one array `[vocabSize]`. */
+  markSeen(target: Uint8Array): void {
+    if (this.#isBehind) this.#texts.chunks.flush();
+    this.#totals.markSeen(target);
+  }
+
   /** Bytes that remembered chunks take now. */
   get memoBytes(): number {
     return this.#texts.chunks.memoBytes;

@@ -22,6 +22,11 @@ export class TokenTotals {
     for (let index = start; index < start + count; index++) this.add(ids[index] ?? 0, times);
   }
 
+  /** Sets 1 at every id that occurred since the beginning; several totals may mark one array. */
+  markSeen(target: Uint8Array): void {
+    for (let id = 0; id < this.#isSeen.length; id++) if (this.#isSeen[id] !== 0) target[id] = 1;
+  }
+
   /** The counts since the last call. */
   take(): Float64Array {
     const counts = this.counts.slice();
