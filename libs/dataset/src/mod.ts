@@ -5,12 +5,10 @@
 export { DatasetError, type DatasetErrorCode } from './error.ts';
 export { LabelVocabulary, type LabelVocabularyOptions } from './label-vocabulary.ts';
 export { MAX_RECORD_BYTES } from './limits.ts';
-export {
-  DATASET_FORMATS,
-  formatOf,
-  readRecords,
-  type DatasetFormat,
-  type DatasetRecord,
-  type ReadOptions,
-} from './records.ts';
+export type { ColumnOptions, RecordFields } from './record-fields.ts';
+export { DATASET_FORMATS, formatOf, type DatasetFormat, type PieceFormat } from './record-format.ts';
+export { RecordParser, type RecordParserOptions, type RowOptions, type TextBlockBuilder } from './record-parser.ts';
+export { readPieces, readRecords, type DatasetRecord, type PieceOptions, type ReadOptions } from './records.ts';
+export type { RowPiece } from './row-piece.ts';
 export type { DatasetSource } from './source.ts';
+export type { TextBlock, Utf8Check } from './text-block.ts';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { assertFails, gzip, MemorySource, recordsOf } from '../test/memory.ts';
-import { formatOf, readRecords } from './records.ts';
+import { formatOf } from './record-format.ts';
+import { readRecords } from './records.ts';
 
 const labelled = { labelColumn: 'label' } as const;
 

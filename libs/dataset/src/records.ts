@@ -1,58 +1,27 @@
-import { DatasetError, type DatasetErrorCode } from './error.ts';
-import { readJsonArray } from './json-array.ts';
+import { DatasetError } from './error.ts';
 import { readParquet } from './parquet.ts';
-import { reasonOf, show, showNames } from './show.ts';
+import type { RecordFields } from './record-fields.ts';
+import { createRowCutter, formatOf, type DatasetFormat } from './record-format.ts';
+import { RecordParser, RowReader, type RowOptions } from './record-parser.ts';
+import { cutPieces, type RowPiece } from './row-piece.ts';
 import { readChunks, type DatasetSource } from './source.ts';
-import { splitLines, withoutLineEnd, type Piece } from './splitter.ts';
-import { readTable } from './table.ts';
-
-export const DATASET_FORMATS = ['jsonl', 'json', 'csv', 'tsv', 'text', 'parquet'] as const;
-export type DatasetFormat = (typeof DATASET_FORMATS)[number];
 
 /** One example. */
-export interface DatasetRecord {
+export interface DatasetRecord extends RecordFields {
   /** Position among the records that were not left out, from 0. */
   readonly index: number;
   /** Row (line, element) of the file, from 1. */
   readonly row: number;
-  readonly text: string;
-  readonly textPair?: string;
-  /** As the file has it: a number or a name; undefined where no label was asked for. */
-  readonly label?: number | string;
 }
 
-export interface ReadOptions {
+export interface PieceOptions {
   /** Where not given, the extension of the source's name decides. */
   readonly format?: DatasetFormat;
-  readonly textColumn?: string;
-  readonly textPairColumn?: string;
-  /** Not given: records have no label. */
-  readonly labelColumn?: string;
-  /** Leaves out rows that are no object or whose text or label is missing, instead of failing. */
-  readonly skipInvalid?: boolean;
-  /** Told of each row that is left out. */
-  readonly onSkip?: (row: number) => void;
   /** Told how many bytes of the file were read. */
   readonly onRead?: (bytes: number) => void;
 }
 
-const EXTENSIONS: Readonly<Record<string, DatasetFormat>> = {
-  jsonl: 'jsonl',
-  ndjson: 'jsonl',
-  json: 'json',
-  csv: 'csv',
-  tsv: 'tsv',
-  txt: 'text',
-  parquet: 'parquet',
-};
-
-const SKIPPABLE: readonly DatasetErrorCode[] = ['INVALID_TEXT', 'MISSING_LABEL', 'MISSING_COLUMN'];
-
-/** A row before its columns are looked at. */
-interface RawRow {
-  readonly value: unknown;
-  readonly row: number;
-}
+export interface ReadOptions extends RowOptions, PieceOptions {}
 
 /**
  * Reads records one after another.
@@ -64,28 +33,36 @@ export async function* readRecords(
 ): AsyncGenerator<DatasetRecord, void, undefined> {
   const format = options.format ?? formatOf(source.name);
   let index = 0;
-  let skippedCount = 0;
-  let missingColumn: DatasetError | undefined;
-  for await (const rows of rawRows(source, format, options)) {
-    for (const { value, row } of rows) {
-      let fields: Omit<DatasetRecord, 'index' | 'row'>;
-      try {
-        fields = fieldsOf(value, format, source.name, row, options);
-      } catch (error) {
-        if (options.skipInvalid !== true || !(error instanceof DatasetError) || !SKIPPABLE.includes(error.code))
-          throw error;
-        if (error.code === 'MISSING_COLUMN') missingColumn ??= error;
-        skippedCount++;
-        options.onSkip?.(row);
-        continue;
-      }
-      yield { index, row, ...fields };
-      index++;
+  const reader = format === 'parquet' ? new RowReader(source.name, options) : undefined;
+  const parser = format === 'parquet' ? undefined : new RecordParser(source.name, { ...options, format });
+  const batches = parser === undefined ? readRows(source, options) : readPieces(source, options);
+  let row = 0;
+  for await (const batch of batches) {
+    const records: DatasetRecord[] = [];
+    let failure: { error: unknown } | undefined;
+    const add = (fields: RecordFields, fieldsRow: number): void => {
+      records.push({ index: index + records.length, row: fieldsRow, ...fields });
+    };
+    try {
+      if ('bytes' in batch) row = parser?.parse(batch, row, add) ?? row;
+      else
+        for (const value of batch.rows) {
+          const fields = reader?.read(value, ++row);
+          if (fields !== undefined) add(fields, row);
+        }
+    } catch (error) {
+      // The records before it come first.
+      failure = { error };
     }
+    for (const record of records) yield record;
+    index += records.length;
+    if (failure !== undefined) throw failure.error as Error;
   }
   if (index > 0) return;
   // A column that no row has is a slip in the call, and no row to leave out.
+  const missingColumn = (parser ?? reader)?.missingColumn;
   if (missingColumn !== undefined) throw missingColumn;
+  const skippedCount = (parser ?? reader)?.skippedRowCount ?? 0;
   throw new DatasetError(
     'EMPTY',
     source.name,
@@ -93,131 +70,25 @@ export async function* readRecords(
   );
 }
 
-/** @throws DatasetError UNKNOWN_FORMAT */
-export function formatOf(fileName: string): DatasetFormat {
-  const extension = /\.([A-Za-z0-9]+)$/.exec(fileName.replace(/\.gz$/i, ''))?.[1]?.toLowerCase() ?? '';
-  const format = EXTENSIONS[extension];
-  if (format === undefined)
-    throw new DatasetError(
-      'UNKNOWN_FORMAT',
-      fileName,
-      `extension "${extension}" names no format; known are ${Object.keys(EXTENSIONS).join(', ')}`,
-    );
-  return format;
-}
-
-/** Rows in batches, each to be gone through before the next one. */
-async function* rawRows(
+/**
+ * Reads a file in pieces of whole rows, for {@link RecordParser}s.
+ * @throws DatasetError UNKNOWN_FORMAT for Parquet, whose rows lie in no order of bytes, and what cutting throws
+ */
+export function readPieces(
   source: DatasetSource,
-  format: DatasetFormat,
+  options: PieceOptions = {},
+): AsyncGenerator<RowPiece, void, undefined> {
+  const format = options.format ?? formatOf(source.name);
+  if (format === 'parquet')
+    throw new DatasetError('UNKNOWN_FORMAT', source.name, 'a Parquet file is not read in pieces of bytes');
+  return cutPieces(readChunks(source, options.onRead), source.name, createRowCutter(format, source.name));
+}
+
+async function* readRows(
+  source: DatasetSource,
   options: ReadOptions,
-): AsyncGenerator<Iterable<RawRow>, void, undefined> {
-  let row = 0;
-  function* numbered<Item>(
-    items: Iterable<Item>,
-    valueOf: (item: Item) => unknown,
-  ): Generator<RawRow, void, undefined> {
-    for (const item of items) {
-      row++;
-      const value = valueOf(item);
-      if (value !== undefined) yield { value, row };
-    }
-  }
-  const chunks = format === 'parquet' ? undefined : readChunks(source, options.onRead);
-  if (chunks === undefined) {
-    const columns = [options.textColumn ?? 'text', options.textPairColumn, options.labelColumn];
-    const wanted = columns.filter((column) => column !== undefined);
-    for await (const rows of readParquet(source, wanted, options.onRead ?? (() => undefined)))
-      yield numbered(rows, (fields) => fields);
-  } else if (format === 'json') {
-    for await (const elements of readJsonArray(chunks, source.name)) yield numbered(elements, (element) => element);
-  } else if (format === 'csv' || format === 'tsv') {
-    for await (const rows of readTable(chunks, source.name, format === 'csv' ? ',' : '\t'))
-      yield numbered(rows, (fields) => fields);
-  } else {
-    const valueOf =
-      format === 'text'
-        ? ({ text }: Piece) => withoutLineEnd(text)
-        : (piece: Piece) => parseLine(piece, source.name, row);
-    for await (const lines of splitLines(chunks, source.name)) yield numbered(lines, valueOf);
-  }
-}
-
-/** The value of a line of JSONL; undefined for a blank line. */
-function parseLine({ text, offsetBytes }: Piece, fileName: string, row: number): unknown {
-  try {
-    return text.trim() === '' ? undefined : JSON.parse(text);
-  } catch (cause) {
-    throw new DatasetError(
-      'MALFORMED',
-      fileName,
-      `line ${row} at byte ${offsetBytes} is not valid JSON: ${reasonOf(cause)}`,
-      { cause },
-    );
-  }
-}
-
-function fieldsOf(
-  value: unknown,
-  format: DatasetFormat,
-  fileName: string,
-  row: number,
-  options: ReadOptions,
-): Omit<DatasetRecord, 'index' | 'row'> {
-  if (format === 'text') return { text: String(value) };
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new DatasetError('INVALID_TEXT', fileName, `row ${row} is ${show(value)}, expected an object`);
-  const fields = value as Record<string, unknown>;
-  const text = textOf(fields, options.textColumn ?? 'text', fileName, row);
-  const textPair =
-    options.textPairColumn === undefined ? {} : { textPair: textOf(fields, options.textPairColumn, fileName, row) };
-  return {
-    text,
-    ...textPair,
-    ...(options.labelColumn === undefined ? {} : { label: labelOf(fields, options.labelColumn, fileName, row) }),
-  };
-}
-
-function checkColumn(
-  fields: Readonly<Record<string, unknown>>,
-  column: string,
-  fileName: string,
-  row: number,
-): unknown {
-  if (Object.hasOwn(fields, column)) return fields[column];
-  throw new DatasetError(
-    'MISSING_COLUMN',
-    fileName,
-    `row ${row} has no column ${show(column)}; it has ${showNames(Object.keys(fields))}`,
-  );
-}
-
-function textOf(fields: Readonly<Record<string, unknown>>, column: string, fileName: string, row: number): string {
-  const text = checkColumn(fields, column, fileName, row);
-  if (typeof text === 'string') return text;
-  throw new DatasetError('INVALID_TEXT', fileName, `row ${row}: ${show(column)} is ${show(text)}, expected a string`);
-}
-
-function labelOf(
-  fields: Readonly<Record<string, unknown>>,
-  column: string,
-  fileName: string,
-  row: number,
-): number | string {
-  const label = checkColumn(fields, column, fileName, row);
-  if (label === null || label === undefined || label === '' || Number.isNaN(label)) {
-    throw new DatasetError(
-      'MISSING_LABEL',
-      fileName,
-      `row ${row}: ${show(column)} is ${label === '' ? 'empty' : String(label)} (such rows can be left out with --skip-invalid)`,
-    );
-  }
-  if (typeof label === 'number' || typeof label === 'string') return label;
-  if (typeof label === 'bigint' && Number.isSafeInteger(Number(label))) return Number(label);
-  if (typeof label === 'boolean') return label ? 1 : 0;
-  throw new DatasetError(
-    'INVALID_LABEL',
-    fileName,
-    `row ${row}: ${show(column)} is ${show(label)}, expected a number or a name`,
-  );
+): AsyncGenerator<{ readonly rows: readonly unknown[] }, void, undefined> {
+  const columns = [options.textColumn ?? 'text', options.textPairColumn, options.labelColumn];
+  const wanted = columns.filter((column) => column !== undefined);
+  for await (const rows of readParquet(source, wanted, options.onRead ?? (() => undefined))) yield { rows };
 }

@@ -1,61 +1,109 @@
 import { parse } from 'csv-parse/sync';
 import { DatasetError } from './error.ts';
 import { MAX_COLUMN_COUNT } from './limits.ts';
+import { parsePlainTable } from './plain-table.ts';
+import { markLength, type RowCutter, type RowPiece } from './row-piece.ts';
+import type { RowParser, RowVisitor } from './row-parser.ts';
 import { reasonOf, show, showNames } from './show.ts';
-import { splitTable, type Piece } from './splitter.ts';
+import { decodeUtf8 } from './utf8.ts';
 
-// Rows are parsed in blocks of about this size: memory stays bounded, and the parser's start-up cost does not show.
-const BLOCK_BYTES = 256 * 1024;
+// Rows are parsed in pieces of about this size: memory stays bounded, and the parser's start-up cost does not show.
+const PIECE_BYTES = 256 * 1024;
 
-/** Fields of one row by column. */
-export type TableRow = Readonly<Record<string, string>>;
+const LINE_FEED = 0x0a;
+const QUOTE = 0x22;
+
+/** A character between the fields of a row. */
+export type Delimiter = ',' | '\t';
 
 /**
- * Rows of a table with a header line (RFC 4180 with the delimiter of choice).
- * @throws DatasetError MALFORMED for a row that does not fit the header or quotes that do not close
+ * Cuts a table at line feeds outside of quotes into pieces of at least `PIECE_BYTES`. Doubled quotes inside a field
+ * (RFC 4180) keep the parity.
  */
-export async function* readTable(
-  chunks: AsyncIterable<Uint8Array>,
-  fileName: string,
-  delimiter: ',' | '\t',
-): AsyncGenerator<Iterable<TableRow>, void, undefined> {
-  let header: string[] | undefined;
-  let row = 0;
-  function* rows(pieces: Iterable<Piece>): Generator<TableRow, void, undefined> {
-    for (const { text } of pieces) {
-      for (const values of parseBlock(text, fileName, delimiter, row)) {
-        if (header === undefined) {
-          header = checkHeader(values, fileName);
-          continue;
-        }
-        row++;
-        if (values.length !== header.length)
-          throw new DatasetError(
-            'MALFORMED',
-            fileName,
-            `row ${row} has ${values.length} fields, the header has ${header.length}: ${showNames(header)}`,
-          );
-        yield Object.fromEntries(header.map((column, index) => [column, values[index] ?? '']));
+export class TableCutter implements RowCutter {
+  #isQuoted = false;
+  #size = 0;
+
+  *cuts(chunk: Uint8Array): Generator<number, void, undefined> {
+    let isQuoted = this.#isQuoted;
+    let start = -this.#size;
+    for (let index = 0; index < chunk.length; index++) {
+      const byte = chunk[index] ?? 0;
+      if (byte === QUOTE) isQuoted = !isQuoted;
+      else if (byte === LINE_FEED && !isQuoted && index + 1 - start >= PIECE_BYTES) {
+        start = index + 1;
+        yield start;
       }
     }
+    this.#isQuoted = isQuoted;
+    this.#size = chunk.length - start;
   }
-  for await (const pieces of splitTable(chunks, fileName, BLOCK_BYTES)) yield rows(pieces);
-}
 
-function parseBlock(text: string, fileName: string, delimiter: ',' | '\t', rowsBefore: number): string[][] {
-  try {
-    return parse(text, {
-      delimiter,
-      relax_column_count: true,
-      skip_empty_lines: true,
-      record_delimiter: ['\r\n', '\n'],
-    });
-  } catch (cause) {
-    throw new DatasetError('MALFORMED', fileName, `in the rows after row ${rowsBefore}: ${reasonOf(cause)}`, { cause });
+  finish(): boolean {
+    return true;
   }
 }
 
-function checkHeader(columns: string[], fileName: string): string[] {
+/** Rows of a table with a header line (RFC 4180 with the delimiter of choice). */
+export class TableParser implements RowParser {
+  readonly #fileName: string;
+  readonly #delimiter: Delimiter;
+  #header: readonly string[] | undefined;
+
+  /** @param header columns, where a parser of the first piece found them */
+  constructor(fileName: string, delimiter: Delimiter, header?: readonly string[]) {
+    this.#fileName = fileName;
+    this.#delimiter = delimiter;
+    this.#header = header;
+  }
+
+  get header(): readonly string[] | undefined {
+    return this.#header;
+  }
+
+  get isReady(): boolean {
+    return this.#header !== undefined;
+  }
+
+  parse(piece: RowPiece, rowsBefore: number, visit: RowVisitor): number {
+    const mark = markLength(piece);
+    const text = decodeUtf8(piece.bytes.subarray(mark), this.#fileName, piece.offsetBytes + mark);
+    let row = rowsBefore;
+    for (const values of parsePlainTable(text, this.#delimiter) ?? this.#parseAny(text, rowsBefore)) {
+      if (this.#header === undefined) {
+        this.#header = checkHeader(values, this.#fileName);
+        continue;
+      }
+      const header = this.#header;
+      row++;
+      if (values.length !== header.length)
+        throw new DatasetError(
+          'MALFORMED',
+          this.#fileName,
+          `row ${row} has ${values.length} fields, the header has ${header.length}: ${showNames(header)}`,
+        );
+      visit(Object.fromEntries(header.map((column, index) => [column, values[index] ?? ''])), row);
+    }
+    return row;
+  }
+
+  #parseAny(text: string, rowsBefore: number): string[][] {
+    try {
+      return parse(text, {
+        delimiter: this.#delimiter,
+        relax_column_count: true,
+        skip_empty_lines: true,
+        record_delimiter: ['\r\n', '\n'],
+      });
+    } catch (cause) {
+      throw new DatasetError('MALFORMED', this.#fileName, `in the rows after row ${rowsBefore}: ${reasonOf(cause)}`, {
+        cause,
+      });
+    }
+  }
+}
+
+function checkHeader(columns: readonly string[], fileName: string): readonly string[] {
   if (columns.length > MAX_COLUMN_COUNT)
     throw new DatasetError(
       'TOO_LARGE',

@@ -50,3 +50,8 @@ function isValidPrefix(bytes: Uint8Array): boolean {
     return false;
   }
 }
+
+/** Bytes that a text takes; lone surrogates do not come out of a decoder. */
+export function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
