@@ -25,23 +25,34 @@ export class TableCutter implements RowCutter {
   #size = 0;
 
   *cuts(chunk: Uint8Array): Generator<number, void, undefined> {
-    let isQuoted = this.#isQuoted;
     let start = -this.#size;
-    for (let index = 0; index < chunk.length; index++) {
-      const byte = chunk[index] ?? 0;
-      if (byte === QUOTE) isQuoted = !isQuoted;
-      else if (byte === LINE_FEED && !isQuoted && index + 1 - start >= PIECE_BYTES) {
-        start = index + 1;
+    // The first line feed from a place on, looked for only once this place has passed it.
+    let feed = -1;
+    for (let at = 0; at < chunk.length;) {
+      const end = positionOf(chunk, QUOTE, at);
+      while (!this.#isQuoted) {
+        const least = Math.max(at, start + PIECE_BYTES - 1);
+        if (least >= end) break;
+        if (feed < least) feed = positionOf(chunk, LINE_FEED, least);
+        if (feed >= end) break;
+        start = at = feed + 1;
         yield start;
       }
+      if (end < chunk.length) this.#isQuoted = !this.#isQuoted;
+      at = end + 1;
     }
-    this.#isQuoted = isQuoted;
     this.#size = chunk.length - start;
   }
 
   finish(): boolean {
     return true;
   }
+}
+
+/** Where a byte comes next; the end of the chunk where it does not. */
+function positionOf(chunk: Uint8Array, byte: number, start: number): number {
+  const found = chunk.indexOf(byte, start);
+  return found < 0 ? chunk.length : found;
 }
 
 /** Rows of a table with a header line (RFC 4180 with the delimiter of choice). */
