@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import { readRecords } from '@pemmican/dataset';
 import { Tokenizer } from '@pemmican/tokenizer';
 import { amazonTokenIds, vocabularyError } from '../test/documents.ts';
+import { MODELS, openTokenizer, readSentences, skipWithout, streamOf } from '../test/real-data.ts';
+import { splitsRecordByRecord } from '../test/record-by-record.ts';
 import { analyzeVocabulary, type AnalysisOptions, type AnalysisProgress, type AnalyzedRecord } from './analyze.ts';
 import { parseProfile, totalCounts, type SplitName } from './profile.ts';
 
@@ -104,35 +106,55 @@ test('analyzeVocabulary refuses a tokenizer with more ids than the model has row
   );
 });
 
-test('analyzeVocabulary tells its progress, each id once, and stops when it is told to', async () => {
+test('analyzeVocabulary tells its progress after each block, each id once', async () => {
   const reports: AnalysisProgress[] = [];
-  const texts = Array.from({ length: 1300 }, (_, row) => (row < 600 ? 'a' : 'b'));
+  // Blocks of 8192 records, of which the last 808 are of another word.
+  const texts = Array.from({ length: 17_000 }, (_, row) => (row < 16_192 ? 'a' : 'b'));
   await analyzeVocabulary([split('train', texts), split('test', ['a', 'c'])], {
     ...options,
     onProgress: (progress) => void reports.push(progress),
   });
   assert.deepEqual(reports, [
-    { recordCount: 512, tokenCount: 1536, distinctTokenCount: 3 },
-    { recordCount: 1024, tokenCount: 3072, distinctTokenCount: 4 },
-    { recordCount: 1300, tokenCount: 3900, distinctTokenCount: 4 },
-    { recordCount: 1302, tokenCount: 3906, distinctTokenCount: 5 },
+    { recordCount: 8192, tokenCount: 24576, distinctTokenCount: 3 },
+    { recordCount: 16384, tokenCount: 49152, distinctTokenCount: 4 },
+    { recordCount: 17000, tokenCount: 51000, distinctTokenCount: 4 },
+    { recordCount: 17002, tokenCount: 51006, distinctTokenCount: 5 },
   ]);
+});
 
+test('analyzeVocabulary lets timers run between blocks and stops when one tells it to', async () => {
   const controller = new AbortController();
   const reason = new Error('told to stop');
   let read = 0;
   const counting = async function* (): AsyncGenerator<AnalyzedRecord> {
     for (; ; read++) yield { text: 'a' };
   };
+  const timer = setTimeout(() => {
+    controller.abort(reason);
+  }, 20);
   await assert.rejects(
     analyzeVocabulary([{ split: 'train', records: counting(), skippedRecordCount: () => 0 }], {
       ...options,
       signal: controller.signal,
-      onProgress: () => controller.abort(reason),
     }),
     (error) => error === reason,
   );
-  assert.ok(read <= 513, `${read} records`);
+  clearTimeout(timer);
+  assert.ok(read % 8192 === 8191, `${read} records: it stopped inside of a block`);
+
+  read = 0;
+  const told = new AbortController();
+  await assert.rejects(
+    analyzeVocabulary([{ split: 'train', records: counting(), skippedRecordCount: () => 0 }], {
+      ...options,
+      signal: told.signal,
+      onProgress: () => {
+        told.abort(reason);
+      },
+    }),
+    (error) => error === reason,
+  );
+  assert.equal(read, 8191);
 });
 
 test('analyzeVocabulary passes on why records could not be read', async () => {
@@ -197,3 +219,49 @@ test(
     }
   },
 );
+
+for (const { name, rows } of MODELS) {
+  test(
+    `analyzeVocabulary of ${name} counts blocks as encode counts records: cut, in pairs, with rows left out`,
+    { skip: skipWithout(name) },
+    async () => {
+      const realTokenizer = openTokenizer(name);
+      const amazon = await readSentences('amazon.json');
+      const imdb = await readSentences('imdb.json');
+      assert.ok(amazon.skippedCount > 0);
+      // Every third record is a pair: its own text and the next one's.
+      const paired = imdb.records.map(({ text }, index) =>
+        index % 3 === 0 ? { text, textPair: imdb.records[index + 1]?.text ?? '' } : { text },
+      );
+      const splits = [
+        { split: 'train' as const, ...amazon },
+        { split: 'validation' as const, records: paired, skippedCount: imdb.skippedCount },
+        { split: 'test' as const, records: [{ text: '' }, { text: '', textPair: '' }], skippedCount: 7 },
+      ];
+      for (const [maxSequenceLength, memoBytes] of [
+        [128, 4096],
+        [16, 1 << 20],
+        [9, undefined],
+      ] as const) {
+        const profile = await analyzeVocabulary(
+          splits.map(({ split: splitName, records, skippedCount }) => ({
+            split: splitName,
+            records: streamOf(records),
+            skippedRecordCount: () => skippedCount,
+          })),
+          {
+            ...options,
+            tokenizer: realTokenizer,
+            modelVocabSize: rows,
+            maxSequenceLength,
+            ...(memoBytes === undefined ? {} : { memoBytes }),
+          },
+        );
+        const expected = splitsRecordByRecord(splits, realTokenizer, maxSequenceLength);
+        assert.deepEqual(profile.splits, expected);
+        assert.equal(expected[0]?.truncatedRecordCount === 0, maxSequenceLength === 128);
+        assert.ok((expected[1]?.addedTokenCount ?? 0) > 100);
+      }
+    },
+  );
+}

@@ -1,9 +1,9 @@
-import type { Tokenizer } from '@pemmican/tokenizer';
-import { assembleProfile, type SelectionSettings, type SplitCounts } from './assemble-profile.ts';
+import { RecordBlockBuilder, type Tokenizer } from '@pemmican/tokenizer';
+import { assembleProfile, type SelectionSettings } from './assemble-profile.ts';
 import { VocabularyError } from './error.ts';
-import { LengthHistogram } from './length-histogram.ts';
 import type { SplitName, VocabularyProfile } from './profile.ts';
-import { TokenCounter } from './token-counter.ts';
+import { SplitCounter } from './split-counter.ts';
+import { SplitSum } from './split-sum.ts';
 
 /** A record as a model sees it. */
 export interface AnalyzedRecord {
@@ -18,13 +18,19 @@ export interface AnalyzedSplit {
   skippedRecordCount(): number;
 }
 
-export interface AnalysisOptions extends SelectionSettings {
+/** The model that is counted for, and how rows are selected. */
+export interface ProfileOptions extends SelectionSettings {
   readonly pemmicanVersion: string;
   readonly tokenizer: Tokenizer;
   readonly tokenizerDigest: string;
   readonly modelVocabSize: number;
   readonly hiddenSize: number;
   readonly maxSequenceLength: number;
+}
+
+export interface AnalysisOptions extends ProfileOptions {
+  /** Most bytes that remembered chunks of text take; results are the same with any. */
+  readonly memoBytes?: number;
   /** Called now and then with what was counted so far. */
   readonly onProgress?: (progress: AnalysisProgress) => void | Promise<void>;
   readonly signal?: AbortSignal;
@@ -36,29 +42,42 @@ export interface AnalysisProgress {
   readonly distinctTokenCount: number;
 }
 
-// Records between two progress calls: often enough to be smooth, seldom enough to cost nothing.
-const RECORDS_PER_PROGRESS = 512;
+// Counted at a time: some 20 ms, after which progress is told and the event loop has its turn.
+const BLOCK_BYTES = 1024 * 1024;
+const BLOCK_RECORDS = 8192;
 
 /**
  * Counts what a model will see: token ids after truncation, special tokens included, over every split that a run reads;
- * then selects the rows to keep.
+ * then selects the rows to keep. One thread; callers with more of them count by {@link SplitCounter}s of their own, add
+ * the tallies up in {@link SplitSum}s and call {@link profileOf}.
  * @throws VocabularyError; the signal's reason
  */
 export async function analyzeVocabulary(
   splits: readonly AnalyzedSplit[],
   options: AnalysisOptions,
 ): Promise<VocabularyProfile> {
-  const { tokenizer } = options;
-  // Before hours of counting, not after them.
-  if (tokenizer.vocabSize > options.modelVocabSize)
-    throw new VocabularyError(
-      'TOKENIZER_TOO_LARGE',
-      `The tokenizer has ids up to ${tokenizer.vocabSize - 1}, the model's embedding matrix has ${options.modelVocabSize} rows`,
-    );
-  const total = new TokenCounter(tokenizer.vocabSize);
-  const counted: SplitCounts[] = [];
+  checkRows(options);
+  const { tokenizer, maxSequenceLength, memoBytes } = options;
+  const counter = new SplitCounter(tokenizer, {
+    maxSequenceLength,
+    ...(memoBytes === undefined ? {} : { memoBytes }),
+  });
   const progress = { recordCount: 0, tokenCount: 0 };
-  for (const split of splits) counted.push(await countSplit(split, total, progress, options));
+  const sums = new Map<SplitName, SplitSum>();
+  for (const split of splits) sums.set(split.split, await countSplit(split, counter, progress, options));
+  return profileOf(sums, options);
+}
+
+/**
+ * The profile of counted splits.
+ * @throws VocabularyError
+ */
+export async function profileOf(
+  sums: ReadonlyMap<SplitName, SplitSum>,
+  options: ProfileOptions,
+): Promise<VocabularyProfile> {
+  checkRows(options);
+  const { tokenizer } = options;
   const named = [
     tokenizer.padTokenId,
     tokenizer.unkTokenId,
@@ -74,46 +93,43 @@ export async function analyzeVocabulary(
     maxSequenceLength: options.maxSequenceLength,
     unkTokenId: tokenizer.unkTokenId ?? null,
   };
-  return assembleProfile(
-    identity,
-    counted,
-    [...tokenizer.specialTokenIds, ...tokenizer.addedTokenIds, ...named],
-    options,
-  );
+  return assembleProfile(identity, sums, [...tokenizer.specialTokenIds, ...tokenizer.addedTokenIds, ...named], options);
+}
+
+/** Before hours of counting, not after them. */
+function checkRows({ tokenizer, modelVocabSize }: ProfileOptions): void {
+  if (tokenizer.vocabSize > modelVocabSize)
+    throw new VocabularyError(
+      'TOKENIZER_TOO_LARGE',
+      `The tokenizer has ids up to ${tokenizer.vocabSize - 1}, the model's embedding matrix has ${modelVocabSize} rows`,
+    );
 }
 
 async function countSplit(
   split: AnalyzedSplit,
-  total: TokenCounter,
+  counter: SplitCounter,
   progress: { recordCount: number; tokenCount: number },
   options: AnalysisOptions,
-): Promise<SplitCounts> {
-  const counter = new TokenCounter(options.tokenizer.vocabSize);
-  const lengths = new LengthHistogram();
-  let truncatedRecordCount = 0;
+): Promise<SplitSum> {
+  const builder = new RecordBlockBuilder();
+  const countBlock = async (): Promise<void> => {
+    const { recordLengths, tokenCount } = counter.add(builder.take());
+    progress.recordCount += recordLengths.length;
+    progress.tokenCount += tokenCount;
+    await options.onProgress?.({ ...progress, distinctTokenCount: counter.distinctTokenCount });
+    // Awaiting what is there already gives timers and signals no turn.
+    await new Promise((resolve) => setTimeout(resolve));
+    options.signal?.throwIfAborted();
+  };
   options.signal?.throwIfAborted();
   for await (const { text, textPair } of split.records) {
     options.signal?.throwIfAborted();
-    const encoding = options.tokenizer.encode(text, {
-      maxLength: options.maxSequenceLength,
-      ...(textPair === undefined ? {} : { textPair }),
-    });
-    counter.add(encoding.ids);
-    total.add(encoding.ids);
-    lengths.add(encoding.ids.length);
-    if (encoding.isTruncated) truncatedRecordCount++;
-    progress.recordCount++;
-    progress.tokenCount += encoding.ids.length;
-    if (lengths.recordCount % RECORDS_PER_PROGRESS === 0) {
-      await options.onProgress?.({ ...progress, distinctTokenCount: total.distinctCount });
-    }
+    builder.add(text, textPair);
+    if (builder.byteCount >= BLOCK_BYTES || builder.recordCount >= BLOCK_RECORDS) await countBlock();
   }
-  await options.onProgress?.({ ...progress, distinctTokenCount: total.distinctCount });
-  return {
-    split: split.split,
-    counter,
-    lengths,
-    skippedRecordCount: split.skippedRecordCount(),
-    truncatedRecordCount,
-  };
+  if (builder.recordCount > 0) await countBlock();
+  const sum = new SplitSum(options.tokenizer.vocabSize);
+  sum.addTally(counter.take());
+  sum.skippedRecordCount = split.skippedRecordCount();
+  return sum;
 }

@@ -1,18 +1,9 @@
 import { VocabularyError } from './error.ts';
-import type { LengthHistogram } from './length-histogram.ts';
 import { SPLITS, type SplitName, type SplitProfile, type VocabularyProfile } from './profile.ts';
 import { selectKeptTokenIds } from './selection.ts';
+import type { SplitSum } from './split-sum.ts';
 import { TokenCounter } from './token-counter.ts';
 import { TokenIdMap } from './token-id-map.ts';
-
-/** What was counted of one split. */
-export interface SplitCounts {
-  readonly split: SplitName;
-  readonly counter: TokenCounter;
-  readonly lengths: LengthHistogram;
-  readonly skippedRecordCount: number;
-  readonly truncatedRecordCount: number;
-}
 
 /** How rows are selected from counts. */
 export interface SelectionSettings {
@@ -39,14 +30,14 @@ export type ProfileIdentity = Pick<
  */
 export async function assembleProfile(
   identity: ProfileIdentity,
-  counted: readonly SplitCounts[],
+  sums: ReadonlyMap<SplitName, SplitSum>,
   tokenizerKeptIds: Iterable<number>,
   settings: SelectionSettings,
 ): Promise<VocabularyProfile> {
   const total = new TokenCounter(identity.fullVocabSize);
-  const splits = counted
-    .toSorted((a, b) => SPLITS.indexOf(a.split) - SPLITS.indexOf(b.split))
-    .map((split) => toSplitProfile(split, total));
+  const splits = [...sums]
+    .sort(([a], [b]) => SPLITS.indexOf(a) - SPLITS.indexOf(b))
+    .map(([split, sum]) => toSplitProfile(split, sum, total));
   const alwaysKept = new Set([...tokenizerKeptIds, ...(settings.keepTokenIds ?? [])]);
   const { padToMultipleOf, minCount, maxRows } = settings;
   const selection = selectKeptTokenIds({
@@ -75,8 +66,8 @@ export async function assembleProfile(
 }
 
 /** @param total counts of earlier splits, to which this one's are added */
-function toSplitProfile(counted: SplitCounts, total: TokenCounter): SplitProfile {
-  const { split, counter, lengths, skippedRecordCount, truncatedRecordCount } = counted;
+function toSplitProfile(split: SplitName, sum: SplitSum, total: TokenCounter): SplitProfile {
+  const { counter, lengths, skippedRecordCount, truncatedRecordCount } = sum;
   const distinctBefore = total.distinctCount;
   total.merge(counter);
   const entries = [...counter.entries()];

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Tokenizer } from '@pemmican/tokenizer';
 import { vocabularyError } from '../test/documents.ts';
+import { MODELS, openTokenizer, readSentences, skipWithout, streamOf } from '../test/real-data.ts';
 import { analyzeVocabulary, type AnalysisOptions, type AnalyzedRecord } from './analyze.ts';
 import { ProfileMerger, type NamedProfile } from './merge-profiles.ts';
 import { parseProfile, type SplitName, type VocabularyProfile } from './profile.ts';
@@ -116,3 +117,55 @@ test('ProfileMerger refuses profiles of another tokenizer, model or length, and 
   }
   await assert.rejects(mergeProfiles([], version), vocabularyError('INVALID_OPTION', 'There is no profile to merge'));
 });
+
+/** Merges profiles two at a time, in an order and grouping that `random` decides. */
+async function mergeInAnyOrder(
+  parts: readonly VocabularyProfile[],
+  random: (limit: number) => number,
+): Promise<VocabularyProfile> {
+  const rest = [...parts];
+  const takeOne = (): VocabularyProfile => rest.splice(random(rest.length), 1)[0]!;
+  while (rest.length > 1) rest.push(await mergeProfiles(named([takeOne(), takeOne()]), version));
+  return rest[0]!;
+}
+
+for (const { name, rows } of MODELS) {
+  test(
+    `ProfileMerger of ${name} is associative and commutative: any shards of real data, merged in any order, give the whole`,
+    { skip: skipWithout(name) },
+    async () => {
+      const model = { tokenizer: openTokenizer(name), modelVocabSize: rows, hiddenSize: 384, maxSequenceLength: 24 };
+      const records = {
+        train: (await readSentences('amazon.json')).records,
+        validation: (await readSentences('imdb.json')).records,
+        test: (await readSentences('yelp.json')).records,
+      };
+      const splitNames = Object.keys(records) as SplitName[];
+      const analyzeShard = (isInShard: (record: AnalyzedRecord) => boolean): Promise<VocabularyProfile> =>
+        analyzeVocabulary(
+          splitNames.map((split) => ({
+            split,
+            records: streamOf(records[split].filter(isInShard)),
+            skippedRecordCount: () => 0,
+          })),
+          { ...options, ...model },
+        );
+      const whole = await analyzeShard(() => true);
+      assert.ok(whole.splits.every(({ truncatedRecordCount }) => truncatedRecordCount > 0));
+      let state = 11;
+      const random = (limit: number): number => {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        return Math.floor((state / 2 ** 32) * limit);
+      };
+      for (const shardCount of [2, 7]) {
+        const shardOf = new Map(
+          Object.values(records).flatMap((all) => all.map((record) => [record, random(shardCount)])),
+        );
+        const parts: VocabularyProfile[] = [];
+        for (let shard = 0; shard < shardCount; shard++)
+          parts.push(await analyzeShard((record) => shardOf.get(record) === shard));
+        for (let round = 0; round < 3; round++) assert.deepEqual(await mergeInAnyOrder(parts, random), whole);
+      }
+    },
+  );
+}

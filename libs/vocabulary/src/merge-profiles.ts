@@ -1,8 +1,7 @@
-import { assembleProfile, type SelectionSettings, type SplitCounts } from './assemble-profile.ts';
+import { assembleProfile, type SelectionSettings } from './assemble-profile.ts';
 import { VocabularyError } from './error.ts';
-import { LengthHistogram } from './length-histogram.ts';
 import type { SplitName, VocabularyProfile } from './profile.ts';
-import { TokenCounter } from './token-counter.ts';
+import { SplitSum } from './split-sum.ts';
 
 /** A profile and what error messages call it. */
 export interface NamedProfile {
@@ -21,7 +20,7 @@ const IDENTITY_FIELDS = ['tokenizerDigest', 'fullVocabSize', 'hiddenSize', 'maxS
 export class ProfileMerger {
   #first: NamedProfile | undefined;
   readonly #alwaysKept = new Set<number>();
-  readonly #sums = new Map<SplitName, Sum>();
+  readonly #sums = new Map<SplitName, SplitSum>();
 
   /** @throws VocabularyError PROFILE_MISMATCH for a profile of another tokenizer, model or length than the first */
   add(shard: NamedProfile): void {
@@ -29,14 +28,9 @@ export class ProfileMerger {
     const { profile } = shard;
     for (const id of profile.alwaysKeptTokenIds) this.#alwaysKept.add(id);
     for (const split of profile.splits) {
-      const sum = this.#sums.get(split.split) ?? new Sum(profile.fullVocabSize);
+      const sum = this.#sums.get(split.split) ?? new SplitSum(profile.fullVocabSize);
       this.#sums.set(split.split, sum);
-      split.tokenIds.forEach((id, index) => {
-        sum.counter.addTimes(id, split.counts[index] ?? 0);
-      });
-      for (const [length, recordCount] of split.recordLengths) sum.lengths.add(length, recordCount);
-      sum.skippedRecordCount += split.skippedRecordCount;
-      sum.truncatedRecordCount += split.truncatedRecordCount;
+      sum.addProfile(split);
     }
   }
 
@@ -44,10 +38,9 @@ export class ProfileMerger {
   async finish(options: SelectionSettings & { readonly pemmicanVersion: string }): Promise<VocabularyProfile> {
     if (this.#first === undefined) throw new VocabularyError('INVALID_OPTION', 'There is no profile to merge');
     const { pemmicanVersion, ...settings } = options;
-    const counted = [...this.#sums].map(([split, sum]): SplitCounts => ({ split, ...sum }));
     const { tokenizerDigest, fullVocabSize, hiddenSize, maxSequenceLength, unkTokenId } = this.#first.profile;
     const identity = { pemmicanVersion, tokenizerDigest, fullVocabSize, hiddenSize, maxSequenceLength, unkTokenId };
-    return assembleProfile(identity, counted, this.#alwaysKept, settings);
+    return assembleProfile(identity, this.#sums, this.#alwaysKept, settings);
   }
 
   #check({ name, profile }: NamedProfile): void {
@@ -60,16 +53,5 @@ export class ProfileMerger {
         `${name}: ${field} is ${String(profile[field])}, in ${firstName} it is ${String(first[field])}; only profiles of the same tokenizer, model and sequence length can be merged`,
       );
     }
-  }
-}
-
-class Sum {
-  readonly counter: TokenCounter;
-  readonly lengths = new LengthHistogram();
-  skippedRecordCount = 0;
-  truncatedRecordCount = 0;
-
-  constructor(vocabSize: number) {
-    this.counter = new TokenCounter(vocabSize);
   }
 }

@@ -4,10 +4,12 @@
  */
 export {
   analyzeVocabulary,
+  profileOf,
   type AnalysisOptions,
   type AnalysisProgress,
   type AnalyzedRecord,
   type AnalyzedSplit,
+  type ProfileOptions,
 } from './analyze.ts';
 export type { SelectionSettings } from './assemble-profile.ts';
 export { coverageCurve, embeddingTrainingBytes, rankFrequency } from './curves.ts';
@@ -30,5 +32,7 @@ export {
 } from './profile.ts';
 export { reduceTokenizer, reduceTokenizerConfig, unkTokenIdOf } from './reduced-tokenizer.ts';
 export { selectKeptTokenIds, type Selection, type SelectionOptions } from './selection.ts';
+export { SplitCounter, type SplitCounterOptions } from './split-counter.ts';
+export { SplitSum, type SplitTally } from './split-sum.ts';
 export { TokenCounter } from './token-counter.ts';
 export { TokenIdMap } from './token-id-map.ts';
