@@ -1,11 +1,11 @@
 /**
  * Holds our ids against those of Hugging Face's `tokenizers`, example by example, on whole corpora and on random texts:
- * `node tools/checks/src/tokenizer-differential.ts TOKENIZER... [--corpora A,B] [--modes A,B] [--stride N] [--fuzz COUNT]
- * [--seed N] [--strings FILE] [--shrink N] [--differences FILE]`.
+ * `node tools/checks/src/tokenizer-differential.ts TOKENIZER... [--subjects A,B] [--corpora A,B] [--modes A,B] [--stride N]
+ * [--megabytes N] [--fuzz COUNT] [--seed N] [--strings FILE] [--shrink N] [--differences FILE]`.
  *
  * A tokenizer is a folder below `.cache/tokenizers` or `.cache/models`, or a tokenizer.json; `all` stands for the former.
  * Corpora come from `tools/benchmarks/src/corpora.ts`. A stride takes one batch of every N in all modes but `plain`, which
- * takes each record of the corpus. `--fuzz` makes COUNT random texts from the seed; `--strings` takes a JSON array of texts. Texts that differ are made
+ * takes each record of the corpus, or with `--megabytes` of about as many of them, spread over the corpus. `--fuzz` makes COUNT random texts from the seed; `--strings` takes a JSON array of texts. Texts that differ are made
  * small and printed with both ids, and appended to the file that `--differences` names. Tallies are kept in
  * `.cache/corpora/exactness.json`, out of which `tools/checks/src/tokenizer-exactness.ts` makes the report.
  * @module
@@ -15,9 +15,9 @@ import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Comparison, type Difference } from './tokenizer-differential/compare.ts';
-import { Oracle } from './tokenizer-differential/oracle.ts';
+import { RecordedOracle } from './tokenizer-differential/recorded-oracle.ts';
 import { Results } from './tokenizer-differential/results.ts';
-import { openSubjects } from './tokenizer-differential/subjects.ts';
+import { openSubjects, SUBJECT_NAMES } from './tokenizer-differential/subjects.ts';
 import {
   CORPUS_MODES,
   CORPUS_NAMES,
@@ -30,12 +30,16 @@ import {
 
 const CACHE = process.env['PEMMICAN_CACHE_DIR'] ?? path.resolve(import.meta.dirname, '../../../.cache');
 const LINES_OF_A_CORPUS = 20_000;
+// Characters of a text or of ids that are printed.
+const MAX_SHOWN = 2000;
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    subjects: { type: 'string', default: 'all' },
     corpora: { type: 'string', default: '' },
     modes: { type: 'string', default: 'plain' },
     stride: { type: 'string', default: '1' },
+    megabytes: { type: 'string', default: '0' },
     fuzz: { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
     strings: { type: 'string' },
@@ -44,7 +48,7 @@ const { values: options, positionals } = parseArgs({
   },
 });
 
-function count(name: 'stride' | 'fuzz' | 'seed' | 'shrink'): number {
+function count(name: 'stride' | 'megabytes' | 'fuzz' | 'seed' | 'shrink'): number {
   const value = Number(options[name]);
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`--${name} ${options[name]} is not a count`);
   return value;
@@ -69,11 +73,15 @@ function tokenizerFile(name: string): string {
 function printDifference(tokenizer: string, where: string, difference: Difference): void {
   const { subject, text, textPair, mode, expected, actual } = difference;
   const truncation = mode.maxLength === undefined ? '' : ` ${mode.maxLength} ${mode.side} ${mode.strategy}`;
+  const shown = (value: unknown): string => {
+    const json = JSON.stringify(value);
+    return json.length <= MAX_SHOWN ? json : `${json.slice(0, MAX_SHOWN)}... (${json.length})`;
+  };
   const lines = [
-    `${tokenizer} ${subject} (${where})${mode.special ? ' with special tokens' : ''}${truncation}: ${JSON.stringify(text)}`,
-    ...(textPair === undefined ? [] : [`  pair:     ${JSON.stringify(textPair)}`]),
-    `  expected: ${expected === undefined ? 'an error' : JSON.stringify(expected)}`,
-    `  ours:     ${actual === undefined ? 'an error' : JSON.stringify(actual)}`,
+    `${tokenizer} ${subject} (${where})${mode.special ? ' with special tokens' : ''}${truncation}: ${shown(text)}`,
+    ...(textPair === undefined ? [] : [`  pair:     ${shown(textPair)}`]),
+    `  expected: ${expected === undefined ? 'an error' : shown(expected)}`,
+    `  ours:     ${actual === undefined ? 'an error, or counts' : shown(actual)}`,
     '',
   ].join('\n');
   console.log(lines);
@@ -85,7 +93,7 @@ const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding:
 
 async function checkTokenizer(name: string): Promise<number> {
   const file = tokenizerFile(name);
-  const oracle = await Oracle.open(file);
+  const oracle = new RecordedOracle(file, path.join(CACHE, 'corpora', 'oracle'));
   let total = 0;
   const compare = async (corpus: string, mode: string, batches: Iterable<Batch>): Promise<void> => {
     const comparison = new Comparison(oracle, subjects, count('shrink'));
@@ -102,11 +110,13 @@ async function checkTokenizer(name: string): Promise<number> {
     }
     for (const difference of comparison.differences) printDifference(name, `${corpus}, ${mode}`, difference);
   };
-  const { tokenizer, subjects, tokens } = openSubjects(file);
+  const { tokenizer, subjects, tokens } = openSubjects(file, choose(options.subjects, SUBJECT_NAMES));
   try {
     for (const corpus of choose(options.corpora, CORPUS_NAMES))
-      for (const mode of choose(options.modes, CORPUS_MODES))
-        await compare(corpus, mode, corpusBatches(corpus, mode, mode === 'plain' ? 1 : Math.max(1, count('stride'))));
+      for (const mode of choose(options.modes, CORPUS_MODES)) {
+        const stride = mode === 'plain' ? 1 : Math.max(1, count('stride'));
+        await compare(corpus, mode, corpusBatches(corpus, mode, stride, count('megabytes') * 1e6 || Infinity));
+      }
     if (options.strings !== undefined)
       await compare(
         'strings',

@@ -1,4 +1,4 @@
-import type { Tokenizer } from '../tokenizer.ts';
+import type { Tokenizer, TokenizerParts } from '../tokenizer.ts';
 import { AddedTokenScanner } from './added-token-scanner.ts';
 import { PipelineChunks, type ChunkModel } from './chunk-model.ts';
 import { ChunkScanner } from './chunk-scanner.ts';
@@ -17,6 +17,9 @@ export interface BytePath {
   readonly model: ChunkModel;
 }
 
+// A path is large (tries, tables of characters) and keeps nothing of what it has seen, so that all counters and encoders of
+// a tokenizer share one.
+const paths = new WeakMap<TokenizerParts, BytePath>();
 const FAMILIES = [createBertPath, createByteLevelPath, createCharacterPath, createUnigramPath];
 
 /** The byte path of a tokenizer; one that no family knows is cut at added tokens only. */
@@ -27,9 +30,17 @@ export function createTextScanner(tokenizer: Tokenizer, totals: TokenTotals, mem
   // In text that no normalizer changes, tokens of normalized text are found in the raw bytes too; otherwise only the
   // pipeline finds them, and a cut could go through one.
   const isPlain = normalizedTokens.isEmpty || partsOf(parts.normalizerJson, 'normalizers').length === 0;
-  let path: BytePath | undefined;
-  if (isPlain) for (const create of FAMILIES) path ??= create(parts);
-  const { rule, model } = path ?? { rule: NO_CUTS, model: new PipelineChunks(parts.pipeline) };
+  const { rule, model } = pathOf(parts, isPlain);
   const finders = isPlain ? [rawTokens, normalizedTokens] : [rawTokens];
   return new TextScanner(new ChunkScanner(rule, model, totals, memoBytes), totals, finders, rule.firstScope);
+}
+
+function pathOf(parts: TokenizerParts, isPlain: boolean): BytePath {
+  let path = paths.get(parts);
+  if (path === undefined) {
+    if (isPlain) for (const create of FAMILIES) path ??= create(parts);
+    path ??= { rule: NO_CUTS, model: new PipelineChunks(parts.pipeline) };
+    paths.set(parts, path);
+  }
+  return path;
 }

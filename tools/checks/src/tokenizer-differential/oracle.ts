@@ -2,12 +2,16 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { TruncationStrategy } from '@pemmican/tokenizer';
+import type { Encodings } from './encodings.ts';
 
 const REPOSITORY = path.resolve(import.meta.dirname, '../../../..');
 const CACHE = process.env['PEMMICAN_CACHE_DIR'] ?? path.join(REPOSITORY, '.cache');
 const PYTHON = path.join(CACHE, 'python', 'bin', 'python');
 const SERVER = path.join(REPOSITORY, 'tools/oracles/src/corpora/serve_tokenizers.py');
 const ERROR = 0xffff_ffff;
+
+/** The version of `tokenizers` that ours is held against. */
+export const ORACLE_VERSION = '0.23.3';
 
 /** How texts are to be encoded. */
 export interface Mode {
@@ -17,13 +21,6 @@ export interface Mode {
   readonly maxLength?: number;
   readonly side: 'left' | 'right';
   readonly strategy: TruncationStrategy;
-}
-
-/** What came of the examples of a batch: `lengths[example]` ids each, or -1 where the tokenizer refused the example. */
-export interface Encodings {
-  readonly lengths: Int32Array;
-  readonly ids: Uint32Array;
-  readonly typeIds: Uint8Array;
 }
 
 /** Bytes that come from a pipe, read in parts of known lengths. */
@@ -71,23 +68,22 @@ const words = (...values: number[]): Uint8Array => new Uint8Array(Uint32Array.fr
 
 /** Hugging Face's `tokenizers` in a process of its own, which lives as long as this object. */
 export class Oracle {
-  readonly version: string;
   readonly #child: ChildProcess;
   readonly #input: Writable;
   readonly #reader: PipeReader;
 
-  private constructor(child: ChildProcess, input: Writable, reader: PipeReader, version: string) {
+  private constructor(child: ChildProcess, input: Writable, reader: PipeReader) {
     this.#child = child;
     this.#input = input;
     this.#reader = reader;
-    this.version = version;
   }
 
   static async open(tokenizerFile: string): Promise<Oracle> {
     const child = spawn(PYTHON, [SERVER, tokenizerFile], { stdio: ['pipe', 'pipe', 'inherit'] });
     const reader = new PipeReader(child.stdout);
     const { version } = JSON.parse(await reader.line()) as { readonly version: string };
-    return new Oracle(child, child.stdin, reader, version);
+    if (version !== ORACLE_VERSION) throw new Error(`The oracle is tokenizers ${version}, expected ${ORACLE_VERSION}`);
+    return new Oracle(child, child.stdin, reader);
   }
 
   /** One call at a time. */

@@ -1,46 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { Tokenizer, TokenizerError } from '@pemmican/tokenizer';
-import type { Encodings, Mode } from './oracle.ts';
+import { differing, EncodingsBuilder, type Encodings } from './encodings.ts';
+import { CounterSubject, EncoderSubject } from './fast-subjects.ts';
+import type { Mode } from './oracle.ts';
 
-/** A way of ours to get ids that is held against the oracle. */
+/** A way of ours to get ids, or to count them, that is held against the oracle. */
 export interface Subject {
   readonly name: string;
-  /** Whether it can do what the mode asks for. */
-  supports(mode: Mode): boolean;
-  encode(texts: readonly Uint8Array[], mode: Mode): Encodings;
+  /** Indexes of the examples that it takes in another way. */
+  wrong(expected: Encodings, texts: readonly Uint8Array[], mode: Mode): number[];
+  /** Undefined where it gives no ids. */
+  encode?(texts: readonly Uint8Array[], mode: Mode): Encodings;
 }
 
-/** Collects the ids of examples. */
-export class EncodingsBuilder {
-  readonly #lengths: number[] = [];
-  #ids = new Uint32Array(1 << 16);
-  #typeIds = new Uint8Array(1 << 16);
-  #count = 0;
-
-  add(ids: Uint32Array, typeIds: Uint8Array): void {
-    if (this.#count + ids.length > this.#ids.length) {
-      const capacity = 2 * (this.#count + ids.length);
-      const [grownIds, grownTypeIds] = [new Uint32Array(capacity), new Uint8Array(capacity)];
-      grownIds.set(this.#ids);
-      grownTypeIds.set(this.#typeIds);
-      [this.#ids, this.#typeIds] = [grownIds, grownTypeIds];
-    }
-    this.#ids.set(ids, this.#count);
-    this.#typeIds.set(typeIds, this.#count);
-    this.#count += ids.length;
-    this.#lengths.push(ids.length);
-  }
-
-  /** An example that was refused. */
-  addRefusal(): void {
-    this.#lengths.push(-1);
-  }
-
-  finish(): Encodings {
-    const [ids, typeIds] = [this.#ids.subarray(0, this.#count), this.#typeIds.subarray(0, this.#count)];
-    return { lengths: Int32Array.from(this.#lengths), ids, typeIds };
-  }
-}
+export const SUBJECT_NAMES = ['Tokenizer', 'FastEncoder', 'FastCounter'] as const;
+export type SubjectName = (typeof SUBJECT_NAMES)[number];
 
 /** The readable tokenizer, example by example. */
 class TokenizerSubject implements Subject {
@@ -49,10 +23,6 @@ class TokenizerSubject implements Subject {
 
   constructor(tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer;
-  }
-
-  supports(): boolean {
-    return true;
   }
 
   encode(texts: readonly Uint8Array[], mode: Mode): Encodings {
@@ -78,6 +48,10 @@ class TokenizerSubject implements Subject {
     }
     return builder.finish();
   }
+
+  wrong(expected: Encodings, texts: readonly Uint8Array[], mode: Mode): number[] {
+    return differing(expected, this.encode(texts, mode));
+  }
 }
 
 export interface OpenedSubjects {
@@ -87,11 +61,16 @@ export interface OpenedSubjects {
   readonly tokens: readonly string[];
 }
 
-/** All ways of ours to get ids out of a tokenizer.json. */
-export function openSubjects(tokenizerFile: string): OpenedSubjects {
+/** Our ways to get ids out of a tokenizer.json. */
+export function openSubjects(tokenizerFile: string, names: readonly SubjectName[]): OpenedSubjects {
   const bytes = readFileSync(tokenizerFile);
   const tokenizer = Tokenizer.fromJson(bytes, { fileName: tokenizerFile });
   const tokens: string[] = [];
   for (let id = 0; id < tokenizer.vocabSize; id++) tokens.push(tokenizer.idToToken(id) ?? '');
-  return { tokenizer, subjects: [new TokenizerSubject(tokenizer)], tokens: tokens.filter((token) => token !== '') };
+  const subjects = [new TokenizerSubject(tokenizer), new EncoderSubject(tokenizer), new CounterSubject(tokenizer)];
+  return {
+    tokenizer,
+    subjects: subjects.filter(({ name }) => names.includes(name)),
+    tokens: tokens.filter((token) => token !== ''),
+  };
 }

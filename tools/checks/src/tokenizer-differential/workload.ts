@@ -76,9 +76,16 @@ function* joinedRecords(bytes: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-/** Batches of a corpus; of every `stride` only one. */
-export function* corpusBatches(corpus: CorpusName, mode: CorpusMode, stride: number): Generator<Batch> {
+/** Batches of a corpus; of every `stride` only one, and at most about `mostBytes` of all, evenly spread. */
+export function* corpusBatches(
+  corpus: CorpusName,
+  mode: CorpusMode,
+  stride: number,
+  mostBytes: number,
+): Generator<Batch> {
   const bytes = new Uint8Array(readFileSync(corpusFile(corpus)));
+  const share = Math.min(1, mostBytes / bytes.length);
+  let whole = 0;
   const modes = MODES[mode];
   const mostTexts = modes.length === 1 ? BATCH_TEXTS : SMALL_BATCH_TEXTS;
   let texts: Uint8Array[] = [];
@@ -86,7 +93,10 @@ export function* corpusBatches(corpus: CorpusName, mode: CorpusMode, stride: num
   let index = 0;
   const batch = (): Batch | undefined => {
     const chosen = modes[Math.floor(index / stride) % modes.length];
-    const isTaken = index++ % stride === 0;
+    whole += share;
+    const isSpread = whole >= 1 - 1e-9;
+    if (isSpread) whole -= 1;
+    const isTaken = isSpread && index++ % stride === 0;
     const taken = mode === 'pairs' ? texts.slice(0, texts.length & ~1) : texts;
     texts = [];
     size = 0;
@@ -127,10 +137,10 @@ export function* fuzzBatches(material: FuzzMaterial, count: number, seed: number
   }
 }
 
-/** Lines to change: some of every corpus. */
+/** Lines to change: some of every corpus but the mixed one, which is made of the others. */
 export function sampleLines(count: number): string[] {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  return CORPUS_NAMES.flatMap((corpus) => {
+  return CORPUS_NAMES.filter((corpus) => corpus !== 'mixed').flatMap((corpus) => {
     const bytes = new Uint8Array(readFileSync(corpusFile(corpus)));
     const random = new Random(1);
     return Array.from({ length: count }, () => {
