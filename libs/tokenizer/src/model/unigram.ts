@@ -4,6 +4,7 @@ import { MAX_TOKEN_LENGTH, MAX_VOCAB_SIZE } from '../limits.ts';
 import { byteTokenIds } from './bpe.ts';
 import { ByteTrie } from './byte-trie.ts';
 import type { Model } from './model.ts';
+import { storedScore } from './stored-score.ts';
 
 // What an unknown character costs beyond the worst piece (SentencePiece's kUnkPenalty).
 const UNK_PENALTY = 10;
@@ -12,8 +13,10 @@ const UNK_PENALTY = 10;
 export class Unigram implements Model {
   readonly vocabulary: ReadonlyMap<string, number>;
   readonly unkTokenId: number | undefined;
-  readonly #scores: Float64Array;
-  readonly #unkScore: number;
+  /** By token id. */
+  readonly scores: Float64Array;
+  readonly unkScore: number;
+  readonly #encoded: readonly Uint8Array[];
   readonly #trie: ByteTrie;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -40,7 +43,7 @@ export class Unigram implements Model {
       component.fail('unk_id', `null or an integer from 0 to ${vocab.length - 1}`);
     }
     this.unkTokenId = typeof unkId === 'number' ? unkId : undefined;
-    this.#scores = new Float64Array(vocab.length);
+    this.scores = new Float64Array(vocab.length);
     const vocabulary = new Map<string, number>();
     const encoded = vocab.map((entry, id) => {
       const [piece, score] = Array.isArray(entry) ? (entry as unknown[]) : [];
@@ -50,17 +53,27 @@ export class Unigram implements Model {
           `${component.where}.vocab[${id}] is ${JSON.stringify(entry)?.slice(0, 80)}, expected a piece and its score`,
         );
       }
-      this.#scores[id] = score;
+      this.scores[id] = storedScore(score);
       vocabulary.set(piece, id);
       return this.#encoder.encode(piece);
     });
+    this.#encoded = encoded;
     this.vocabulary = vocabulary;
     if (component.flag('byte_fallback', false)) this.#byteIds = byteTokenIds(vocabulary);
-    this.#unkScore = this.#scores.reduce((least, score) => Math.min(least, score), Infinity) - UNK_PENALTY;
+    this.unkScore = this.scores.reduce((least, score) => Math.min(least, score), Infinity) - UNK_PENALTY;
     this.#trie = new ByteTrie(encoded.reduce((sum, bytes) => sum + bytes.length, 0));
     encoded.forEach((bytes, id) => {
       this.#trie.insert(bytes, id);
     });
+  }
+
+  get hasByteFallback(): boolean {
+    return this.#byteIds !== undefined;
+  }
+
+  /** Pieces in UTF-8 with their ids, equal ones in the order of the file. */
+  *pieces(): Generator<readonly [bytes: Uint8Array, id: number]> {
+    for (const [id, bytes] of this.#encoded.entries()) yield [bytes, id];
   }
 
   tokenize(piece: string): number[] {
@@ -114,7 +127,7 @@ export class Unigram implements Model {
         end++;
         const id = this.#trie.valueAt(node);
         if (id < 0) continue;
-        this.#offer(start, end, id, (this.#scores[id] ?? 0) + scoreHere);
+        this.#offer(start, end, id, (this.scores[id] ?? 0) + scoreHere);
         hasCharacter ||= end - start === length;
       }
       if (!hasCharacter) {
@@ -123,7 +136,7 @@ export class Unigram implements Model {
             'INVALID_TOKENIZER',
             'The Unigram model meets an unknown character and has no unk_id',
           );
-        this.#offer(start, start + length, this.unkTokenId, this.#unkScore + scoreHere);
+        this.#offer(start, start + length, this.unkTokenId, this.unkScore + scoreHere);
       }
       start += length;
     }
