@@ -7,7 +7,7 @@ import { ensureAsset, requireAssetName } from './assets.ts';
 import { SetupError } from './error.ts';
 import { ensurePythonEnvironment } from './python-environment.ts';
 import { ensureTensorflow } from './tensorflow.ts';
-import { TOKENIZER_ASSET_NAMES } from './tokenizers/asset-list.ts';
+import { TEST_TOKENIZER_ASSET_NAMES, TOKENIZER_ASSET_NAMES } from './tokenizers/asset-list.ts';
 
 const USAGE = `usage: node tools/setup/src/main.ts VERB
   tensorflow [--gpu]   TensorFlow for the CPU, or the CUDA build for GPUs
@@ -58,7 +58,7 @@ async function main(verb: string | undefined, args: readonly string[]): Promise<
       return ensureAssets(demoAssets(args));
     case 'test':
       await ensureTensorflow('cpu', options);
-      await ensureAssets(DEFAULT_ASSET_NAMES);
+      await ensureAssets([...DEFAULT_ASSET_NAMES, ...TEST_TOKENIZER_ASSET_NAMES]);
       return void (await ensurePythonEnvironment(options));
     case 'doctor':
       return console.log(JSON.stringify(await (await import('./doctor.ts')).collectDoctorReport(), undefined, 2));

