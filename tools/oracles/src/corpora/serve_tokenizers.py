@@ -43,7 +43,9 @@ def encode_each(tokenizer, examples, special):
 
 def encode(tokenizer, examples, special):
     try:
-        return tokenizer.encode_batch_fast(examples, add_special_tokens=special)
+        # The fast one leaves out the type ids of pairs where there is no post-processor.
+        encode_batch = tokenizer.encode_batch if isinstance(examples[0], tuple) else tokenizer.encode_batch_fast
+        return encode_batch(examples, add_special_tokens=special)
     except Exception:
         return list(encode_each(tokenizer, examples, special))
 
