@@ -1,0 +1,69 @@
+import type { Profiler } from 'node:inspector';
+
+/** Shares of a pass, from samples of its stack. */
+export interface FunctionShares {
+  /** In the model and what it calls: what chunks cost that were not remembered. */
+  readonly model: number;
+  /** In the hot loop and the memo. */
+  readonly scan: number;
+  readonly garbageCollection: number;
+  /** In the engine itself, such as compiling and native functions. */
+  readonly engine: number;
+  readonly rest: number;
+  /** Time of each function itself, largest first. */
+  readonly functions: readonly { readonly name: string; readonly share: number }[];
+}
+
+const MIN_FUNCTION_SHARE = 0.01;
+// A model's method that turns a chunk into ids, whichever family.
+const MODEL_FUNCTION = 'tokenize';
+
+/** What takes how much of the sampled time. */
+export function summarizeProfile(profile: Profiler.Profile): FunctionShares {
+  const selfMicroseconds = new Map<number, number>();
+  for (const [index, node] of (profile.samples ?? []).entries())
+    selfMicroseconds.set(node, (selfMicroseconds.get(node) ?? 0) + Math.max(0, profile.timeDeltas?.[index] ?? 0));
+  const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
+  const sums = { model: 0, scan: 0, garbageCollection: 0, engine: 0, rest: 0 };
+  const functions = new Map<string, number>();
+  let total = 0;
+  const visit = (id: number, isInModel: boolean): void => {
+    const node = nodes.get(id);
+    if (node === undefined) return;
+    const { functionName, url } = node.callFrame;
+    const isLibrary = url.includes('/libs/tokenizer/');
+    const inModel = isInModel || (functionName === MODEL_FUNCTION && isLibrary);
+    const self = selfMicroseconds.get(id) ?? 0;
+    // Starting and stopping the profiler is no part of the pass.
+    if (functionName !== '(idle)' && url !== 'node:inspector') {
+      total += self;
+      const name = url === '' ? functionName : `${functionName || '(anonymous)'} (${url.split('/').at(-1)})`;
+      functions.set(name, (functions.get(name) ?? 0) + self);
+      const kind: keyof typeof sums =
+        functionName === '(garbage collector)'
+          ? 'garbageCollection'
+          : inModel
+            ? 'model'
+            : isLibrary || url.startsWith('wasm:')
+              ? 'scan'
+              : url === '' || url.startsWith('node:')
+                ? 'engine'
+                : 'rest';
+      sums[kind] += self;
+    }
+    for (const child of node.children ?? []) visit(child, inModel);
+  };
+  visit(profile.nodes[0]?.id ?? 0, false);
+  const share = (microseconds: number): number => microseconds / total;
+  return {
+    model: share(sums.model),
+    scan: share(sums.scan),
+    garbageCollection: share(sums.garbageCollection),
+    engine: share(sums.engine),
+    rest: share(sums.rest),
+    functions: [...functions]
+      .map(([name, self]) => ({ name, share: share(self) }))
+      .filter((each) => each.share >= MIN_FUNCTION_SHARE)
+      .sort((a, b) => b.share - a.share),
+  };
+}
