@@ -17,6 +17,8 @@ const runtimeNeutral = [
 export default tseslint.config(
   globalIgnores([
     '**/gen/**',
+    // AssemblyScript, which its own compiler checks.
+    '**/assembly/**',
     '**/node_modules/**',
     '.cache/**',
     '**/fixtures/**',

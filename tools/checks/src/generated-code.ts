@@ -5,7 +5,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { REPOSITORY_ROOT } from './step.ts';
 
-const GENERATED = ['libs/contract/src', 'libs/graph/src/gen'];
+const GENERATED = ['libs/contract/src', 'libs/graph/src/gen', 'libs/tokenizer/src/fast/engine/gen'];
 const snapshot = (): string =>
   execFileSync('sh', ['-c', `find ${GENERATED.join(' ')} -type f | LC_ALL=C sort | xargs sha256sum`], {
     cwd: REPOSITORY_ROOT,
@@ -13,7 +13,7 @@ const snapshot = (): string =>
   });
 
 const before = snapshot();
-for (const script of ['libs/contract/generate.sh', 'libs/graph/generate.sh']) {
+for (const script of ['libs/contract/generate.sh', 'libs/graph/generate.sh', 'libs/tokenizer/assembly/build.sh']) {
   const { status } = spawnSync(script, { cwd: REPOSITORY_ROOT, stdio: 'inherit', shell: true });
   if (status !== 0) process.exit(status ?? 1);
 }

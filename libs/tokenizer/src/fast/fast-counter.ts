@@ -1,11 +1,10 @@
 import type { Tokenizer } from '../tokenizer.ts';
 import { createTextScanner } from './create-text-scanner.ts';
 import { Frame, type FrameOptions } from './frame.ts';
-import type { IdBuffer } from './id-buffer.ts';
 import { DEFAULT_MEMO_BYTES } from './limits.ts';
 import { checkBlock, isUtf8, recordCountOf, type RecordBlock, type Utf8Check } from './record-block.ts';
+import type { BlockPlaces } from './engine/engine.ts';
 import type { TextScanner } from './text-scanner.ts';
-import { TokenTotals } from './token-totals.ts';
 
 export interface FastCounterOptions extends FrameOptions {
   /** Most bytes that remembered chunks take; results are the same with any. */
@@ -21,21 +20,22 @@ export interface BlockCount {
   readonly truncatedRecordCount: number;
 }
 
+/** The engine counts without a limit. */
+const NO_LIMIT = 0xffff_ffff;
+
 /** Counts token ids of records as a model sees them: after truncation and with special tokens, exactly as Tokenizer.encode. */
 export class FastCounter {
   readonly #frame: Frame;
-  readonly #totals: TokenTotals;
   readonly #texts: TextScanner;
   readonly #isUtf8: Utf8Check;
   #singleCount = 0;
   #pairCount = 0;
-  // Whether the memo may hold counts of ids that `totals` has not seen.
+  // Whether the memo may hold counts of ids that are not among the seen ones yet.
   #isBehind = false;
 
   constructor(tokenizer: Tokenizer, options: FastCounterOptions = {}) {
     this.#frame = new Frame(tokenizer.parts.postProcessor, options);
-    this.#totals = new TokenTotals(tokenizer.vocabSize);
-    this.#texts = createTextScanner(tokenizer, this.#totals, options.memoBytes ?? DEFAULT_MEMO_BYTES);
+    this.#texts = createTextScanner(tokenizer, options.memoBytes ?? DEFAULT_MEMO_BYTES);
     this.#isUtf8 = options.isUtf8 ?? isUtf8;
   }
 
@@ -45,82 +45,113 @@ export class FastCounter {
    */
   add(block: RecordBlock): BlockCount {
     checkBlock(block, this.#isUtf8);
-    const { chunks } = this.#texts;
-    chunks.load(block.bytes);
-    const { textOffsets, hasPair } = block;
-    const recordLengths = new Uint32Array(recordCountOf(block));
-    let [tokenCount, truncatedRecordCount] = [0, 0];
-    for (let record = 0, text = 0; record < recordLengths.length; record++, text++) {
-      const [start = 0, end = 0] = [textOffsets[text], textOffsets[text + 1]];
-      let length: number;
-      if (hasPair?.[record] === 1) length = this.#addByIds(start, end, textOffsets[++text + 1]);
-      else if (!this.#frame.cutsEnd) length = this.#addByIds(start, end, undefined);
-      else {
-        this.#texts.count(start, end, this.#frame.singleRoom);
-        length = chunks.tokenCount + this.#frame.singleSpecialCount;
-        this.#singleCount++;
-      }
-      if (chunks.isTruncated) truncatedRecordCount++;
-      recordLengths[record] = length;
-      tokenCount += length;
-    }
+    const { engine } = this.#texts;
+    const places = engine.load(block);
+    const count = recordCountOf(block);
+    const lengths =
+      this.#frame.cutsEnd && block.textOffsets.length === count + 1
+        ? this.#addTexts(block, places, count)
+        : this.#addRecords(block, places, count);
     this.#countSpecialTokens();
-    return { recordLengths, tokenCount, truncatedRecordCount };
+    const truncatedRecordCount = engine.memory.words[places.truncatedCount >>> 2] ?? 0;
+    return {
+      recordLengths: lengths,
+      tokenCount: lengths.reduce((sum, length) => sum + length, 0),
+      truncatedRecordCount,
+    };
   }
 
   /** Different ids that occurred in all that was ever added. */
   get distinctTokenCount(): number {
-    if (this.#isBehind) this.#texts.chunks.flush();
-    return this.#totals.distinctCount;
+    this.#catchUp();
+    return this.#texts.engine.exports.distinctCount();
   }
 
   /** Sets 1 at every id that occurred in all that was ever added; several counters may mark one array `[vocabSize]`. */
   markSeen(target: Uint8Array): void {
-    if (this.#isBehind) this.#texts.chunks.flush();
-    this.#totals.markSeen(target);
+    this.#catchUp();
+    const { seen } = this.#texts.engine;
+    for (let id = 0; id < seen.length; id++) if (seen[id] !== 0) target[id] = 1;
   }
 
   /** Bytes that remembered chunks take now. */
   get memoBytes(): number {
-    return this.#texts.chunks.memoBytes;
+    return this.#texts.engine.memoBytes;
   }
 
   /** Occurrences by full token id since the last call; what is remembered stays. */
   takeCounts(): Float64Array {
-    this.#texts.chunks.flush();
-    return this.#totals.take();
+    return this.#texts.engine.takeCounts();
   }
 
-  /** For pairs and for what is not cut at its end: the ids themselves. */
-  #addByIds(start: number, end: number, pairEnd: number | undefined): number {
-    const { chunks } = this.#texts;
+  #catchUp(): void {
+    if (this.#isBehind) this.#texts.engine.exports.flush();
+    this.#isBehind = false;
+  }
+
+  /** Records of one text each, cut at their end where they are too long. */
+  #addTexts(
+    { textOffsets }: RecordBlock,
+    { text, offsets, results, truncatedCount }: BlockPlaces,
+    count: number,
+  ): Uint32Array {
+    const { exports, memory } = this.#texts.engine;
+    const room = Math.min(NO_LIMIT, this.#frame.singleRoom);
+    for (let record = 0; record < count; record++) {
+      record = exports.countRecords(text, offsets, record, count, room, results, truncatedCount);
+      if (record === count) break;
+      // It may have an added token.
+      this.#texts.count(text + (textOffsets[record] ?? 0), text + (textOffsets[record + 1] ?? 0), room);
+      const { words } = memory;
+      words[(results >>> 2) + record] = exports.tokenCount();
+      words[truncatedCount >>> 2] = (words[truncatedCount >>> 2] ?? 0) + exports.isTruncated();
+    }
+    this.#singleCount += count;
+    const special = this.#frame.singleSpecialCount;
+    return memory.words.slice(results >>> 2, (results >>> 2) + count).map((length) => length + special);
+  }
+
+  /** Records of one or two texts, by the ids themselves. */
+  #addRecords(block: RecordBlock, { text, truncatedCount, output }: BlockPlaces, count: number): Uint32Array {
+    const { textOffsets, hasPair } = block;
+    const { exports, memory } = this.#texts.engine;
+    const lengths = new Uint32Array(count);
+    const write = (index: number): number => {
+      const before = exports.writeEnd() >>> 0;
+      this.#texts.write(text + (textOffsets[index] ?? 0), text + (textOffsets[index + 1] ?? 0));
+      return ((exports.writeEnd() >>> 0) - before) / 4;
+    };
     this.#isBehind = true;
-    chunks.ids.length = 0;
-    this.#texts.encode(start, end);
-    const first = chunks.ids.length;
-    if (pairEnd !== undefined) this.#texts.encode(end, pairEnd);
-    const second = chunks.ids.length - first;
-    const [firstLength, secondLength] = this.#frame.lengths(first, pairEnd === undefined ? undefined : second);
-    this.#addPart(chunks.ids, 0, first, firstLength);
-    this.#addPart(chunks.ids, first, second, secondLength);
-    chunks.isTruncated = firstLength + secondLength < first + second;
-    if (pairEnd === undefined) this.#singleCount++;
-    else this.#pairCount++;
-    const specialCount = pairEnd === undefined ? this.#frame.singleSpecialCount : this.#frame.pairSpecialCount;
-    return firstLength + secondLength + specialCount;
-  }
-
-  #addPart(buffer: IdBuffer, start: number, length: number, kept: number): void {
-    this.#totals.addAll(buffer.ids, this.#frame.cutsLeft ? start + length - kept : start, kept, 1);
+    for (let record = 0, index = 0; record < count; record++, index++) {
+      const isPair = hasPair?.[record] === 1;
+      exports.beginWrite(output);
+      const first = write(index);
+      const second = isPair ? write(++index) : 0;
+      const [firstLength, secondLength] = this.#frame.lengths(first, isPair ? second : undefined);
+      const skipped = (length: number, kept: number): number => (this.#frame.cutsLeft ? length - kept : 0);
+      exports.countIds(output + 4 * skipped(first, firstLength), firstLength);
+      exports.countIds(output + 4 * (first + skipped(second, secondLength)), secondLength);
+      if (firstLength + secondLength < first + second) {
+        const { words } = memory;
+        words[truncatedCount >>> 2] = (words[truncatedCount >>> 2] ?? 0) + 1;
+      }
+      if (isPair) this.#pairCount++;
+      else this.#singleCount++;
+      const specialCount = isPair ? this.#frame.pairSpecialCount : this.#frame.singleSpecialCount;
+      lengths[record] = firstLength + secondLength + specialCount;
+    }
+    return lengths;
   }
 
   #countSpecialTokens(): void {
+    const { exports } = this.#texts.engine;
     for (const [template, count] of [
       [this.#frame.single, this.#singleCount],
       [this.#frame.pair, this.#pairCount],
     ] as const) {
       if (count === 0) continue;
-      for (const part of template) if (part.kind === 'special') for (const id of part.ids) this.#totals.add(id, count);
+      for (const part of template)
+        if (part.kind === 'special') for (const id of part.ids) exports.countTimes(id, count);
     }
     this.#singleCount = this.#pairCount = 0;
   }

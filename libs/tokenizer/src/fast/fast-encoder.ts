@@ -1,11 +1,11 @@
 import type { TemplatePart } from '../post-processor/post-processor.ts';
 import type { Tokenizer } from '../tokenizer.ts';
-import { createTextScanner } from './create-text-scanner.ts';
+import { sharedTextScanner } from './create-text-scanner.ts';
+import type { BlockPlaces } from './engine/engine.ts';
 import { Frame, type FrameOptions } from './frame.ts';
 import { DEFAULT_MEMO_BYTES } from './limits.ts';
 import { checkBlock, isUtf8, recordCountOf, type RecordBlock, type Utf8Check } from './record-block.ts';
 import type { TextScanner } from './text-scanner.ts';
-import { TokenTotals } from './token-totals.ts';
 
 export interface FastEncoderOptions extends FrameOptions {
   /** Most bytes that remembered chunks take; results are the same with any. */
@@ -24,86 +24,155 @@ export interface EncodedBlock {
   readonly truncatedRecordCount: number;
 }
 
+/** A template around one text: ids before it and after it, all of type 0. */
+interface Wrapping {
+  readonly before: Uint32Array;
+  readonly after: Uint32Array;
+}
+
+/** The engine writes without a limit. */
+const NO_LIMIT = 0xffff_ffff;
+
 /** Encodes records exactly as Tokenizer.encode does. */
 export class FastEncoder {
   readonly #frame: Frame;
   readonly #texts: TextScanner;
   readonly #isUtf8: Utf8Check;
-  #ids = new Uint32Array(1 << 12);
-  #typeIds = new Uint8Array(1 << 12);
-  #length = 0;
+  readonly #wrapping: Wrapping | undefined;
 
   constructor(tokenizer: Tokenizer, options: FastEncoderOptions = {}) {
     this.#frame = new Frame(tokenizer.parts.postProcessor, options);
-    this.#texts = createTextScanner(
-      tokenizer,
-      new TokenTotals(tokenizer.vocabSize),
-      options.memoBytes ?? DEFAULT_MEMO_BYTES,
-    );
+    this.#texts = sharedTextScanner(tokenizer, options.memoBytes ?? DEFAULT_MEMO_BYTES);
     this.#isUtf8 = options.isUtf8 ?? isUtf8;
+    this.#wrapping = this.#frame.cutsEnd ? wrappingOf(this.#frame.single) : undefined;
   }
 
   /**
-   * Encodes the records of a block. What it returns is overwritten by the next call.
+   * Encodes the records of a block.
    * @throws TokenizerError INVALID_UTF8, INVALID_OPTION
    */
   encode(block: RecordBlock): EncodedBlock {
     checkBlock(block, this.#isUtf8);
-    const { chunks } = this.#texts;
-    chunks.load(block.bytes);
-    const { textOffsets, hasPair } = block;
-    const recordCount = recordCountOf(block);
-    const recordOffsets = new Uint32Array(recordCount + 1);
-    let truncatedRecordCount = 0;
-    this.#length = 0;
-    for (let record = 0, text = 0; record < recordCount; record++, text++) {
-      chunks.ids.length = 0;
-      const [start = 0, end = 0] = [textOffsets[text], textOffsets[text + 1]];
-      this.#texts.encode(start, end);
-      const first = chunks.ids.length;
-      const isPair = hasPair?.[record] === 1;
-      if (isPair) this.#texts.encode(end, textOffsets[++text + 1] ?? end);
-      const second = chunks.ids.length - first;
-      const [firstLength, secondLength] = this.#frame.lengths(first, isPair ? second : undefined);
-      this.#write(isPair ? this.#frame.pair : this.#frame.single, first, firstLength, second, secondLength);
-      if (firstLength + secondLength < first + second) truncatedRecordCount++;
-      recordOffsets[record + 1] = this.#length;
+    const count = recordCountOf(block);
+    const places = this.#texts.engine.load(block);
+    if (this.#wrapping !== undefined && block.textOffsets.length === count + 1)
+      return this.#encodeTexts(block, places, count, this.#wrapping);
+    return this.#encodeRecords(block, places, count);
+  }
+
+  /** Bytes that remembered chunks take now, of all encoders of the tokenizer. */
+  get memoBytes(): number {
+    return this.#texts.engine.memoBytes;
+  }
+
+  /** Records of one text each, cut at their end where they are too long. */
+  #encodeTexts(
+    { textOffsets }: RecordBlock,
+    { text, offsets, results, truncatedCount, output }: BlockPlaces,
+    count: number,
+    { before, after }: Wrapping,
+  ): EncodedBlock {
+    const { exports, memory } = this.#texts.engine;
+    const room = Math.min(NO_LIMIT, this.#frame.singleRoom);
+    // The template's ids come first in the output, the records behind them.
+    for (const ids of [before, after]) for (const id of ids) exports.writeId(id);
+    const start = exports.writeEnd() >>> 0;
+    const afterAt = output + before.length * 4;
+    for (let record = 0; record < count; record++) {
+      record = exports.writeRecords(
+        ...([text, offsets, record, count, room, output, before.length, afterAt, after.length] as const),
+        ...([start, results, truncatedCount] as const),
+      );
+      if (record === count) break;
+      // It may have an added token.
+      for (const id of before) exports.writeId(id);
+      const textAt = exports.writeEnd() >>> 0;
+      this.#texts.write(text + (textOffsets[record] ?? 0), text + (textOffsets[record + 1] ?? 0));
+      const { words } = memory;
+      if ((exports.writeEnd() >>> 0) - textAt > room * 4) {
+        exports.beginWrite(textAt + room * 4);
+        words[truncatedCount >>> 2] = (words[truncatedCount >>> 2] ?? 0) + 1;
+      }
+      for (const id of after) exports.writeId(id);
+      memory.words[(results >>> 2) + record] = ((exports.writeEnd() >>> 0) - start) / 4;
     }
+    const { words } = memory;
+    const recordOffsets = new Uint32Array(count + 1);
+    recordOffsets.set(words.subarray(results >>> 2, (results >>> 2) + count), 1);
+    const ids = words.slice(start >>> 2, (exports.writeEnd() >>> 0) >>> 2);
+    const truncatedRecordCount = words[truncatedCount >>> 2] ?? 0;
+    return { ids, recordOffsets, typeIds: new Uint8Array(ids.length), truncatedRecordCount };
+  }
+
+  /** Records of one or two texts. */
+  #encodeRecords(block: RecordBlock, { text, output }: BlockPlaces, count: number): EncodedBlock {
+    const { textOffsets, hasPair } = block;
+    const { exports } = this.#texts.engine;
+    const result = new EncodedRecords(count);
+    const write = (index: number): number => {
+      const before = exports.writeEnd() >>> 0;
+      this.#texts.write(text + (textOffsets[index] ?? 0), text + (textOffsets[index + 1] ?? 0));
+      return ((exports.writeEnd() >>> 0) - before) / 4;
+    };
+    for (let record = 0, index = 0; record < count; record++, index++) {
+      const isPair = hasPair?.[record] === 1;
+      exports.beginWrite(output);
+      const first = write(index);
+      const second = isPair ? write(++index) : 0;
+      const kept = this.#frame.lengths(first, isPair ? second : undefined);
+      const ids = this.#texts.engine.memory.words.subarray(output >>> 2, (output >>> 2) + first + second);
+      const part = (start: number, length: number, keptLength: number): Uint32Array => {
+        const from = this.#frame.cutsLeft ? start + length - keptLength : start;
+        return ids.subarray(from, from + keptLength);
+      };
+      const [a, b] = [part(0, first, kept[0]), part(first, second, kept[1])];
+      result.add(isPair ? this.#frame.pair : this.#frame.single, a, b);
+      if (a.length + b.length < first + second) result.truncatedRecordCount++;
+    }
+    return result.take();
+  }
+}
+
+function wrappingOf(template: readonly TemplatePart[]): Wrapping | undefined {
+  const at = template.findIndex((part) => part.kind === 'sequence');
+  const isSimple = template.every((part, index) => part.typeId === 0 && (index === at) === (part.kind === 'sequence'));
+  if (!isSimple || at < 0) return undefined;
+  const idsOf = (parts: readonly TemplatePart[]): Uint32Array =>
+    Uint32Array.from(parts.flatMap((part) => (part.kind === 'special' ? part.ids : [])));
+  return { before: idsOf(template.slice(0, at)), after: idsOf(template.slice(at + 1)) };
+}
+
+/** Ids of records, put together by their templates. */
+class EncodedRecords {
+  truncatedRecordCount = 0;
+  readonly #recordOffsets: Uint32Array;
+  #recordCount = 0;
+  #ids = new Uint32Array(1 << 12);
+  #typeIds = new Uint8Array(1 << 12);
+  #length = 0;
+
+  constructor(recordCount: number) {
+    this.#recordOffsets = new Uint32Array(recordCount + 1);
+  }
+
+  add(template: readonly TemplatePart[], first: Uint32Array, second: Uint32Array): void {
+    for (const part of template) {
+      const ids = part.kind === 'special' ? part.ids : part.sequence === 'A' ? first : second;
+      this.#reserve(ids.length);
+      this.#ids.set(ids, this.#length);
+      this.#typeIds.fill(part.typeId, this.#length, this.#length + ids.length);
+      this.#length += ids.length;
+    }
+    this.#recordOffsets[++this.#recordCount] = this.#length;
+  }
+
+  take(): EncodedBlock {
     return {
       ids: this.#ids.subarray(0, this.#length),
-      recordOffsets,
+      recordOffsets: this.#recordOffsets,
       typeIds: this.#typeIds.subarray(0, this.#length),
-      truncatedRecordCount,
+      truncatedRecordCount: this.truncatedRecordCount,
     };
-  }
-
-  /** Bytes that remembered chunks take now. */
-  get memoBytes(): number {
-    return this.#texts.chunks.memoBytes;
-  }
-
-  #write(
-    template: readonly TemplatePart[],
-    first: number,
-    firstLength: number,
-    second: number,
-    secondLength: number,
-  ): void {
-    const { ids } = this.#texts.chunks.ids;
-    for (const part of template) {
-      const isFirst = part.kind === 'sequence' && part.sequence === 'A';
-      const count = part.kind === 'special' ? part.ids.length : isFirst ? firstLength : secondLength;
-      this.#reserve(count);
-      const at = this.#length;
-      if (part.kind === 'special') this.#ids.set(part.ids, at);
-      else {
-        const from = isFirst ? 0 : first;
-        const skipped = this.#frame.cutsLeft ? (isFirst ? first : second) - count : 0;
-        for (let index = 0; index < count; index++) this.#ids[at + index] = ids[from + skipped + index] ?? 0;
-      }
-      this.#typeIds.fill(part.typeId, at, at + count);
-      this.#length += count;
-    }
   }
 
   #reserve(count: number): void {

@@ -3,6 +3,3 @@
  * after some 250 MB.
  */
 export const DEFAULT_MEMO_BYTES = 256 * 1024 * 1024;
-
-/** Bytes for parts of long chunks, beside the above. */
-export const UNIT_MEMO_BYTES = 32 * 1024 * 1024;

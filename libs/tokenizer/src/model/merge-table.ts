@@ -5,6 +5,8 @@
 export class MergeTable {
   readonly #slots: Int32Array;
   readonly #mask: number;
+  /** Ranks are below this. */
+  rankCount = 0;
 
   /** @param count upper bound of the number of merges */
   constructor(count: number) {
@@ -20,6 +22,14 @@ export class MergeTable {
     this.#slots[at + 1] = right;
     this.#slots[at + 2] = rank;
     this.#slots[at + 3] = mergedId;
+    this.rankCount = Math.max(this.rankCount, rank + 1);
+  }
+
+  /** Visits every merge, in no order. */
+  forEach(visit: (left: number, right: number, rank: number, mergedId: number) => void): void {
+    const slots = this.#slots;
+    for (let at = 0; at < slots.length; at += 4)
+      if (slots[at] !== -1) visit(slots[at] ?? 0, slots[at + 1] ?? 0, slots[at + 2] ?? 0, slots[at + 3] ?? 0);
   }
 
   /** Handle of a pair's merge for the accessors below, or -1. */

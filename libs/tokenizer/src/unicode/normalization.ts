@@ -117,6 +117,19 @@ function composites(): ReadonlyMap<number, number> {
   return compositePairs;
 }
 
+/** What NFC is made of, for tests that need no text: classes above 0, composites by pair, and what never stays. */
+export function compositionData(): {
+  readonly combiningClass: ReadonlyMap<number, number>;
+  /** Composites by `first * 0x110000 + second`, without Hangul. */
+  readonly composites: ReadonlyMap<number, number>;
+  /** Code points that NFC decomposes or replaces. */
+  readonly replaced: ReadonlySet<number>;
+} {
+  const composed = new Set(composites().values());
+  const replaced = new Set([...canonical.keys()].filter((codePoint) => !composed.has(codePoint)));
+  return { combiningClass, composites: composites(), replaced };
+}
+
 const changeable = new Map<NormalizationForm, CodePointSet>();
 
 /** A quick test without false positives: no character of `text` can change or combine with another one. */

@@ -1,10 +1,10 @@
 import { Bpe } from '../../model/bpe.ts';
 import type { TokenizerParts } from '../../tokenizer.ts';
-import { PipelineChunks } from '../chunk-model.ts';
-import type { BytePath } from '../create-text-scanner.ts';
+import type { BytePath } from '../byte-path.ts';
+import { PIPELINE_MODEL } from '../engine/engine.ts';
 import { partsOf, typeOf } from '../json.ts';
 import { byteLevelCuts } from './byte-level-cuts.ts';
-import { ByteLevelChunks, singleByteIds } from './byte-level-chunks.ts';
+import { ByteLevelModel, singleByteIds } from './byte-level-model.ts';
 import { findSplitFamily } from './find-split-family.ts';
 
 /** The byte path of tokenizers with a known pattern and ByteLevel; undefined for others. */
@@ -21,6 +21,6 @@ export function createByteLevelPath(parts: TokenizerParts): BytePath | undefined
   if (!isPlain && split.addsPrefixSpace) return undefined;
   return {
     rule: byteLevelCuts(split.family, split.addsPrefixSpace, isNfc),
-    model: isPlain ? new ByteLevelChunks(model, byteIds, split, isNfc) : new PipelineChunks(parts.pipeline),
+    model: isPlain ? new ByteLevelModel(model, byteIds, split, isNfc) : PIPELINE_MODEL,
   };
 }

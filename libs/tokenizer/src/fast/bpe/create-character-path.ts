@@ -1,8 +1,7 @@
 import { Bpe } from '../../model/bpe.ts';
 import type { TokenizerParts } from '../../tokenizer.ts';
-import type { BytePath } from '../create-text-scanner.ts';
-import { UNIT_MEMO_BYTES } from '../limits.ts';
-import { CharacterChunks } from './character-chunks.ts';
+import type { BytePath } from '../byte-path.ts';
+import { CharacterModel } from './character-model.ts';
 import { findSpaceMark } from './space-mark.ts';
 import { vocabularyCuts } from './vocabulary-cuts.ts';
 
@@ -22,6 +21,6 @@ export function createCharacterPath(parts: TokenizerParts): BytePath | undefined
   for (const token of model.vocabulary.keys()) if (token.length > 6 && BYTE_TOKEN.test(token)) return undefined;
   return {
     rule: vocabularyCuts(model.vocabulary.keys(), space),
-    model: new CharacterChunks(model, ids, space, UNIT_MEMO_BYTES),
+    model: new CharacterModel(model, ids, space),
   };
 }

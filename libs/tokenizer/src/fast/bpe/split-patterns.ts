@@ -1,5 +1,6 @@
 /** Families of patterns that have a scanner of their own. */
-export type SplitFamily = 'gpt2' | 'cl100k' | 'qwen' | 'o200k' | 'deepseek';
+export const SPLIT_FAMILIES = ['gpt2', 'cl100k', 'qwen', 'o200k', 'deepseek'] as const;
+export type SplitFamily = (typeof SPLIT_FAMILIES)[number];
 
 const CL100K = (digits: string): string =>
   String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|${digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;

@@ -1,0 +1,114 @@
+import { Found, push } from './found';
+import { mergeRanked, Merges, MAX_SYMBOLS, NONE, rankOf } from './merge';
+import { ODD } from './model';
+import { pieceEnd, Split, split } from './split';
+import { nodeOf, tokenAt } from './trie';
+import { codePointAt, characterLength } from './utf8';
+
+/** Byte-level BPE behind one of the known patterns. */
+class ByteLevel {
+  /** Ids of the 256 single bytes. */
+  static byteIds: usize = 0;
+  /** By `firstByte << 8 | secondByte`, the rank of the merge of these two bytes. */
+  static pairRanks: usize = 0;
+  /** Whether a piece that is a token as a whole is taken as it is. */
+  static ignoresMerges: bool = false;
+  static addsPrefixSpace: bool = false;
+  /** By code point, the bits of `composition-classes.ts`; 0 without NFC. */
+  static compositionClasses: usize = 0;
+}
+
+const BLANK: u32 = 0x20;
+// Of `composition-classes.ts`.
+const ORDER_MASK: u32 = 0x3f;
+const UNSTABLE: u32 = 0x3f;
+const IS_SECOND: u32 = 0x40;
+const IS_FIRST: u32 = 0x80;
+
+export function byteLevel(chunkStart: usize, chunkEnd: usize, isFirst: u32): i32 {
+  let start = chunkStart;
+  let end = chunkEnd;
+  if (ByteLevel.compositionClasses != 0 && !isComposed(start, end)) return ODD;
+  if (isFirst != 0 && ByteLevel.addsPrefixSpace && load<u8>(start) != BLANK) {
+    store<u8>(Found.work, BLANK);
+    memory.copy(Found.work + 1, start, end - start);
+    end = Found.work + 1 + (end - start);
+    start = Found.work;
+  }
+  split(start, end);
+  Found.count = 0;
+  for (let piece: u32 = 0; piece < Split.pieceCount; piece++) {
+    const next = pieceEnd(piece);
+    if (!addPiece(start, next)) return ODD;
+    start = next;
+  }
+  return Found.count;
+}
+
+/** Whether text is surely in NFC already, by the quick check of UAX 15 with a look at what composes with what. */
+function isComposed(start: usize, end: usize): bool {
+  let last: u32 = 0;
+  let mayCompose = false;
+  for (let at = start; at < end;) {
+    const lead: u32 = load<u8>(at);
+    if (lead < 0x80) {
+      last = 0;
+      mayCompose = true;
+      at++;
+      continue;
+    }
+    const bits: u32 = load<u8>(ByteLevel.compositionClasses + codePointAt(at));
+    const order = bits & ORDER_MASK;
+    if (order == UNSTABLE || (order != 0 && order < last)) return false;
+    if (mayCompose && (bits & IS_SECOND) != 0) return false;
+    if (order == 0) mayCompose = (bits & IS_FIRST) != 0;
+    last = order;
+    at += characterLength(lead);
+  }
+  return true;
+}
+
+function addPiece(start: usize, end: usize): bool {
+  const count = <u32>(end - start);
+  if (ByteLevel.ignoresMerges) {
+    const token = tokenAt(nodeOf(start, end));
+    if (token != 0) {
+      push(token - 1);
+      return true;
+    }
+  }
+  if (count > MAX_SYMBOLS) return false;
+  let previous: u32 = 0;
+  for (let index: u32 = 0; index < count; index++) {
+    const byte: u32 = load<u8>(start + index);
+    store<u32>(Merges.symbols + ((<usize>index) << 2), load<u32>(ByteLevel.byteIds + ((<usize>byte) << 2)));
+    if (index > 0)
+      store<u32>(
+        Merges.ranks + ((<usize>(index - 1)) << 2),
+        load<u32>(ByteLevel.pairRanks + ((<usize>((previous << 8) | byte)) << 2)),
+      );
+    previous = byte;
+  }
+  mergeRanked(count);
+  return true;
+}
+
+/** @param byteIds - filled before; `pairRanks` is filled here */
+export function setByteLevel(
+  byteIds: usize,
+  pairRanks: usize,
+  ignoresMerges: u32,
+  addsPrefixSpace: u32,
+  compositionClasses: usize,
+): void {
+  ByteLevel.byteIds = byteIds;
+  ByteLevel.pairRanks = pairRanks;
+  ByteLevel.ignoresMerges = ignoresMerges != 0;
+  ByteLevel.addsPrefixSpace = addsPrefixSpace != 0;
+  ByteLevel.compositionClasses = compositionClasses;
+  for (let pair: u32 = 0; pair < 0x10000; pair++)
+    store<u32>(
+      pairRanks + ((<usize>pair) << 2),
+      rankOf(load<u32>(byteIds + ((<usize>(pair >> 8)) << 2)), load<u32>(byteIds + ((<usize>(pair & 0xff)) << 2))),
+    );
+}

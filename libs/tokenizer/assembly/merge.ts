@@ -1,0 +1,137 @@
+import { push } from './found';
+
+/** Merges of BPE, and the symbols of the word that is merged now. */
+export class Merges {
+  /** Slots of 16 bytes: left, right, rank, merged id; a rank of NONE where free. */
+  static slots: usize = 0;
+  static mask: u32 = 0;
+  /** By rank, the id that a merge makes. */
+  static mergedIds: usize = 0;
+  /** `[MAX_SYMBOLS]` each, 4 bytes an item. */
+  static symbols: usize = 0;
+  static ranks: usize = 0;
+  static nexts: usize = 0;
+  static previous: usize = 0;
+}
+
+export const NONE: u32 = 0xffff_ffff;
+/** Most symbols of a word that is merged here: the lowest rank is looked for anew after each merge. */
+export const MAX_SYMBOLS: u32 = 512;
+
+export function rankOf(left: u32, right: u32): u32 {
+  const key = ((<u64>right) << 32) | left;
+  const hash = <u32>((key * 0x9e3779b97f4a7c15) >> 32);
+  let index = hash ^ (hash >> 15);
+  while (true) {
+    const slot = Merges.slots + ((<usize>(index & Merges.mask)) << 4);
+    const rank = load<u32>(slot, 8);
+    if (rank == NONE || load<u64>(slot) == key) return rank;
+    index++;
+  }
+}
+
+/** Puts a merge into the table; of equal pairs the last counts. */
+export function addMerge(left: u32, right: u32, rank: u32, mergedId: u32): void {
+  const key = ((<u64>right) << 32) | left;
+  const hash = <u32>((key * 0x9e3779b97f4a7c15) >> 32);
+  let index = hash ^ (hash >> 15);
+  let slot: usize;
+  for (;;) {
+    slot = Merges.slots + ((<usize>(index & Merges.mask)) << 4);
+    if (load<u32>(slot, 8) == NONE || load<u64>(slot) == key) break;
+    index++;
+  }
+  store<u64>(slot, key);
+  store<u32>(slot, rank, 8);
+  store<u32>(slot, mergedId, 12);
+  store<u32>(Merges.mergedIds + ((<usize>rank) << 2), mergedId);
+}
+
+/** Puts the ranks of all neighbours of the first `count` symbols into the table of ranks. */
+export function rankAll(count: u32): void {
+  let left = load<u32>(Merges.symbols);
+  for (let at: u32 = 1; at < count; at++) {
+    const right = load<u32>(Merges.symbols + ((<usize>at) << 2));
+    store<u32>(Merges.ranks + ((<usize>(at - 1)) << 2), rankOf(left, right));
+    left = right;
+  }
+}
+
+/**
+ * Merges the first `count` symbols, lowest rank first and then from the left, and pushes what is left. The ranks of
+ * neighbours must be there.
+ */
+export function mergeRanked(count: u32): void {
+  const symbols = Merges.symbols;
+  if (count == 1) {
+    push(load<u32>(symbols));
+    return;
+  }
+  const ranks = Merges.ranks;
+  const nexts = Merges.nexts;
+  const previous = Merges.previous;
+  // Four ranks are compared at a time.
+  const padded = (count + 3) & ~3;
+  for (let at = count - 1; at < padded; at++) store<u32>(ranks + ((<usize>at) << 2), NONE);
+  for (let at: u32 = 0; at < count; at++) {
+    store<u32>(nexts + ((<usize>at) << 2), at + 1);
+    store<u32>(previous + ((<usize>at) << 2), at - 1);
+  }
+  for (;;) {
+    const best = lowest(ranks, padded);
+    if (best == NONE) break;
+    const rank = load<u32>(ranks + ((<usize>best) << 2));
+    const merged = load<u32>(Merges.mergedIds + ((<usize>rank) << 2));
+    const gone = load<u32>(nexts + ((<usize>best) << 2));
+    const after = load<u32>(nexts + ((<usize>gone) << 2));
+    store<u32>(symbols + ((<usize>best) << 2), merged);
+    store<u32>(nexts + ((<usize>best) << 2), after);
+    store<u32>(ranks + ((<usize>gone) << 2), NONE);
+    let rankAfter = NONE;
+    if (after < count) {
+      store<u32>(previous + ((<usize>after) << 2), best);
+      rankAfter = rankOf(merged, load<u32>(symbols + ((<usize>after) << 2)));
+    }
+    store<u32>(ranks + ((<usize>best) << 2), rankAfter);
+    const before = load<u32>(previous + ((<usize>best) << 2));
+    if (before != NONE)
+      store<u32>(ranks + ((<usize>before) << 2), rankOf(load<u32>(symbols + ((<usize>before) << 2)), merged));
+  }
+  for (let at: u32 = 0; at < count; at = load<u32>(nexts + ((<usize>at) << 2)))
+    push(load<u32>(symbols + ((<usize>at) << 2)));
+}
+
+/** Where the lowest rank is, the first of equal ones; NONE where there is no rank. */
+function lowest(ranks: usize, padded: u32): u32 {
+  const end = ranks + ((<usize>padded) << 2);
+  let least = v128.load(ranks);
+  for (let at = ranks + 16; at < end; at += 16) least = i32x4.min_u(least, v128.load(at));
+  least = i32x4.min_u(least, v128.shuffle<i32>(least, least, 2, 3, 0, 1));
+  least = i32x4.min_u(least, v128.shuffle<i32>(least, least, 1, 0, 3, 2));
+  const rank = <u32>i32x4.extract_lane(least, 0);
+  if (rank == NONE) return NONE;
+  let at = ranks;
+  while (true) {
+    const bits = i32x4.bitmask(i32x4.eq(v128.load(at), least));
+    if (bits != 0) return <u32>((at - ranks) >> 2) + <u32>ctz(bits);
+    at += 16;
+  }
+}
+
+export function setMerges(
+  slots: usize,
+  slotCount: u32,
+  mergedIds: usize,
+  symbols: usize,
+  ranks: usize,
+  nexts: usize,
+  previous: usize,
+): void {
+  Merges.slots = slots;
+  Merges.mask = slotCount - 1;
+  Merges.mergedIds = mergedIds;
+  Merges.symbols = symbols;
+  Merges.ranks = ranks;
+  Merges.nexts = nexts;
+  Merges.previous = previous;
+}

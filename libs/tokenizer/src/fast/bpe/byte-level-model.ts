@@ -1,0 +1,63 @@
+import type { Bpe } from '../../model/bpe.ts';
+import { BYTE_CHARACTERS } from '../../unicode/byte-characters.ts';
+import { compositionClasses } from '../../unicode/composition-classes.ts';
+import { MAX_CHUNK_BYTES, MODEL_KINDS, type Engine, type EngineHost, type EngineModel } from '../engine/engine.ts';
+import { installMerges } from '../engine/install-merges.ts';
+import { installTrie } from '../engine/install-trie.ts';
+import { byteLevelBytes } from './byte-level-bytes.ts';
+import { characterBits } from './character-bits.ts';
+import type { FoundSplit } from './find-split-family.ts';
+import { SPLIT_FAMILIES } from './split-patterns.ts';
+
+const PAIR_COUNT = 65_536;
+
+/** Ids of the 256 single bytes; undefined where one is missing. */
+export function singleByteIds(vocabulary: ReadonlyMap<string, number>): Int32Array | undefined {
+  const ids = BYTE_CHARACTERS.map((character) => vocabulary.get(character) ?? -1);
+  return ids.includes(-1) ? undefined : Int32Array.from(ids);
+}
+
+/** Byte-level BPE with one of the known patterns before it. */
+export class ByteLevelModel implements EngineModel {
+  readonly #model: Bpe;
+  readonly #byteIds: Int32Array;
+  readonly #split: FoundSplit;
+  readonly #isNfc: boolean;
+
+  constructor(model: Bpe, byteIds: Int32Array, split: FoundSplit, isNfc: boolean) {
+    this.#model = model;
+    this.#byteIds = byteIds;
+    this.#split = split;
+    this.#isNfc = isNfc;
+  }
+
+  install(engine: Engine): Partial<EngineHost> {
+    const { memory, exports } = engine;
+    installMerges(engine, this.#model.merges);
+    if (this.#model.ignoresMerges) installTrie(engine, byteLevelTokens(this.#model.vocabulary));
+    exports.setSplit(
+      SPLIT_FAMILIES.indexOf(this.#split.family),
+      memory.place(characterBits()),
+      memory.allocate((MAX_CHUNK_BYTES + 2) * 4),
+      memory.allocate((MAX_CHUNK_BYTES + 2) * 4),
+      memory.allocate((MAX_CHUNK_BYTES + 2) * 4),
+    );
+    exports.setByteLevel(
+      memory.place(this.#byteIds),
+      memory.allocate(PAIR_COUNT * 4),
+      Number(this.#model.ignoresMerges),
+      Number(this.#split.addsPrefixSpace),
+      this.#isNfc ? memory.place(compositionClasses()) : 0,
+    );
+    exports.setModel(MODEL_KINDS.byteLevel);
+    return {};
+  }
+}
+
+/** Tokens as the bytes that they stand for; those that no bytes are written as are left out. */
+function* byteLevelTokens(vocabulary: ReadonlyMap<string, number>): Generator<readonly [Uint8Array, number]> {
+  for (const [token, id] of vocabulary) {
+    const bytes = byteLevelBytes(token);
+    if (bytes !== undefined) yield [bytes, id];
+  }
+}

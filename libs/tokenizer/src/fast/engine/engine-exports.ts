@@ -1,0 +1,114 @@
+/** An address in the engine's memory, in bytes. */
+export type Address = number;
+
+/** What `assembly/` exports; the doc comments are there. */
+export interface EngineExports {
+  addMerge(left: number, right: number, rank: number, mergedId: number): void;
+  addPair(first: number, second: number): void;
+  addToken(start: Address, end: Address, id: number): void;
+  beginCount(limit: number): void;
+  beginWrite(end: Address): void;
+  countId(id: number): void;
+  countIds(ids: Address, count: number): void;
+  countRecords(
+    base: Address,
+    offsets: Address,
+    first: number,
+    count: number,
+    limit: number,
+    lengths: Address,
+    truncated: Address,
+  ): number;
+  countTimes(id: number, times: number): void;
+  distinctCount(): number;
+  flush(): void;
+  isTruncated(): number;
+  memoBytes(): number;
+  nodeOf(start: Address, end: Address): number;
+  scan(start: Address, end: Address, isFirst: number): void;
+  setAdded(pairs: Address, firstBytes: number): void;
+  setByteLevel(
+    byteIds: Address,
+    pairRanks: Address,
+    ignoresMerges: number,
+    addsPrefixSpace: number,
+    compositionClasses: Address,
+  ): void;
+  setCapacityEnd(end: Address): void;
+  setCharacters(ids: Address, byteIds: Address, pairs: Address, mark: Address, markBytes: number, prefix: number): void;
+  setCharsmap(
+    units: Address,
+    unitCount: number,
+    replacements: Address,
+    replacementsEnd: Address,
+    graphemes: Address,
+  ): void;
+  setCuts(
+    table: Address,
+    characterBits: Address,
+    isolatesIdeographs: number,
+    classifies: number,
+    hasFirst: number,
+  ): void;
+  setFound(ids: Address, work: Address): void;
+  setMemo(
+    slots: Address,
+    slotCount: number,
+    capacity: number,
+    keys: Address,
+    keyCapacity: number,
+    values: Address,
+    valueCapacity: number,
+  ): void;
+  setMerges(
+    slots: Address,
+    slotCount: number,
+    mergedIds: Address,
+    symbols: Address,
+    ranks: Address,
+    nexts: Address,
+    previous: Address,
+  ): void;
+  setModel(kind: number): void;
+  setSplit(family: number, bits: Address, codePoints: Address, places: Address, ends: Address): void;
+  setTotals(counts: Address, seen: Address): void;
+  setTrie(slots: Address, slotCount: number, values: Address): void;
+  setUnigram(
+    scores: Address,
+    unkTokenId: number,
+    unkScore: number,
+    kinds: Address,
+    hasSpaces: number,
+    hasCharsmap: number,
+    joinsSpaces: number,
+    splitsAtWhiteSpace: number,
+    marked: Address,
+    paths: Address,
+  ): void;
+  setWordPiece(
+    places: Address,
+    replacements: Address,
+    kinds: Address,
+    continuation: number,
+    maxCharacters: number,
+    unkTokenId: number,
+  ): void;
+  takeFound(idCount: number): void;
+  tokenCount(): number;
+  writeEnd(): Address;
+  writeId(id: number): void;
+  writeRecords(
+    base: Address,
+    offsets: Address,
+    first: number,
+    count: number,
+    room: number,
+    before: Address,
+    beforeCount: number,
+    after: Address,
+    afterCount: number,
+    out: Address,
+    ends: Address,
+    truncated: Address,
+  ): number;
+}
