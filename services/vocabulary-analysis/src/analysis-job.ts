@@ -26,7 +26,12 @@ export async function analysisJob(
   hooks: AnalysisHooks,
 ): Promise<AnalysisResult> {
   const { uid, signal, onProgress } = hooks;
-  const task = { kind: 'analyze', request: toAnalysisRequest(spec), hub: config.hub } as const;
+  const task = {
+    kind: 'analyze',
+    request: toAnalysisRequest(spec),
+    hub: config.hub,
+    limits: config.counting,
+  } as const;
   const profile = await runInWorker(task, { signal, onProgress });
   if (profile === undefined) throw new TypeError('Unreachable: an analysis ends with a profile or an error');
   const bytes = new TextEncoder().encode(`${JSON.stringify(profile)}\n`);

@@ -1,4 +1,4 @@
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import path from 'node:path';
 import { hubOptionsFromEnvironment } from '@pemmican/storage';
 import { z } from 'zod';
@@ -15,6 +15,19 @@ const schema = z.object({
   PEMMICAN_CACHE_DIR: z.string().min(1).default(path.join(homedir(), '.cache/pemmican')),
   PEMMICAN_MAX_CONCURRENT_JOBS: z.coerce.number().int().min(1).max(64).default(2),
   PEMMICAN_MAX_QUEUED_JOBS: z.coerce.number().int().min(1).max(100_000).default(100),
+  /** Most threads that count for one analysis. */
+  PEMMICAN_COUNTING_THREADS: z.coerce.number().int().min(1).max(256).default(availableParallelism()),
+  /**
+   * Most bytes that one analysis remembers chunks of text in, over all of its threads; the rest of a thread is its tokenizer,
+   * some times the size of the file. Results are the same with any; the default has room for two million chunks, which text
+   * of 500 languages reaches after some 250 MB.
+   */
+  PEMMICAN_COUNTING_MEMO_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1024 ** 2)
+    .max(64 * 1024 ** 3)
+    .default(256 * 1024 ** 2),
   /** Most bytes of records that one client may send for an analysis. */
   PEMMICAN_MAX_UPLOAD_BYTES: z.coerce
     .number()
@@ -31,6 +44,7 @@ export interface VocabularyAnalysisConfig {
   readonly hub: { readonly cacheFolder: string; readonly endpoint?: string; readonly accessToken?: string };
   readonly maxConcurrentJobs: number;
   readonly maxQueuedJobs: number;
+  readonly counting: { readonly threadCount: number; readonly memoBytes: number };
   readonly maxUploadBytes: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
@@ -51,6 +65,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     hub: hubOptionsFromEnvironment(environment, parsed.data.PEMMICAN_CACHE_DIR),
     maxConcurrentJobs: parsed.data.PEMMICAN_MAX_CONCURRENT_JOBS,
     maxQueuedJobs: parsed.data.PEMMICAN_MAX_QUEUED_JOBS,
+    counting: {
+      threadCount: parsed.data.PEMMICAN_COUNTING_THREADS,
+      memoBytes: parsed.data.PEMMICAN_COUNTING_MEMO_BYTES,
+    },
     maxUploadBytes: parsed.data.PEMMICAN_MAX_UPLOAD_BYTES,
     logLevel: parsed.data.PEMMICAN_LOG_LEVEL,
   });

@@ -4,7 +4,8 @@ import { context, trace } from '@opentelemetry/api';
 import type { AnalysisProgress } from '@pemmican/contract/vocabulary';
 import { RpcError } from '@pemmican/rpc';
 import type { VocabularyProfile } from '@pemmican/vocabulary';
-import type { Phase, PlainError, WorkerMessage, WorkerTask } from './worker/messages.ts';
+import type { Phase, WorkerMessage, WorkerTask } from './worker/messages.ts';
+import { fromPlainError, type PlainError } from './worker/plain-error.ts';
 
 const WORKER_FILE = new URL('./worker/main.ts', import.meta.url);
 const TRACER_NAME = '@pemmican/vocabulary-analysis';
@@ -54,9 +55,9 @@ function recordPhase({ name, startMs, endMs }: Phase): void {
 }
 
 /** The error again, as far as the service's rules look at it. */
-function toError({ reason, metadata, ...error }: PlainError): Error {
-  if (reason === undefined) return Object.assign(new Error(error.message), error);
-  const { message } = error;
+function toError(error: PlainError): Error {
+  const { reason, message, metadata } = error;
+  if (reason === undefined) return fromPlainError(error);
   return new RpcError({
     code: grpcStatus.FAILED_PRECONDITION,
     reason,

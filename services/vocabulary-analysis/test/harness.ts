@@ -74,7 +74,12 @@ export async function forkService(folder: string): Promise<{ child: ChildProcess
       PEMMICAN_MAX_CONCURRENT_JOBS: '1',
     },
   });
-  await once(child, 'message');
+  // A service that cannot start says why and never sends a message.
+  const exit = once(child, 'exit').then(([code]) => {
+    throw new Error(`The service ended with ${code} before it listened`);
+  });
+  exit.catch(() => undefined);
+  await Promise.race([once(child, 'message'), exit]);
   return { child, address };
 }
 

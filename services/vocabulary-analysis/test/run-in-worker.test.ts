@@ -30,6 +30,7 @@ function smallRequest(folder: string): AnalysisRequest {
 }
 
 const hub = { cacheFolder: '/nonexistent' };
+const limits = { threadCount: 1, memoBytes: 1 << 20 };
 
 test('runInWorker gives the profile back and records the phases as spans of the caller', async (t) => {
   const storage = new AsyncLocalStorage<Context>();
@@ -55,7 +56,7 @@ test('runInWorker gives the profile back and records the phases as spans of the 
   });
   const request = smallRequest(temporaryFolder(t));
   const profile = await context.with(ROOT_CONTEXT.setValue(jobKey, 'analyses/1'), () =>
-    runInWorker({ kind: 'analyze', request, hub }),
+    runInWorker({ kind: 'analyze', request, hub, limits }),
   );
   // Everything but "bad": specials, good, movie, ##s.
   assert.deepEqual(profile?.keptTokenIds, [0, 1, 2, 3, 4, 5, 7, 8]);
@@ -91,11 +92,11 @@ test('runInWorker ends the thread when the signal is aborted, before or while it
   const request = smallRequest(temporaryFolder(t));
   const reason = new Error('enough');
   await assert.rejects(
-    runInWorker({ kind: 'analyze', request, hub }, { signal: AbortSignal.abort(reason) }),
+    runInWorker({ kind: 'analyze', request, hub, limits }, { signal: AbortSignal.abort(reason) }),
     (error) => error === reason,
   );
   const controller = new AbortController();
-  const running = runInWorker({ kind: 'analyze', request, hub }, { signal: controller.signal });
+  const running = runInWorker({ kind: 'analyze', request, hub, limits }, { signal: controller.signal });
   controller.abort(reason);
   await assert.rejects(running, (error) => error === reason);
   assert.equal(await runInWorker({ kind: 'check', request, hub }), undefined);

@@ -1,14 +1,17 @@
 import type { AnalysisProgress } from '@pemmican/contract/vocabulary';
 import { openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
-import { analyzeVocabulary, type AnalyzedSplit, type VocabularyProfile } from '@pemmican/vocabulary';
+import { profileOf, type SplitName, type SplitSum, type VocabularyProfile } from '@pemmican/vocabulary';
 import { PEMMICAN_VERSION } from '../version.ts';
-import { closeFiles, openFiles, toAnalyzedSplit } from './dataset-files.ts';
-import type { AnalysisRequest, Phase } from './messages.ts';
+import { closeFiles, openFiles } from './dataset-files.ts';
+import { FileCounter } from './file-counter.ts';
+import type { AnalysisRequest, CountingLimits, Phase } from './messages.ts';
 import { openModelInputs } from './model-inputs.ts';
 import { ProgressMeter } from './progress-meter.ts';
+import { MeasuredThreadStart } from './thread-start.ts';
 
 export interface AnalyzeHooks {
   readonly hub: HubOptions;
+  readonly limits: CountingLimits;
   readonly onProgress: (progress: AnalysisProgress) => void;
   readonly onPhase: (phase: Phase) => void;
 }
@@ -24,40 +27,52 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
   const folder = await inPhase('fetch model', () => openFolder(request.modelUri, { hub: hooks.hub }));
   const model = await inPhase('open tokenizer', () => openModelInputs(folder));
   const files = await inPhase('open files', () => openFiles(request));
+  const meter = new ProgressMeter(
+    files.reduce((sum, { source }) => sum + source.sizeBytes, 0),
+    hooks.onProgress,
+  );
+  const { threadCount } = hooks.limits;
+  const counter = new FileCounter(model.tokenizer, {
+    threadCount,
+    threadStart:
+      threadCount > 1
+        ? new MeasuredThreadStart(meter.totalBytes, () => meter.processedBytes, model.tokenizerMs)
+        : { isWorthIt: () => false },
+    tokenizerFile: model.tokenizerFile,
+    maxSequenceLength: request.maxSequenceLength,
+    memoBytes: Math.floor(hooks.limits.memoBytes / threadCount),
+    seen: new SharedArrayBuffer(model.tokenizer.vocabSize),
+    onCounted: (counts) => {
+      meter.report(() => ({ ...counts, distinctTokenCount: counter.seen.count }));
+    },
+  });
   try {
-    const totalBytes = files.reduce((sum, { source }) => sum + source.sizeBytes, 0);
-    const meter = new ProgressMeter(totalBytes, hooks.onProgress);
-    let countedMs = Date.now();
-    const splits = files.map((file, index) => {
-      const split = toAnalyzedSplit(file, (bytes) => {
+    const sums = new Map<SplitName, SplitSum>();
+    for (const [index, file] of files.entries()) {
+      const { split } = file.file;
+      const onRead = (bytes: number): void => {
         meter.setFileBytes(index, bytes);
-      });
-      return withEnd(split, () => {
-        const startMs = countedMs;
-        countedMs = Date.now();
-        hooks.onPhase({ name: `tokenize and count ${split.split}`, startMs, endMs: countedMs });
-      });
-    });
-    const profile = await analyzeVocabulary(splits, {
-      pemmicanVersion: PEMMICAN_VERSION,
-      tokenizer: model.tokenizer,
-      tokenizerDigest: model.digest,
-      modelVocabSize: model.vocabSize,
-      hiddenSize: model.hiddenSize,
-      maxSequenceLength: request.maxSequenceLength,
-      keepTokenIds: request.keepTokenIds,
-      padToMultipleOf: request.padToMultipleOf,
-      minCount: request.minCount,
-      maxRows: request.maxRows,
-      onProgress: (counts) => {
-        meter.report(counts);
-      },
-    });
-    hooks.onPhase({ name: 'select rows', startMs: countedMs, endMs: Date.now() });
+      };
+      sums.set(split, await inPhase(`tokenize and count ${split}`, () => counter.count(file, onRead)));
+    }
+    const profile = await inPhase('select rows', () =>
+      profileOf(sums, {
+        pemmicanVersion: PEMMICAN_VERSION,
+        tokenizer: model.tokenizer,
+        tokenizerDigest: model.digest,
+        modelVocabSize: model.vocabSize,
+        hiddenSize: model.hiddenSize,
+        maxSequenceLength: request.maxSequenceLength,
+        keepTokenIds: request.keepTokenIds,
+        padToMultipleOf: request.padToMultipleOf,
+        minCount: request.minCount,
+        maxRows: request.maxRows,
+      }),
+    );
     meter.flush();
     return profile;
   } finally {
-    await closeFiles(files);
+    await Promise.all([counter.close(), closeFiles(files)]);
   }
 }
 
@@ -66,12 +81,4 @@ export async function check(request: AnalysisRequest, hub: HubOptions): Promise<
   if (parseLocation(request.modelUri).kind === 'local')
     await openModelInputs(await openFolder(request.modelUri, { hub }));
   await closeFiles(await openFiles(request));
-}
-
-function withEnd(split: AnalyzedSplit, onEnd: () => void): AnalyzedSplit {
-  async function* records(): AsyncGenerator<{ text: string; textPair?: string }, void, undefined> {
-    yield* split.records;
-    onEnd();
-  }
-  return { ...split, records: records() };
 }

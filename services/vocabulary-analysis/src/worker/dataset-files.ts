@@ -1,7 +1,6 @@
 import { DatasetError, readRecords, type ReadOptions } from '@pemmican/dataset';
 import type { ByteSource } from '@pemmican/safetensors';
 import { openByteSource } from '@pemmican/storage';
-import type { AnalyzedSplit } from '@pemmican/vocabulary';
 import type { AnalysisRequest, RequestedFile } from './messages.ts';
 
 /** A file of records, opened and looked into. */
@@ -33,19 +32,6 @@ export async function openFiles(request: AnalysisRequest): Promise<OpenFile[]> {
 
 export async function closeFiles(files: readonly OpenFile[]): Promise<void> {
   await Promise.all(files.map(({ source }) => source.close()));
-}
-
-/** The records of a file as the analysis reads them. */
-export function toAnalyzedSplit({ file, source, options }: OpenFile, onRead: (bytes: number) => void): AnalyzedSplit {
-  let skipped = 0;
-  const onSkip = (): void => {
-    skipped++;
-  };
-  return {
-    split: file.split,
-    records: readRecords(source, { ...options, onSkip, onRead }),
-    skippedRecordCount: () => skipped,
-  };
 }
 
 /**

@@ -6,7 +6,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { analyze, check } from './analyze.ts';
 import { merge } from './merge.ts';
-import type { PlainError, WorkerMessage, WorkerTask } from './messages.ts';
+import type { WorkerMessage, WorkerTask } from './messages.ts';
+import { toPlainError } from './plain-error.ts';
 
 const task = workerData as WorkerTask;
 const send = (message: WorkerMessage): void => parentPort?.postMessage(message);
@@ -20,6 +21,7 @@ try {
   } else {
     const profile = await analyze(task.request, {
       hub: task.hub,
+      limits: task.limits,
       onProgress: (progress) => {
         send({ type: 'progress', progress });
       },
@@ -31,21 +33,4 @@ try {
   }
 } catch (error) {
   send({ type: 'failed', error: toPlainError(error) });
-}
-
-function toPlainError(error: unknown): PlainError {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: undefined };
-  const fields = error as Partial<PlainError>;
-  const text = (field: 'code' | 'path' | 'fileName' | 'reason'): Record<string, string> =>
-    typeof fields[field] === 'string' ? { [field]: fields[field] } : {};
-  return {
-    name: error.name,
-    message: error.message,
-    stack: error.stack,
-    ...text('code'),
-    ...text('path'),
-    ...text('fileName'),
-    ...text('reason'),
-    ...(fields.metadata === undefined ? {} : { metadata: fields.metadata }),
-  };
 }

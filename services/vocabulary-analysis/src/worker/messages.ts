@@ -2,6 +2,7 @@ import type { AnalysisProgress } from '@pemmican/contract/vocabulary';
 import type { ReadOptions } from '@pemmican/dataset';
 import type { HubOptions } from '@pemmican/storage';
 import type { SplitName, VocabularyProfile } from '@pemmican/vocabulary';
+import type { PlainError } from './plain-error.ts';
 
 /** A file of records. */
 export interface RequestedFile {
@@ -35,10 +36,24 @@ export interface MergeRequest {
   readonly maxRows: number;
 }
 
+/** What counting may take of the machine. */
+export interface CountingLimits {
+  /** Most threads that count. */
+  readonly threadCount: number;
+  /** Most bytes that remembered chunks of text take, over all threads. */
+  readonly memoBytes: number;
+}
+
 /** What a worker is started with. */
 export type WorkerTask =
-  /** `check` reads what a request names, as far as that takes no time; `analyze` counts. */
-  | { readonly kind: 'check' | 'analyze'; readonly request: AnalysisRequest; readonly hub: HubOptions }
+  /** Reads what a request names, as far as that takes no time. */
+  | { readonly kind: 'check'; readonly request: AnalysisRequest; readonly hub: HubOptions }
+  | {
+      readonly kind: 'analyze';
+      readonly request: AnalysisRequest;
+      readonly hub: HubOptions;
+      readonly limits: CountingLimits;
+    }
   | { readonly kind: 'merge'; readonly request: MergeRequest };
 
 /** A part of the work that has ended, on the clock of Date.now(). */
@@ -46,19 +61,6 @@ export interface Phase {
   readonly name: string;
   readonly startMs: number;
   readonly endMs: number;
-}
-
-/** An error without its class, which does not come through to another thread. */
-export interface PlainError {
-  readonly name: string;
-  readonly message: string;
-  readonly stack: string | undefined;
-  /** The fields that say what is wrong; see the libraries' error classes. */
-  readonly code?: string;
-  readonly path?: string;
-  readonly fileName?: string;
-  readonly reason?: string;
-  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** What a worker says. */

@@ -1,16 +1,10 @@
 import { ModelConfig, findEmbeddingMatrix, tokenizerDigest } from '@pemmican/embedding';
 import { Checkpoint, SafetensorsError, type FolderReader } from '@pemmican/safetensors';
-import { StorageError, readJson } from '@pemmican/storage';
-import { Tokenizer } from '@pemmican/tokenizer';
+import { StorageError } from '@pemmican/storage';
+import type { Tokenizer } from '@pemmican/tokenizer';
 import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
 import { PreconditionError } from './precondition-error.ts';
-
-const MAX_CONFIG_BYTES = 20_000_000;
-
-// The largest tokenizer there is has 33 MB.
-const MAX_TOKENIZER_BYTES = 500_000_000;
-
-const TOKENIZER_FILE_NAMES = ['tokenizer.json', 'vocab.txt'] as const;
+import { parseTokenizer, readTokenizerFile, type TokenizerFile } from './tokenizer-file.ts';
 
 // What families call the columns of the embedding matrix, for a folder without weights; the first that is there counts.
 const HIDDEN_SIZE_FIELDS = ['embedding_size', 'hidden_size', 'd_model', 'n_embd', 'dim'] as const;
@@ -18,6 +12,9 @@ const HIDDEN_SIZE_FIELDS = ['embedding_size', 'hidden_size', 'd_model', 'n_embd'
 /** What an analysis needs of a model folder. */
 export interface ModelInputs {
   readonly tokenizer: Tokenizer;
+  readonly tokenizerFile: TokenizerFile;
+  /** What parsing the tokenizer took. */
+  readonly tokenizerMs: number;
   /** SHA-256 of the tokenizer's file. */
   readonly digest: string;
   /** Rows and columns of the embedding matrix. */
@@ -41,7 +38,10 @@ export async function openModelInputs(folder: FolderReader): Promise<ModelInputs
     );
   }
   const { vocabSize, hiddenSize } = await measureEmbedding(folder);
-  const tokenizer = await openTokenizer(folder);
+  const tokenizerFile = await readTokenizerFile(folder);
+  const startMs = performance.now();
+  const tokenizer = parseTokenizer(tokenizerFile);
+  const tokenizerMs = performance.now() - startMs;
   if (tokenizer.vocabSize > vocabSize) {
     throw new PreconditionError(
       'TOKENIZER_TOO_LARGE',
@@ -49,7 +49,7 @@ export async function openModelInputs(folder: FolderReader): Promise<ModelInputs
       { file: folder.name, value: String(tokenizer.vocabSize), limit: String(vocabSize) },
     );
   }
-  return { tokenizer, digest: await tokenizerDigest(folder), vocabSize, hiddenSize };
+  return { tokenizer, tokenizerFile, tokenizerMs, digest: await tokenizerDigest(folder), vocabSize, hiddenSize };
 }
 
 /** The matrix itself is believed, where there is one: some configs count other rows. */
@@ -78,26 +78,4 @@ function configuredEmbedding(config: ModelConfig): { vocabSize: number; hiddenSi
   };
   const hiddenSizeField = HIDDEN_SIZE_FIELDS.find((field) => config.has(field)) ?? 'hidden_size';
   return { vocabSize: positive('vocab_size'), hiddenSize: positive(hiddenSizeField) };
-}
-
-async function openTokenizer(folder: FolderReader): Promise<Tokenizer> {
-  const config = await readJson(folder, 'tokenizer_config.json', { maxBytes: MAX_CONFIG_BYTES });
-  for (const fileName of TOKENIZER_FILE_NAMES) {
-    const source = await folder.open(fileName);
-    if (source === undefined) continue;
-    try {
-      const { sizeBytes, name } = source;
-      if (sizeBytes > MAX_TOKENIZER_BYTES)
-        throw new StorageError('TOO_LARGE', name, `${sizeBytes} bytes are over the limit of ${MAX_TOKENIZER_BYTES}`);
-      const bytes = new Uint8Array(sizeBytes);
-      await source.read(0, bytes);
-      const options = { fileName: name, ...(config === undefined ? {} : { config }) };
-      return fileName === 'tokenizer.json'
-        ? Tokenizer.fromJson(bytes, options)
-        : Tokenizer.fromVocabTxt(bytes, options);
-    } finally {
-      await source.close();
-    }
-  }
-  throw new StorageError('NOT_FOUND', folder.name, `there is no tokenizer (${TOKENIZER_FILE_NAMES.join(' or ')})`);
 }

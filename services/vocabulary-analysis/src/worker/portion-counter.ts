@@ -1,0 +1,90 @@
+import { isUtf8 } from 'node:buffer';
+import { RecordParser, type PieceFormat, type RecordParserOptions, type RowPiece } from '@pemmican/dataset';
+import { RecordBlockBuilder, type RecordBlock, type Tokenizer } from '@pemmican/tokenizer';
+import { SplitCounter, type SplitTally } from '@pemmican/vocabulary';
+
+/** What is counted at a time: rows to be parsed, or texts of a format whose rows are parsed while it is read. */
+export type Portion = { readonly piece: RowPiece } | { readonly block: RecordBlock };
+
+/** How a file's pieces are parsed. */
+export interface PortionFile {
+  readonly fileName: string;
+  /** Without functions, so that it can be sent to a thread. */
+  readonly options: Omit<RecordParserOptions, 'format' | 'onSkip' | 'isUtf8'>;
+  /** undefined for files that are read in blocks of texts. */
+  readonly format: PieceFormat | undefined;
+}
+
+/** What a portion held. */
+export interface PortionCount {
+  readonly rowCount: number;
+  readonly recordCount: number;
+  readonly tokenCount: number;
+  readonly skippedRowCount: number;
+}
+
+export interface CounterOptions {
+  readonly maxSequenceLength: number;
+  readonly memoBytes: number;
+}
+
+/** Parses and counts portions of files in one thread. */
+export class PortionCounter {
+  readonly #counter: SplitCounter;
+  readonly #builder = new RecordBlockBuilder();
+  #parser: RecordParser | undefined;
+
+  constructor(tokenizer: Tokenizer, options: CounterOptions) {
+    this.#counter = new SplitCounter(tokenizer, { ...options, isUtf8 });
+  }
+
+  /** Turns to the next file. */
+  begin(file: PortionFile): void {
+    this.#parser = parserOf(file);
+  }
+
+  /** Columns of a table, once its first piece was counted. */
+  get header(): readonly string[] | undefined {
+    return this.#parser?.header;
+  }
+
+  /** Whether pieces of the file can be counted in any order, and by other counters that know the header. */
+  get isReady(): boolean {
+    return this.#parser?.isReady ?? true;
+  }
+
+  /**
+   * @param rowsBefore rows of the file before a piece; only error messages tell them
+   * @throws DatasetError, TokenizerError
+   */
+  count(portion: Portion, rowsBefore = 0): PortionCount {
+    if ('block' in portion) return { ...this.#countBlock(portion.block), rowCount: 0, skippedRowCount: 0 };
+    const parser = this.#parser;
+    if (parser === undefined) throw new TypeError('Unreachable: a piece of a file that is read in blocks');
+    const skippedBefore = parser.skippedRowCount;
+    // What a piece that failed has left behind.
+    this.#builder.take();
+    const { block, rowCount } = parser.parseTexts(portion.piece, rowsBefore, this.#builder);
+    return { ...this.#countBlock(block), rowCount, skippedRowCount: parser.skippedRowCount - skippedBefore };
+  }
+
+  /** What was counted since the last call. */
+  take(): SplitTally {
+    return this.#counter.take();
+  }
+
+  /** Sets 1 at every id that occurred so far. */
+  markSeen(target: Uint8Array): void {
+    this.#counter.markSeen(target);
+  }
+
+  #countBlock(block: RecordBlock): Pick<PortionCount, 'recordCount' | 'tokenCount'> {
+    const { recordLengths, tokenCount } = this.#counter.add(block);
+    return { recordCount: recordLengths.length, tokenCount };
+  }
+}
+
+/** A parser of a file's pieces; undefined for files that are read in blocks of texts. */
+export function parserOf({ fileName, options, format }: PortionFile): RecordParser | undefined {
+  return format === undefined ? undefined : new RecordParser(fileName, { ...options, format, isUtf8 });
+}
