@@ -1,6 +1,5 @@
-import { Found, push } from './found';
+import { Found, ODD, push } from './found';
 import { mergeRanked, Merges, MAX_SYMBOLS, NONE, rankOf } from './merge';
-import { ODD } from './model';
 import { pieceEnd, Split, split } from './split';
 import { nodeOf, tokenAt } from './trie';
 import { codePointAt, characterLength } from './utf8';

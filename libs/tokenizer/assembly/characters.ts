@@ -1,8 +1,7 @@
-import { Found, push } from './found';
+import { Found, ODD, push } from './found';
 import { find, MAX_IDS, MAX_KEY_BYTES, Memo, UNIT } from './memo';
 import { mergeRanked, Merges, MAX_SYMBOLS, rankAll } from './merge';
-import { ODD } from './model';
-import { remember } from './scan';
+import { remember } from './remember';
 import { characterLength, codePointAt } from './utf8';
 
 /** BPE over characters, with bytes for unknown ones and marks for spaces. */

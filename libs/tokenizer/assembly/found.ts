@@ -7,6 +7,9 @@ export class Found {
   static work: usize = 0;
 }
 
+/** What a model answers for chunks that it leaves to the host. */
+export const ODD: i32 = -2;
+
 /** Longest chunk that the engine tokenizes by itself; what it becomes stays below the capacities below. */
 export const MAX_CHUNK_BYTES: u32 = 4096;
 export const FOUND_CAPACITY: u32 = 16384;

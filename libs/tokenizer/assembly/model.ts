@@ -1,6 +1,6 @@
 import { byteLevel } from './byte-level';
 import { characters } from './characters';
-import { MAX_CHUNK_BYTES } from './found';
+import { MAX_CHUNK_BYTES, ODD } from './found';
 import { tokenizeChunk } from './host';
 import { FIRST } from './memo';
 import { unigram } from './unigram';
@@ -16,9 +16,6 @@ export const BYTE_LEVEL: u32 = 1;
 export const CHARACTERS: u32 = 2;
 export const WORD_PIECE: u32 = 3;
 export const UNIGRAM: u32 = 4;
-
-/** What a model answers for chunks that it leaves to the host. */
-export const ODD: i32 = -2;
 
 /** Puts the ids of a chunk into `Found` and returns their number, or -1 where all were taken already. */
 export function tokenize(start: usize, end: usize, bits: u32): i32 {

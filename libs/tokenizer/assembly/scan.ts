@@ -2,14 +2,11 @@ import { findCandidate, hasAddedTokens } from './added';
 import { Found } from './found';
 import { classifyCharacter } from './host';
 import {
-  clear,
   findLong,
   FIRST,
   hashInline,
-  insert,
   inlineKey,
   KEY_MASK,
-  makeRoom,
   MAX_COUNT,
   MAX_IDS,
   MAX_INLINE_BYTES,
@@ -18,7 +15,8 @@ import {
   SLOT_SHIFT,
 } from './memo';
 import { tokenize } from './model';
-import { add, addAll, flush, spill } from './totals';
+import { remember } from './remember';
+import { add, addAll, spill } from './totals';
 import { codePointBefore } from './utf8';
 
 /** Where text is cut into chunks: the fields of CutRule in `cut-rule.ts`. */
@@ -144,17 +142,6 @@ function miss(start: usize, end: usize, bits: u32): void {
   const length = <u32>(end - start);
   if (length > MAX_KEY_BYTES || <u32>idCount > MAX_IDS) return;
   remember(start, end, length | bits, <u32>idCount, 0);
-}
-
-/** Remembers ids of `Found` from `first` on for a key that is not in the memo. */
-export function remember(start: usize, end: usize, bits: u32, idCount: u32, first: u32): void {
-  const length = <u32>(end - start);
-  if (!makeRoom(length, idCount)) {
-    flush();
-    clear();
-    if (!makeRoom(length, idCount)) return;
-  }
-  insert(start, end, bits, Found.ids + ((<usize>first) << 2), idCount);
 }
 
 /** Writes or counts the first ids of `Found`. */

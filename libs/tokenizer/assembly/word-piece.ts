@@ -1,6 +1,5 @@
-import { Found, push, WORK_BYTES } from './found';
+import { Found, ODD, push, WORK_BYTES } from './found';
 import { normalizeCharacter } from './host';
-import { ODD } from './model';
 import { child, NO_NODE, tokenAt } from './trie';
 import { characterLength, codePointAt } from './utf8';
 
