@@ -61,8 +61,6 @@ export const PIPELINE_MODEL: EngineModel = { install: () => ({}) };
 export class Engine {
   readonly memory = new EngineMemory();
   readonly exports: EngineExports;
-  /** Where texts are loaded to. */
-  readonly textStart: Address;
   readonly #counts: Address;
   readonly #vocabSize: number;
   readonly #seen: Address;
@@ -103,7 +101,6 @@ export class Engine {
     Object.assign(host, model.install(this));
     if (classify !== undefined) host.classifyCharacter = classify;
     this.#allocateMemo(memoBytes);
-    this.textStart = memory.end;
   }
 
   #allocateMemo(memoBytes: number): void {
@@ -116,6 +113,11 @@ export class Engine {
     const valueCapacity = Math.max(256, memoBytes >> 4);
     const values = memory.allocate(valueCapacity * 4);
     this.exports.setMemo(slots, Math.min(INITIAL_SLOTS, capacity), capacity, keys, keyCapacity, values, valueCapacity);
+  }
+
+  /** Where texts are loaded to: behind everything that is allocated. */
+  get textStart(): Address {
+    return this.memory.end;
   }
 
   /** Takes a copy of a block of texts, with room for what comes of its records. */
