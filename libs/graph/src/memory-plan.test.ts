@@ -23,6 +23,38 @@ test('planMemory counts variables always, and tensors from their node to their l
   assert.equal(plan.optimizerBytes, 0, 'a variable that the targets do not use');
   assert.ok(plan.peakBytes - plan.weightBytes - NARROW - WIDE < 1024, `${plan.peakBytes}`);
   assert.equal(planMemory(builder, [target.node, update], { batch: ROWS }).optimizerBytes, 256 * 64 * 4);
+  const held = planMemory(builder, [target.node], { batch: ROWS }, { variables: [moment] });
+  assert.equal(held.optimizerBytes, 256 * 64 * 4, 'a variable that the session holds all the same');
+  // TensorFlow keeps a handle of 200 bytes beside each variable.
+  assert.equal(held.peakBytes - plan.peakBytes, 256 * 64 * 4 + 200);
+});
+
+test('planMemory counts what needs nothing but feeds from the start, where the engine runs it', () => {
+  const plan = (isEarly: boolean): number => {
+    const builder = new GraphBuilder();
+    const feed = builder.placeholder('feed', 'float32', [ROWS, 64]);
+    const weight = readVariable(builder, variable(builder, 'weight', [ROWS, 64]));
+    const early = isEarly ? tanh(builder, feed) : undefined;
+    // The peak: three tensors of which none can take the place of another.
+    const sum = add(builder, add(builder, weight, tanh(builder, weight)), tanh(builder, add(builder, weight, feed)));
+    const target = add(builder, sum, early ?? tanh(builder, feed));
+    return planMemory(builder, [target.node], {}).peakBytes;
+  };
+  assert.equal(plan(false), plan(true));
+});
+
+test('planMemory counts the float32 copies that products of bfloat16 are computed on', () => {
+  const plan = (matmulDtype: 'float32' | 'bfloat16'): number => {
+    const builder = new GraphBuilder({ matmulDtype });
+    const x = builder.placeholder('x', matmulDtype === 'float32' ? 'float32' : 'bfloat16', [ROWS, 64]);
+    const y = builder.placeholder('y', matmulDtype === 'float32' ? 'float32' : 'bfloat16', [64, 64]);
+    const T = { kind: 'dtype', value: matmulDtype } as const;
+    const product = builder.add('MatMul', [x, y], { T }, { dtype: matmulDtype, shape: [ROWS, 64] });
+    return planMemory(builder, [product.node], {}).peakBytes;
+  };
+  const float32Bytes = (ROWS * 64 + 64 * 64 + ROWS * 64) * 4;
+  assert.equal(plan('float32'), float32Bytes);
+  assert.equal(plan('bfloat16'), float32Bytes / 2 + float32Bytes);
 });
 
 test('planMemory parts add up to the peak and grow with the batch', () => {

@@ -1,6 +1,7 @@
 import { elementCount, evaluateDimension } from './dimension.ts';
 import { DTYPE_SIZE_BYTES } from './dtype.ts';
 import type { GraphBuilder } from './graph-builder.ts';
+import type { Variable } from './ops/variable.ts';
 import type { GraphNode, MemoryCategory, Tensor } from './tensor.ts';
 
 /** Bytes alive at the moment of a step's peak, by what they are for. */
@@ -21,8 +22,23 @@ const FORWARDING_OPS = new Set([
   'AddV2', 'Sub', 'Mul', 'RealDiv', 'Neg', 'Erf', 'Exp', 'Square', 'Tanh', 'TanhGrad', 'Relu', 'ReluGrad', 'Rsqrt', 'Softmax', 'BiasAdd', 'SquaredDifference',
 ]); // prettier-ignore
 
+// Ops that need nothing but what is fed run when the step begins, wherever they stand in the graph.
+const SOURCE_OPS = new Set(['Const', 'Placeholder']);
+
 // A tensor is allocated in blocks of 64 bytes.
 const ALIGNMENT_BYTES = 64;
+
+// What a session keeps for a variable beside its value: a scalar tensor that holds a ResourceHandle, as TensorFlow 2.21
+// logs it.
+const HANDLE_BYTES = 200;
+
+/** What a plan counts beside the nodes that a step runs. */
+export interface MemoryPlanOptions {
+  /** Tensors to count as gradients. */
+  readonly gradients?: ReadonlySet<Tensor>;
+  /** Variables that the session holds, whether or not this step uses them. */
+  readonly variables?: readonly Variable[];
+}
 
 interface Buffer {
   readonly bytes: number;
@@ -30,7 +46,10 @@ interface Buffer {
   lastUse: number;
 }
 
-/** Every node that `targets` need, in the order in which they were added (which is a topological order). */
+/**
+ * Every node that `targets` need, in the order in which they were added (which is a topological order), but for ops that
+ * give nothing on (updates of variables): these run as soon as what they need is there.
+ */
 function reachable(builder: GraphBuilder, targets: readonly GraphNode[]): GraphNode[] {
   const needed = new Set<GraphNode>();
   const open = [...targets];
@@ -40,22 +59,46 @@ function reachable(builder: GraphBuilder, targets: readonly GraphNode[]): GraphN
     for (const input of node.inputs) open.push(input.node);
     open.push(...node.controlInputs);
   }
-  return builder.nodes.filter((node) => needed.has(node));
+  return pullForward(builder.nodes.filter((node) => needed.has(node)));
+}
+
+function pullForward(nodes: readonly GraphNode[]): GraphNode[] {
+  const followers = new Map<GraphNode, GraphNode[]>();
+  const place = new Map(nodes.map((node, index) => [node, index]));
+  const pulled = new Set<GraphNode>();
+  for (const node of nodes) {
+    if (node.outputs.length > 0 || node.op === 'NoOp') continue;
+    const needs = [...node.inputs.map((input) => input.node), ...node.controlInputs];
+    const last = needs.reduce<GraphNode | undefined>(
+      (latest, one) => (latest === undefined || (place.get(one) ?? 0) > (place.get(latest) ?? 0) ? one : latest),
+      undefined,
+    );
+    if (last === undefined) continue;
+    followers.set(last, [...(followers.get(last) ?? []), node]);
+    place.set(node, place.get(last) ?? 0);
+    pulled.add(node);
+  }
+  const ordered: GraphNode[] = [];
+  const add = (node: GraphNode): void => {
+    ordered.push(node);
+    followers.get(node)?.forEach(add);
+  };
+  for (const node of nodes) if (!pulled.has(node)) add(node);
+  return ordered;
 }
 
 /**
- * Simulates a run of `targets` node by node and finds the moment at which most bytes are alive. Variables are alive
- * throughout; a tensor is alive from its node to its last reader; views share their source's buffer; elementwise ops
- * take over the buffer of an operand that they are the last to read.
+ * Simulates a run of `targets` node by node and finds the moment at which most bytes are alive. Variables, constants and
+ * feeds are alive throughout; a tensor is alive from its node to its last reader; views share their source's buffer;
+ * elementwise ops take over the buffer of an operand that they are the last to read.
  * @param bindings values of the symbols, e.g. `{ batch: 16, length: 128 }`
- * @param gradients tensors to count as gradients
  * @throws GraphError UNBOUND_SYMBOL
  */
 export function planMemory(
   builder: GraphBuilder,
   targets: readonly GraphNode[],
   bindings: Readonly<Record<string, number>>,
-  gradients: ReadonlySet<Tensor> = new Set(),
+  options: MemoryPlanOptions = {},
 ): MemoryPlan {
   const nodes = reachable(builder, targets);
   const buffers = new Map<Tensor, Buffer>();
@@ -70,7 +113,10 @@ export function planMemory(
     activations: 0,
     workspace: 0,
   };
-  assignBuffers(nodes, buffers, sizeOf, gradients, resident);
+  const handles = nodes.filter((node) => node.op === 'VarHandleOp');
+  for (const handle of new Set([...handles, ...(options.variables ?? []).map((one) => one.handle.node)]))
+    addVariable(handle, resident);
+  assignBuffers(nodes, buffers, sizeOf, options.gradients ?? new Set());
 
   const live = { ...resident };
   let total = Object.values(live).reduce((sum, bytes) => sum + bytes, 0);
@@ -80,7 +126,7 @@ export function planMemory(
   const ending = new Map<number, Buffer[]>();
   for (const buffer of distinct) ending.set(buffer.lastUse, [...(ending.get(buffer.lastUse) ?? []), buffer]);
   const started = new Set<Buffer>();
-  nodes.forEach((node, index) => {
+  const start = (node: GraphNode): void => {
     for (const output of node.outputs) {
       const buffer = buffers.get(output);
       if (buffer === undefined || started.has(buffer)) continue;
@@ -88,9 +134,14 @@ export function planMemory(
       live[buffer.category] += buffer.bytes;
       total += buffer.bytes;
     }
-    if (total > peak) {
-      peak = total;
-      atPeak = { ...live };
+  };
+  for (const node of immediate(nodes)) start(node);
+  nodes.forEach((node, index) => {
+    start(node);
+    const scratch = scratchBytes(node, sizeOf);
+    if (total + scratch > peak) {
+      peak = total + scratch;
+      atPeak = { ...live, workspace: live.workspace + scratch };
     }
     for (const buffer of ending.get(index) ?? []) {
       live[buffer.category] -= buffer.bytes;
@@ -107,30 +158,48 @@ export function planMemory(
   };
 }
 
+/** Nodes whose inputs are feeds and constants, or come from nodes of that kind. */
+function immediate(nodes: readonly GraphNode[]): Set<GraphNode> {
+  const found = new Set<GraphNode>();
+  for (const node of nodes) {
+    const isSource = SOURCE_OPS.has(node.op);
+    const hasInputs = node.inputs.length > 0 && node.inputs.every((input) => found.has(input.node));
+    if (isSource || (hasInputs && node.controlInputs.every((control) => found.has(control)))) found.add(node);
+  }
+  return found;
+}
+
+/** What an op takes for itself while it runs: products of bfloat16 are computed on float32 copies where a CPU has no other way. */
+function scratchBytes(node: GraphNode, sizeOf: (tensor: Tensor) => number): number {
+  const isProduct = node.op === 'MatMul' || node.op === 'BatchMatMulV2';
+  if (!isProduct || node.outputs[0]?.dtype !== 'bfloat16') return 0;
+  const float32PerBfloat16 = DTYPE_SIZE_BYTES.float32 / DTYPE_SIZE_BYTES.bfloat16;
+  return [...node.inputs, ...node.outputs].reduce((sum, tensor) => sum + float32PerBfloat16 * sizeOf(tensor), 0);
+}
+
+function addVariable(handle: GraphNode, resident: Record<MemoryCategory, number>): void {
+  const shape = handle.attributes['shape'];
+  const dtype = handle.attributes['dtype'];
+  if (shape?.kind !== 'shape' || dtype?.kind !== 'dtype') return;
+  resident[handle.category] += shape.value.reduce((product, size) => product * size, 1) * DTYPE_SIZE_BYTES[dtype.value];
+  resident.workspace += HANDLE_BYTES;
+}
+
 function assignBuffers(
   nodes: readonly GraphNode[],
   buffers: Map<Tensor, Buffer>,
   sizeOf: (tensor: Tensor) => number,
   gradients: ReadonlySet<Tensor>,
-  resident: Record<MemoryCategory, number>,
 ): void {
   const lastReader = new Map<Tensor, number>();
   nodes.forEach((node, index) => {
     for (const input of node.inputs) lastReader.set(input, index);
   });
   nodes.forEach((node, index) => {
-    if (node.op === 'VarHandleOp') {
-      const shape = node.attributes['shape'];
-      const dtype = node.attributes['dtype'];
-      if (shape?.kind === 'shape' && dtype?.kind === 'dtype') {
-        resident[node.category] +=
-          shape.value.reduce((product, size) => product * size, 1) * DTYPE_SIZE_BYTES[dtype.value];
-      }
-      return;
-    }
-    if (node.op === 'ReadVariableOp') return;
+    // A variable's value is counted by itself, and reading it shares its buffer.
+    if (node.op === 'VarHandleOp' || node.op === 'ReadVariableOp') return;
     for (const output of node.outputs) {
-      const end = lastReader.get(output) ?? index;
+      const end = SOURCE_OPS.has(node.op) ? nodes.length : (lastReader.get(output) ?? index);
       const shared = sharedBuffer(node, output, index, buffers, sizeOf);
       if (shared !== undefined) {
         shared.lastUse = Math.max(shared.lastUse, end);

@@ -121,9 +121,10 @@ export function clipFactor(builder: GraphBuilder, norm: Tensor, loss: Tensor, ma
  * One AdamW update (arXiv 1711.05101; torch.optim.AdamW): first the decay, then Adam in place. Adam's bias corrections are
  * folded into the fed scalars.
  *
- * The decay makes a product of the weight's size, which becomes the weight; a row gradient becomes dense only after it, so
- * that the two never exist together.
+ * The decay makes a product of the weight's size, which becomes the weight; the gradient is scaled (and made dense) only
+ * after it, so that the two never exist together.
  * @param factor what gradients are multiplied by (clipping)
+ * @param after the update before this one: one at a time, their temporary tensors never exist together
  */
 export function applyAdamW(
   builder: GraphBuilder,
@@ -133,21 +134,20 @@ export function applyAdamW(
   feeds: AdamWFeeds,
   betas: { beta1: number; beta2: number },
   isDecaying: boolean,
+  after?: GraphNode,
 ): { update: GraphNode; dense: Tensor } {
   const T = dtypeAttribute('float32');
-  const controlInputs: GraphNode[] = [];
+  const before = after === undefined ? [] : [after];
   if (isDecaying && target.hasWeightDecay) {
     // The factor is known only when every gradient is, so after every reader of the weight.
-    const decayed = binary(builder, 'Mul', readVariable(builder, target.weight, [factor.node]), feeds.decayFactor);
-    controlInputs.push(assignVariable(builder, target.weight, decayed));
+    const weight = readVariable(builder, target.weight, [factor.node, ...before]);
+    before.push(assignVariable(builder, target.weight, binary(builder, 'Mul', weight, feeds.decayFactor)));
   }
+  const ownFactor = identity(builder, factor, { controlInputs: before });
   const dense =
     gradient.kind === 'rows'
-      ? densify(builder, {
-          ...gradient,
-          values: identity(builder, binary(builder, 'Mul', gradient.values, factor), { controlInputs }),
-        })
-      : binary(builder, 'Mul', gradient.value, factor);
+      ? densify(builder, { ...gradient, values: binary(builder, 'Mul', gradient.values, ownFactor) })
+      : binary(builder, 'Mul', gradient.value, ownFactor);
   const zero = builder.constant(0);
   const update = builder.addNode(
     'ResourceApplyAdam',
@@ -165,19 +165,24 @@ export function applyAdamW(
     ],
     { T, use_locking: { kind: 'bool', value: false } },
     [],
-    { controlInputs },
   );
   return { update, dense };
 }
 
-/** Adds a micro-batch's gradient to its accumulator, in place. */
-export function accumulateGradient(builder: GraphBuilder, accumulator: Variable, gradient: Gradient): GraphNode {
+/**
+ * Adds a micro-batch's gradient to its accumulator, in place.
+ * @param after additions that come before this one: a row gradient becomes dense only when they are done
+ */
+export function accumulateGradient(
+  builder: GraphBuilder,
+  accumulator: Variable,
+  gradient: Gradient,
+  after: readonly GraphNode[],
+): GraphNode {
+  if (gradient.kind === 'dense') return assignAddVariable(builder, accumulator, gradient.value);
+  const values = identity(builder, gradient.values, { controlInputs: after });
   // Not by ResourceScatterAdd: that would put the accumulator into copy-on-read mode.
-  return assignAddVariable(
-    builder,
-    accumulator,
-    gradient.kind === 'rows' ? densify(builder, gradient) : gradient.value,
-  );
+  return assignAddVariable(builder, accumulator, densify(builder, { ...gradient, values }));
 }
 
 /** The accumulated gradient. */
@@ -187,5 +192,6 @@ export function readAccumulator(builder: GraphBuilder, accumulator: Variable): G
 
 /** Empties an accumulator after its gradient was applied. */
 export function clearAccumulator(builder: GraphBuilder, accumulator: Variable, after: GraphNode): GraphNode {
-  return assignVariable(builder, accumulator, zeros(builder, accumulator.shape, 'float32'), [after]);
+  // The zeros wait as well: made when the step begins, those of all accumulators would exist at once.
+  return assignVariable(builder, accumulator, zeros(builder, accumulator.shape, 'float32', [after]));
 }

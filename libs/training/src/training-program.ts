@@ -143,6 +143,10 @@ class ProgramBuilder {
       this.#evaluation(dimensions, inputs, labels);
     });
     const { stepTargets, accumulators } = this.#training(dimensions, inputs, labels);
+    const variables = [
+      ...this.#variables.flatMap(({ weight, moment1, moment2 }) => [weight, moment1, moment2]),
+      ...accumulators,
+    ];
     const parameters = this.#specs.map((spec, index): ProgramParameter => {
       const { weight, moment1, moment2 } = this.#variable(index);
       return {
@@ -161,7 +165,9 @@ class ProgramBuilder {
       accumulators: accumulatorPorts,
       planStep: (batch, length) =>
         largestPlan(
-          stepTargets.map((targets) => planMemory(builder, targets, { batch, length }, this.#gradientTensors)),
+          stepTargets.map((targets) =>
+            planMemory(builder, targets, { batch, length }, { gradients: this.#gradientTensors, variables }),
+          ),
         ),
       embeddingTrainingBytes: this.#specs
         .filter((spec) => spec.isEmbeddingMatrix === true)
@@ -228,8 +234,11 @@ class ProgramBuilder {
   #plainStep(loss: Tensor, canonical: readonly Gradient[]): GraphNode[] {
     const builder = this.#builder;
     const norm = globalNorm(builder, canonical);
-    const updates = this.#applyAll(canonical, clipFactor(builder, norm, loss, this.#options.maxGradNorm));
-    const done = group(builder, updates);
+    const factor = clipFactor(builder, norm, loss, this.#options.maxGradNorm);
+    const done = group(
+      builder,
+      this.#applyAll(canonical, factor, (_, update) => update),
+    );
     return [
       identity(builder, loss, { name: FETCH.trainLoss, controlInputs: [done] }).node,
       identity(builder, norm, { name: FETCH.trainNorm, controlInputs: [done] }).node,
@@ -245,40 +254,49 @@ class ProgramBuilder {
     const accumulators = this.#specs.map((spec) =>
       builder.withCategory('gradients', () => variable(builder, `accumulated/${spec.name}`, spec.shape)),
     );
-    const added = accumulators.map((accumulator, index) =>
-      accumulateGradient(builder, accumulator, at(canonical, index)),
-    );
+    const added: GraphNode[] = [];
+    for (const index of denseFirst(canonical))
+      added.push(accumulateGradient(builder, at(accumulators, index), at(canonical, index), [...added]));
     const accumulate = identity(builder, loss, { name: FETCH.accumulateLoss, controlInputs: added });
     const sums = accumulators.map((accumulator) => readAccumulator(builder, accumulator));
     const norm = globalNorm(builder, sums);
-    const updates = this.#applyAll(sums, clipFactor(builder, norm, norm, this.#options.maxGradNorm));
-    const cleared = accumulators.map((accumulator, index) =>
-      clearAccumulator(builder, accumulator, at(updates, index)),
+    const factor = clipFactor(builder, norm, norm, this.#options.maxGradNorm);
+    const cleared = this.#applyAll(sums, factor, (index, update) =>
+      clearAccumulator(builder, at(accumulators, index), update),
     );
-    const apply = identity(builder, norm, {
-      name: FETCH.applyNorm,
-      controlInputs: [group(builder, [...updates, ...cleared])],
-    });
+    const apply = identity(builder, norm, { name: FETCH.applyNorm, controlInputs: [group(builder, cleared)] });
     return { stepTargets: [[accumulate.node], [apply.node]], accumulators };
   }
 
-  #applyAll(canonical: readonly Gradient[], factor: Tensor): GraphNode[] {
+  /**
+   * Updates one parameter after the other. Row gradients come last: they become dense here, when the gradients of all
+   * other parameters are gone.
+   * @param finish what follows an update before the next one begins
+   */
+  #applyAll(
+    canonical: readonly Gradient[],
+    factor: Tensor,
+    finish: (index: number, update: GraphNode) => GraphNode,
+  ): GraphNode[] {
     const builder = this.#builder;
     const feeds = adamWFeeds(builder);
     const betas = { beta1: this.#options.adamBeta1, beta2: this.#options.adamBeta2 };
-    return canonical.map((gradient, index) => {
+    const finished: GraphNode[] = [];
+    for (const index of denseFirst(canonical)) {
       const { update, dense } = applyAdamW(
         builder,
         this.#variable(index),
-        gradient,
+        at(canonical, index),
         factor,
         feeds,
         betas,
         this.#options.hasWeightDecay,
+        finished.at(-1),
       );
       this.#gradientTensors.add(dense);
-      return update;
-    });
+      finished.push(finish(index, update));
+    }
+    return finished;
   }
 
   #variable(index: number): OptimizedVariable {
@@ -290,6 +308,13 @@ function at<Item>(items: readonly Item[], index: number): Item {
   const item = items[index];
   if (item === undefined) throw new RangeError(`No item ${index} of ${items.length}`);
   return item;
+}
+
+/** Indices of gradients, those of rows last. */
+function denseFirst(gradients: readonly Gradient[]): number[] {
+  const indices = gradients.keys().toArray();
+  const isRows = (index: number): boolean => gradients[index]?.kind === 'rows';
+  return [...indices.filter((index) => !isRows(index)), ...indices.filter(isRows)];
 }
 
 function largestPlan(plans: readonly MemoryPlan[]): MemoryPlan {

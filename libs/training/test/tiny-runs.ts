@@ -226,7 +226,11 @@ function writeValues(
     const rows = spec.shape[0] ?? 0;
     const data =
       spec.isEmbeddingMatrix === true && map !== undefined ? keptRows(full, map, spec.shape[1] ?? 0) : full.slice();
-    feeds[weight.rowsFeed] = { dtype: 'int32', shape: [rows], data: Int32Array.from({ length: rows }, (_, row) => row) };
+    feeds[weight.rowsFeed] = {
+      dtype: 'int32',
+      shape: [rows],
+      data: Int32Array.from({ length: rows }, (_, row) => row),
+    };
     feeds[weight.valuesFeed] = { dtype: 'float32', shape: spec.shape, data };
   }
   const ports = program.parameters.map(({ weight }) => weight);

@@ -10,14 +10,21 @@ interface Transposes {
   readonly transposeB?: boolean;
 }
 
+// Casts of one tensor are one node: the engine merges them anyway, and the memory plan has to know.
+const casts = new WeakMap<Tensor, Tensor>();
+
 function convert(builder: GraphBuilder, x: Tensor, dtype: 'float32' | 'float64' | 'bfloat16'): Tensor {
   if (x.dtype === dtype) return x;
-  return builder.add(
+  const known = casts.get(x);
+  if (known?.dtype === dtype) return known;
+  const converted = builder.add(
     'Cast',
     [x],
     { SrcT: dtypeAttribute(x.dtype), DstT: dtypeAttribute(dtype) },
     { dtype, shape: x.shape },
   );
+  casts.set(x, converted);
+  return converted;
 }
 
 /** A product of (batches of) matrices without a gradient, computed in the builder's `matmulDtype`. */

@@ -70,12 +70,18 @@ export function assignAddVariable(builder: GraphBuilder, target: Variable, value
  * A tensor of zeros of a fixed shape. A `Fill` would be folded into a constant that the session then keeps for good: as
  * many bytes again as the weights and both moments. `Empty` counts as stateful, so it is left alone.
  */
-export function zeros(builder: GraphBuilder, shape: readonly number[], dtype: Dtype): Tensor {
+export function zeros(
+  builder: GraphBuilder,
+  shape: readonly number[],
+  dtype: Dtype,
+  controlInputs: readonly GraphNode[] = [],
+): Tensor {
   return builder.add(
     'Empty',
     [builder.constant(shape, 'int32', [shape.length])],
     { dtype: dtypeAttribute(dtype), init: { kind: 'bool', value: true } },
     { dtype, shape },
+    { controlInputs },
   );
 }
 

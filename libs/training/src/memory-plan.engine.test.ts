@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { measureLiveMemory } from '../test/live-memory.ts';
+import type { ProgramOptions } from './training-program.ts';
+
+const STEP_COUNT = 3;
+// What a user is told is to be a bound, and a close one.
+const MAX_EXCESS = 0.05;
+
+interface Case {
+  readonly name: string;
+  readonly layers?: number;
+  readonly hidden?: number;
+  readonly rows: number;
+  readonly batch: readonly [rows: number, length: number];
+  readonly options?: Partial<ProgramOptions>;
+}
+
+const CASES: readonly Case[] = [
+  { name: 'few rows, wide batch', rows: 2000, batch: [16, 64] },
+  { name: 'ten times the rows, the same batch', rows: 20_000, batch: [16, 64] },
+  { name: 'many rows, narrow batch: the peak is in the update', rows: 20_000, batch: [4, 32] },
+  { name: 'a batch whose last rows are odd numbers', rows: 2001, batch: [7, 51] },
+  { name: 'all-MiniLM-L6-v2, full', layers: 6, hidden: 384, rows: 30_522, batch: [16, 44] },
+  { name: 'all-MiniLM-L6-v2, reduced', layers: 6, hidden: 384, rows: 4328, batch: [16, 44] },
+  { name: 'weight decay', rows: 20_000, batch: [4, 32], options: { hasWeightDecay: true } },
+  { name: 'dropout', rows: 2000, batch: [16, 64], options: { dropout: 0.1 } },
+  {
+    name: 'recomputation, dropout',
+    rows: 2000,
+    batch: [16, 64],
+    options: { gradientCheckpointing: true, dropout: 0.1 },
+  },
+  { name: 'accumulation', rows: 2000, batch: [16, 64], options: { isAccumulating: true } },
+  {
+    name: 'accumulation, weight decay, dropout, many rows, narrow batch',
+    rows: 20_000,
+    batch: [2, 16],
+    options: { isAccumulating: true, hasWeightDecay: true, dropout: 0.1 },
+  },
+  { name: 'regression', rows: 2000, batch: [16, 32], options: { task: 'regression', labelCount: 1 } },
+  { name: 'products in bfloat16', rows: 2000, batch: [16, 64], options: { bf16: true } },
+];
+
+for (const { name, rows, batch, layers = 4, hidden = 256, options } of CASES) {
+  test(`planStep is a close bound of what TensorFlow keeps alive: ${name}`, { timeout: 300_000 }, (t) => {
+    const { liveBytes, plan } = measureLiveMemory({
+      config: bert(layers, hidden, rows),
+      options: {
+        task: 'sequence-classification', labelCount: 2, vocabRows: rows, paddingIndex: 0, dropout: 0, gradientCheckpointing: false, bf16: false,
+        isAccumulating: false, hasWeightDecay: false, maxGradNorm: 1, adamBeta1: 0.9, adamBeta2: 0.999, ...options,
+      }, // prettier-ignore
+      batchSize: batch[0],
+      length: batch[1],
+      stepCount: STEP_COUNT,
+    });
+    t.diagnostic(`planned ${plan.peakBytes} bytes, live at most ${liveBytes}`);
+    // Weights and both moments alone: a log that was not read would show less.
+    assert.ok(liveBytes > plan.weightBytes + plan.optimizerBytes, `${liveBytes} bytes are too few`);
+    assert.ok(plan.peakBytes >= liveBytes, `planned ${plan.peakBytes}, live ${liveBytes}`);
+    assert.ok(plan.peakBytes <= (1 + MAX_EXCESS) * liveBytes, `planned ${plan.peakBytes}, live ${liveBytes}`);
+  });
+}
+
+function bert(layers: number, hidden: number, rows: number): Record<string, unknown> {
+  return {
+    model_type: 'bert', hidden_size: hidden, num_hidden_layers: layers, num_attention_heads: hidden / 64, intermediate_size: 4 * hidden, vocab_size: rows,
+    max_position_embeddings: 512, type_vocab_size: 2, layer_norm_eps: 1e-12, hidden_act: 'gelu', pad_token_id: 0, hidden_dropout_prob: 0.1,
+    attention_probs_dropout_prob: 0.1,
+  }; // prettier-ignore
+}

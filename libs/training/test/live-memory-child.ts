@@ -1,0 +1,61 @@
+/**
+ * Makes a few training steps of a BERT of a given shape, for the memory plan's test: `node live-memory-child.ts JSON`.
+ * TensorFlow's memory log goes to stderr, one line of JSON to stdout.
+ * @module
+ */
+import { TensorflowSession } from '@pemmican/engine';
+import type { TensorValue } from '@pemmican/graph';
+import { parseModel } from '@pemmican/models';
+import { FEED, FETCH, buildTrainingProgram, type ProgramOptions } from '../src/mod.ts';
+
+/** What the child is given. */
+export interface LiveMemoryRequest {
+  readonly config: Record<string, unknown>;
+  readonly options: ProgramOptions;
+  readonly batchSize: number;
+  readonly length: number;
+  readonly stepCount: number;
+}
+
+const request = JSON.parse(process.argv[2] ?? '') as LiveMemoryRequest;
+const { batchSize, length, options } = request;
+const model = parseModel(request.config, 'config.json');
+const program = buildTrainingProgram(model, options);
+const session = TensorflowSession.open(program.savedModel);
+const ports = program.parameters.flatMap(({ weight, moment1, moment2 }) => [weight, moment1, moment2]);
+session.run(
+  {},
+  [...ports, ...program.accumulators].map(({ zeroFetch }) => zeroFetch),
+);
+process.stderr.write('STEPS BEGIN\n');
+const scalar = (value: number): TensorValue => ({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
+const int32 = (shape: number[], data: Int32Array): TensorValue => ({ dtype: 'int32', shape, data });
+const shape = [batchSize, length];
+const batch = {
+  // Distinct ids as far as there are rows: the gradient of the embedding then has as many rows as it can.
+  [FEED.inputIds]: int32(
+    shape,
+    Int32Array.from({ length: batchSize * length }, (_, index) => index % options.vocabRows),
+  ),
+  [FEED.attentionMask]: { dtype: 'float32', shape, data: new Float32Array(batchSize * length).fill(1) },
+  [FEED.tokenTypeIds]: int32(shape, new Int32Array(batchSize * length)),
+  [FEED.labels]:
+    options.task === 'regression'
+      ? { dtype: 'float32', shape: [batchSize], data: new Float32Array(batchSize) }
+      : int32([batchSize], new Int32Array(batchSize)),
+  [FEED.dropoutSeed]: int32([2], Int32Array.of(1, 2)),
+  [FEED.lossWeight]: scalar(1),
+} as const;
+const optimizer = {
+  [FEED.correctedLearningRate]: scalar(1e-5),
+  [FEED.correctedEpsilon]: scalar(1e-8),
+  ...(options.hasWeightDecay ? { [FEED.decayFactor]: scalar(0.999) } : {}),
+};
+for (let step = 0; step < request.stepCount; step++) {
+  if (options.isAccumulating) {
+    session.run(batch, [FETCH.accumulateLoss]);
+    session.run(optimizer, [FETCH.applyNorm]);
+  } else session.run({ ...batch, ...optimizer }, [FETCH.trainLoss, FETCH.trainNorm]);
+}
+process.stdout.write(`${JSON.stringify(program.planStep(batchSize, length))}\n`);
+process.exit(0);
