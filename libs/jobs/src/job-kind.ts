@@ -1,12 +1,15 @@
 import type { Status } from '@pemmican/contract/google';
 
-/** State numbers that the three services' state enums share (AIP-216; 0 is `*_STATE_UNSPECIFIED`). */
-export const JOB_STATE = { QUEUED: 1, RUNNING: 2, SUCCEEDED: 3, FAILED: 4, CANCELLED: 5 } as const;
+/**
+ * State numbers that the three services' state enums share (AIP-216; 0 is `*_STATE_UNSPECIFIED`). Jobs are paused where
+ * their service offers it.
+ */
+export const JOB_STATE = { QUEUED: 1, RUNNING: 2, SUCCEEDED: 3, FAILED: 4, CANCELLED: 5, PAUSED: 6 } as const;
 export type JobState = 0 | (typeof JOB_STATE)[keyof typeof JOB_STATE];
 
 /** Whether a job in this state never changes again. */
 export function isFinalState(state: JobState): boolean {
-  return state >= JOB_STATE.SUCCEEDED;
+  return state === JOB_STATE.SUCCEEDED || state === JOB_STATE.FAILED || state === JOB_STATE.CANCELLED;
 }
 
 /** The fields that `Analysis`, `Surgery` and `Run` have in common. */
@@ -57,9 +60,9 @@ export interface JobContext<Types extends JobTypes> {
   readonly name: string;
   readonly uid: string;
   readonly spec: Types['spec'];
-  /** Aborted by Cancel (reason: {@link JobCancelledError}) and when the service stops. */
+  /** Aborted by Cancel and Pause (reasons: {@link JobCancelledError}, {@link JobPausedError}) and when the service stops. */
   readonly signal: AbortSignal;
-  /** Whether an earlier process of the service was already running this job when it ended. */
+  /** Whether this job ran before: until an earlier process of the service ended, or until it was paused. */
   readonly isRecovered: boolean;
   /** Records an event, then tells the watchers. With `progress`, the resource's progress changes in the same transaction. */
   emit(event: Types['event'], progress?: Types['progress']): void;
@@ -90,6 +93,14 @@ export class JobCancelledError extends Error {
   override readonly name = 'JobCancelledError';
   constructor(jobName: string) {
     super(`${jobName} was cancelled`);
+  }
+}
+
+/** Reason of a job's signal when a client paused the job; it runs again when it is resumed. */
+export class JobPausedError extends Error {
+  override readonly name = 'JobPausedError';
+  constructor(jobName: string) {
+    super(`${jobName} was paused`);
   }
 }
 

@@ -6,6 +6,7 @@ import { activeTraceContext, withRemoteContext, withSpan } from '@pemmican/telem
 import {
   JOB_STATE,
   JobCancelledError,
+  JobPausedError,
   ServiceStoppingError,
   isFinalState,
   type JobContext,
@@ -36,8 +37,9 @@ interface StoredContext {
 }
 
 /**
- * A collection of long jobs behind the five methods that every service offers: Create, Get, List, Watch, Cancel. Jobs are
- * stored before they are answered for; those that a killed process left unfinished run again when the service starts.
+ * A collection of long jobs behind the five methods that every service offers: Create, Get, List, Watch, Cancel; and Pause
+ * and Resume, where a kind of job can go on from where it stopped. Jobs are stored before they are answered for; those that
+ * a killed process left unfinished run again when the service starts.
  */
 export class JobService<Types extends JobTypes> {
   readonly #kind: JobKind<Types>;
@@ -45,6 +47,8 @@ export class JobService<Types extends JobTypes> {
   readonly #store: RunStore;
   readonly #queue: JobQueue;
   readonly #running = new Map<string, AbortController>();
+  /** Jobs that were cancelled while they ran: a cancellation outdoes a pause that is under way. */
+  readonly #cancelled = new Set<string>();
   readonly #stopping = new AbortController();
 
   /** Opens the store and takes up what is unfinished. */
@@ -53,7 +57,8 @@ export class JobService<Types extends JobTypes> {
     this.#options = options;
     this.#store = RunStore.open(options.storeFile, { collection: kind.collection });
     this.#queue = new JobQueue(options.concurrency);
-    for (const stored of this.#store.unfinished()) this.#enqueue(stored, stored.state === JOB_STATE.RUNNING);
+    for (const stored of this.#store.unfinished())
+      if (stored.state !== JOB_STATE.PAUSED) this.#enqueue(stored, this.#hasStarted(stored.name));
   }
 
   /**
@@ -78,14 +83,6 @@ export class JobService<Types extends JobTypes> {
     await this.#kind.validate(spec);
     const fields = { state: JOB_STATE.QUEUED, spec, createTime: new Date() } as const;
     if (validateOnly) return this.#kind.createResource({ name: '', uid: '', ...fields });
-    if (this.#queue.waitingCount >= this.#options.maxQueued) {
-      throw new RpcError({
-        code: grpcStatus.RESOURCE_EXHAUSTED,
-        reason: 'QUEUE_FULL',
-        message: `${this.#queue.waitingCount} ${this.#kind.collection} wait, at most ${this.#options.maxQueued} may`,
-        retryDelayMs: QUEUE_RETRY_DELAY_MS,
-      });
-    }
     return this.#insert(spec, requestId, fields);
   }
 
@@ -146,16 +143,42 @@ export class JobService<Types extends JobTypes> {
   /** @throws RpcError NOT_FOUND, FAILED_PRECONDITION */
   cancel(name: string): Types['resource'] {
     const stored = this.#stored(name);
-    if (stored.isFinal) {
-      throw new RpcError({
-        code: grpcStatus.FAILED_PRECONDITION,
-        reason: 'ALREADY_FINAL',
-        message: `${name} has ended already`,
-        resource: { type: this.#kind.collection, name },
-      });
+    this.#refuseFinal(stored);
+    const controller = this.#running.get(name);
+    if (controller === undefined) {
+      this.#queue.remove(name);
+      this.#change(name, { state: JOB_STATE.CANCELLED, endTime: new Date() });
+    } else {
+      this.#cancelled.add(name);
+      controller.abort(new JobCancelledError(name));
     }
-    if (this.#queue.remove(name)) this.#change(name, { state: JOB_STATE.CANCELLED, endTime: new Date() });
-    else this.#running.get(name)?.abort(new JobCancelledError(name));
+    return this.get(name);
+  }
+
+  /**
+   * Stops a job so that {@link resume} lets it go on.
+   * @throws RpcError NOT_FOUND, FAILED_PRECONDITION
+   */
+  pause(name: string): Types['resource'] {
+    const stored = this.#stored(name);
+    this.#refuseFinal(stored);
+    if (stored.state === JOB_STATE.PAUSED) throw this.#precondition('ALREADY_PAUSED', name, 'is paused already');
+    const controller = this.#running.get(name);
+    if (controller === undefined) {
+      this.#queue.remove(name);
+      this.#change(name, { state: JOB_STATE.PAUSED });
+    } else controller.abort(new JobPausedError(name));
+    return this.get(name);
+  }
+
+  /** @throws RpcError NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED */
+  resume(name: string): Types['resource'] {
+    const stored = this.#stored(name);
+    this.#refuseFinal(stored);
+    if (stored.state !== JOB_STATE.PAUSED) throw this.#precondition('NOT_PAUSED', name, 'is not paused');
+    this.#checkQueue();
+    this.#change(name, { state: JOB_STATE.QUEUED });
+    this.#enqueue(stored, this.#hasStarted(name));
     return this.get(name);
   }
 
@@ -166,6 +189,34 @@ export class JobService<Types extends JobTypes> {
     for (const controller of this.#running.values()) controller.abort(reason);
     await this.#queue.close();
     this.#store.close();
+  }
+
+  #hasStarted(name: string): boolean {
+    return this.get(name).startTime !== undefined;
+  }
+
+  #refuseFinal(stored: StoredResource): void {
+    if (stored.isFinal) throw this.#precondition('ALREADY_FINAL', stored.name, 'has ended already');
+  }
+
+  #precondition(reason: string, name: string, what: string): RpcError {
+    return new RpcError({
+      code: grpcStatus.FAILED_PRECONDITION,
+      reason,
+      message: `${name} ${what}`,
+      resource: { type: this.#kind.collection, name },
+    });
+  }
+
+  #checkQueue(): void {
+    const { waitingCount } = this.#queue;
+    if (waitingCount < this.#options.maxQueued) return;
+    throw new RpcError({
+      code: grpcStatus.RESOURCE_EXHAUSTED,
+      reason: 'QUEUE_FULL',
+      message: `${waitingCount} ${this.#kind.collection} wait, at most ${this.#options.maxQueued} may`,
+      retryDelayMs: QUEUE_RETRY_DELAY_MS,
+    });
   }
 
   #insert(
@@ -183,7 +234,11 @@ export class JobService<Types extends JobTypes> {
         requestDigest: createHash('sha256').update(this.#kind.specCodec.encode(spec).finish()).digest('hex'),
         spec: new TextEncoder().encode(JSON.stringify(context)),
         state: fields.state,
-        resource: (name, uid) => encode(resourceOf(name, uid)),
+        // Called for a new job only: a repeated request is answered whatever the queue's length.
+        resource: (name, uid) => {
+          this.#checkQueue();
+          return encode(resourceOf(name, uid));
+        },
         event: (name, uid) => this.#stateEvent(resourceOf(name, uid)),
       });
       if (isNew) this.#enqueue(resource, false);
@@ -240,6 +295,7 @@ export class JobService<Types extends JobTypes> {
       this.#end(name, controller.signal, error);
     } finally {
       this.#running.delete(name);
+      this.#cancelled.delete(name);
     }
   }
 
@@ -248,7 +304,9 @@ export class JobService<Types extends JobTypes> {
     // Left as it is: the next process of the service takes it up.
     if (reason instanceof ServiceStoppingError) return;
     try {
-      if (reason instanceof JobCancelledError) this.#change(name, { state: JOB_STATE.CANCELLED, endTime: new Date() });
+      if (reason instanceof JobCancelledError || this.#cancelled.has(name))
+        this.#change(name, { state: JOB_STATE.CANCELLED, endTime: new Date() });
+      else if (reason instanceof JobPausedError) this.#change(name, { state: JOB_STATE.PAUSED });
       else this.#change(name, { state: JOB_STATE.FAILED, error: this.#kind.toStatus(error), endTime: new Date() });
     } catch (storeError) {
       this.#options.logger.error('cannot store the end of a job', { job: name, error: String(storeError) });

@@ -5,6 +5,7 @@
 export {
   JOB_STATE,
   JobCancelledError,
+  JobPausedError,
   ServiceStoppingError,
   isFinalState,
   type Codec,

@@ -89,7 +89,7 @@ class RunExecution {
   }
 
   async execute(): Promise<RunResult> {
-    // A run that the service's last process left unfinished goes on as if its child had been killed.
+    // A run that was paused, or that the service's last process left unfinished, goes on as if its child had been killed.
     for (let restartCount = this.#context.isRecovered ? 1 : 0; ; restartCount++) {
       const end = await this.#runOnce(restartCount);
       switch (end.type) {

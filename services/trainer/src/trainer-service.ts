@@ -48,6 +48,8 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
     }),
     watchRun: handlers.serverStream((request, signal) => jobs.watch(request, signal)),
     cancelRun: handlers.unary(({ name }) => ({ run: jobs.cancel(name) })),
+    pauseRun: handlers.unary(({ name }) => ({ run: jobs.pause(name) })),
+    resumeRun: handlers.unary(({ name }) => ({ run: jobs.resume(name) })),
     estimateMemory: handlers.unary((request) => {
       validateEstimateRequest(request);
       return estimateMemory(request, config.hub);

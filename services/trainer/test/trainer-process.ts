@@ -120,6 +120,24 @@ export class TrainerProcess {
     });
   }
 
+  pause(name: string): Promise<Run> {
+    return new Promise((resolve, reject) => {
+      this.client.pauseRun({ name }, (error, response) => {
+        if (error !== null || response.run === undefined) reject(error ?? new Error('No run came'));
+        else resolve(response.run);
+      });
+    });
+  }
+
+  resume(name: string): Promise<Run> {
+    return new Promise((resolve, reject) => {
+      this.client.resumeRun({ name }, (error, response) => {
+        if (error !== null || response.run === undefined) reject(error ?? new Error('No run came'));
+        else resolve(response.run);
+      });
+    });
+  }
+
   estimate(modelUri: string, reducedVocabSize: number): Promise<EstimateMemoryResponse> {
     const request = EstimateMemoryRequest.fromPartial({
       modelUri,

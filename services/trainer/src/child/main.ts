@@ -23,6 +23,7 @@ async function perform(message: Exclude<ParentMessage, { type: 'cancel' }>): Pro
     const sink = new EventSink(message.restartCount);
     const result = await trainRun(
       {
+        runName: message.runName,
         spec: RunSpec.decode(message.spec),
         restartCount: message.restartCount,
         signal: cancellation.signal,

@@ -5,7 +5,7 @@ export type ParentMessage =
       readonly runName: string;
       /** RunSpec */
       readonly spec: Uint8Array;
-      /** Times that this run's process was killed and started again. */
+      /** Times that this run's process was started again. */
       readonly restartCount: number;
       /** W3C trace context of the run. */
       readonly traceContext: Readonly<Record<string, string>>;

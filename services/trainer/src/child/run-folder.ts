@@ -25,6 +25,7 @@ import { PreconditionError } from '../precondition-error.ts';
 
 const CHECKPOINT_NAME = /^checkpoint-(\d{1,15})$/;
 const METRICS_FILE_NAME = 'metrics.jsonl';
+const OWNER_FILE_NAME = '.pemmican-run';
 
 /** A run's folder: `checkpoint-STEP/` folders, `metrics.jsonl`, and at the end the trained model itself. */
 export class RunFolder implements CheckpointStore {
@@ -52,6 +53,21 @@ export class RunFolder implements CheckpointStore {
   /** Removes the model that an earlier run left, so that it is never taken for this run's. */
   async forgetModel(): Promise<void> {
     await rm(path.join(this.path, WEIGHTS_FILE_NAME), { force: true });
+  }
+
+  /** Whether the checkpoints in the folder are this run's. */
+  async isOwnedBy(runName: string): Promise<boolean> {
+    const owner = await readFile(path.join(this.path, OWNER_FILE_NAME), 'utf8').catch(() => '');
+    return owner === runName;
+  }
+
+  /** Marks the folder's checkpoints, those that are there and those to come, as this run's. */
+  async own(runName: string): Promise<void> {
+    const file = path.join(this.path, OWNER_FILE_NAME);
+    await withStorageErrors(file, async () => {
+      await writeFile(`${file}.tmp`, runName);
+      await rename(`${file}.tmp`, file);
+    });
   }
 
   create(step: number): Promise<FolderWriter> {

@@ -33,8 +33,10 @@ const STEPS_PER_SPAN = 100;
 
 /** What a run is started with. */
 export interface TrainRequest {
+  /** Resource name, which marks the checkpoints in a folder as this run's. */
+  readonly runName: string;
   readonly spec: RunSpec;
-  /** Above 0 the run's process was killed before: it goes on from its newest checkpoint, if it had come to one. */
+  /** Above 0 the run had a process before: it goes on from its newest checkpoint, if it had come to one. */
   readonly restartCount: number;
   readonly signal: AbortSignal;
   readonly tensorflow: 'cpu' | 'gpu';
@@ -184,17 +186,22 @@ class TrainJob {
   }
 
   async #checkpointToResume(): Promise<FolderReader | undefined> {
-    const wanted = this.#request.spec.resumeFromCheckpoint;
-    if (wanted !== '' && wanted !== 'latest' && this.#request.restartCount === 0) return openFolder(wanted);
+    const { runName, restartCount, spec } = this.#request;
+    const wanted = spec.resumeFromCheckpoint;
     const latest = (await this.#folder.list()).at(-1);
-    if (wanted !== '' || this.#request.restartCount > 0) {
-      if (latest !== undefined) return this.#folder.open(latest);
-      if (wanted === 'latest')
-        await this.#sink.log('info', `${this.#folder.path} has no checkpoint yet; the run starts from the beginning`);
-    } else {
-      // A new run in an old folder: checkpoints of the old one must not be resumed by mistake.
-      for (const step of await this.#folder.list()) await this.#folder.remove(step);
+    // A process that ended before it came to this point leaves an older run's checkpoints, which are not this run's.
+    const isOwn = restartCount > 0 && (await this.#folder.isOwnedBy(runName));
+    if (latest !== undefined && (isOwn || wanted === 'latest')) {
+      await this.#folder.own(runName);
+      return this.#folder.open(latest);
     }
+    const given = wanted === '' || wanted === 'latest' ? undefined : await openFolder(wanted);
+    // A new run in an old folder: checkpoints of the old one must not be resumed by mistake.
+    if (wanted === '') for (const step of await this.#folder.list()) await this.#folder.remove(step);
+    await this.#folder.own(runName);
+    if (given !== undefined) return given;
+    if (wanted === 'latest')
+      await this.#sink.log('info', `${this.#folder.path} has no checkpoint yet; the run starts from the beginning`);
     return undefined;
   }
 

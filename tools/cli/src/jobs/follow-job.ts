@@ -108,7 +108,7 @@ function outcome<Resource extends JobResource, Event>(
 }
 
 function isFinal(resource: JobResource): boolean {
-  return resource.state >= JOB_STATE.SUCCEEDED;
+  return resource.state >= JOB_STATE.SUCCEEDED && resource.state <= JOB_STATE.CANCELLED;
 }
 
 /** Tries again while a service is away: it restarts, or the network is gone for a moment. */

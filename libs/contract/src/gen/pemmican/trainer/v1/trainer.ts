@@ -29,6 +29,11 @@ export const RunState = {
   FAILED: 4,
   /** CANCELLED - Ended by CancelRun; a checkpoint was written where training had begun. */
   CANCELLED: 5,
+  /**
+   * PAUSED - Stopped by PauseRun; a checkpoint was written where training had begun, and no process is left. ResumeRun goes on
+   * from it.
+   */
+  PAUSED: 6,
 } as const;
 
 export type RunState = typeof RunState[keyof typeof RunState];
@@ -40,6 +45,7 @@ export namespace RunState {
   export type SUCCEEDED = typeof RunState.SUCCEEDED;
   export type FAILED = typeof RunState.FAILED;
   export type CANCELLED = typeof RunState.CANCELLED;
+  export type PAUSED = typeof RunState.PAUSED;
 }
 
 export function runStateFromJSON(object: any): RunState {
@@ -62,6 +68,9 @@ export function runStateFromJSON(object: any): RunState {
     case 5:
     case "RUN_STATE_CANCELLED":
       return RunState.CANCELLED;
+    case 6:
+    case "RUN_STATE_PAUSED":
+      return RunState.PAUSED;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum RunState");
   }
@@ -81,6 +90,8 @@ export function runStateToJSON(object: RunState): string {
       return "RUN_STATE_FAILED";
     case RunState.CANCELLED:
       return "RUN_STATE_CANCELLED";
+    case RunState.PAUSED:
+      return "RUN_STATE_PAUSED";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum RunState");
   }
@@ -191,7 +202,7 @@ export interface RunProgress {
   totalSteps: number;
   /** Passes over the training records done, with fraction. */
   epoch: number;
-  /** Times that the run's process was started again after it had been killed. */
+  /** Times that the run's process was started again: because it was killed, because the service ended, or after a pause. */
   restartCount: number;
   /** Step of the newest whole checkpoint; 0 when there is none. */
   checkpointStep: number;

@@ -141,6 +141,30 @@ export interface CancelRunResponse {
   run: Run | undefined;
 }
 
+/** Request of PauseRun. */
+export interface PauseRunRequest {
+  /** Resource name: `runs/{id}`. */
+  name: string;
+}
+
+/** Response of PauseRun. */
+export interface PauseRunResponse {
+  /** The run after the request was taken; it may need a moment to reach PAUSED. */
+  run: Run | undefined;
+}
+
+/** Request of ResumeRun. */
+export interface ResumeRunRequest {
+  /** Resource name: `runs/{id}`. */
+  name: string;
+}
+
+/** Response of ResumeRun. */
+export interface ResumeRunResponse {
+  /** The run, which waits for its turn. */
+  run: Run | undefined;
+}
+
 /** Request of EstimateMemory. */
 export interface EstimateMemoryRequest {
   /** Model folder, full or reduced. */
@@ -1214,6 +1238,274 @@ export const CancelRunResponse: MessageFns<CancelRunResponse> = {
   },
 };
 
+function createBasePauseRunRequest(): PauseRunRequest {
+  return { name: "" };
+}
+
+export const PauseRunRequest: MessageFns<PauseRunRequest> = {
+  encode(message: PauseRunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseRunRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseRunRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PauseRunRequest {
+    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+  },
+
+  toJSON(message: PauseRunRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PauseRunRequest>): PauseRunRequest {
+    return PauseRunRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PauseRunRequest>): PauseRunRequest {
+    const message = createBasePauseRunRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBasePauseRunResponse(): PauseRunResponse {
+  return { run: undefined };
+}
+
+export const PauseRunResponse: MessageFns<PauseRunResponse> = {
+  encode(message: PauseRunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseRunResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseRunResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = Run.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PauseRunResponse {
+    return { run: isSet(object.run) ? Run.fromJSON(object.run) : undefined };
+  },
+
+  toJSON(message: PauseRunResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = Run.toJSON(message.run);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PauseRunResponse>): PauseRunResponse {
+    return PauseRunResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PauseRunResponse>): PauseRunResponse {
+    const message = createBasePauseRunResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
+    return message;
+  },
+};
+
+function createBaseResumeRunRequest(): ResumeRunRequest {
+  return { name: "" };
+}
+
+export const ResumeRunRequest: MessageFns<ResumeRunRequest> = {
+  encode(message: ResumeRunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeRunRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeRunRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResumeRunRequest {
+    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+  },
+
+  toJSON(message: ResumeRunRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResumeRunRequest>): ResumeRunRequest {
+    return ResumeRunRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResumeRunRequest>): ResumeRunRequest {
+    const message = createBaseResumeRunRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseResumeRunResponse(): ResumeRunResponse {
+  return { run: undefined };
+}
+
+export const ResumeRunResponse: MessageFns<ResumeRunResponse> = {
+  encode(message: ResumeRunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeRunResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeRunResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = Run.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResumeRunResponse {
+    return { run: isSet(object.run) ? Run.fromJSON(object.run) : undefined };
+  },
+
+  toJSON(message: ResumeRunResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = Run.toJSON(message.run);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResumeRunResponse>): ResumeRunResponse {
+    return ResumeRunResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResumeRunResponse>): ResumeRunResponse {
+    const message = createBaseResumeRunResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
+    return message;
+  },
+};
+
 function createBaseEstimateMemoryRequest(): EstimateMemoryRequest {
   return { modelUri: "", options: undefined, reducedVocabSize: 0, sequenceLength: 0, memoryLimitBytes: 0 };
 }
@@ -2196,7 +2488,8 @@ export const TrainerServiceService = {
     responseDeserialize: (value: Buffer): WatchRunResponse => WatchRunResponse.decode(value),
   },
   /**
-   * Cancels a run that has not reached a final state, after a checkpoint at the next step's end.
+   * Cancels a run that has not reached a final state, after a checkpoint at the next step's end. A paused run can be
+   * cancelled too.
    *
    * Errors:
    * - NOT_FOUND: there is no such run; do not retry.
@@ -2210,6 +2503,41 @@ export const TrainerServiceService = {
     requestDeserialize: (value: Buffer): CancelRunRequest => CancelRunRequest.decode(value),
     responseSerialize: (value: CancelRunResponse): Buffer => Buffer.from(CancelRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelRunResponse => CancelRunResponse.decode(value),
+  },
+  /**
+   * Pauses a run that waits or runs: a running one writes a checkpoint at the next step's end and gives its process,
+   * and with it all of its memory, back. A watcher's stream stays open.
+   *
+   * Errors:
+   * - NOT_FOUND: there is no such run; do not retry.
+   * - FAILED_PRECONDITION: the run is paused already or in a final state; do not retry.
+   */
+  pauseRun: {
+    path: "/pemmican.trainer.v1.TrainerService/PauseRun" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PauseRunRequest): Buffer => Buffer.from(PauseRunRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PauseRunRequest => PauseRunRequest.decode(value),
+    responseSerialize: (value: PauseRunResponse): Buffer => Buffer.from(PauseRunResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PauseRunResponse => PauseRunResponse.decode(value),
+  },
+  /**
+   * Lets a paused run go on from its checkpoint, to the same result as if it had never been paused. It waits for its
+   * turn like a new one.
+   *
+   * Errors:
+   * - NOT_FOUND: there is no such run; do not retry.
+   * - FAILED_PRECONDITION: the run is not paused (it may still be writing its checkpoint); wait for PAUSED, then retry.
+   * - RESOURCE_EXHAUSTED: too many runs wait; retry after the delay in RetryInfo.
+   */
+  resumeRun: {
+    path: "/pemmican.trainer.v1.TrainerService/ResumeRun" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResumeRunRequest): Buffer => Buffer.from(ResumeRunRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResumeRunRequest => ResumeRunRequest.decode(value),
+    responseSerialize: (value: ResumeRunResponse): Buffer => Buffer.from(ResumeRunResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResumeRunResponse => ResumeRunResponse.decode(value),
   },
   /**
    * Computes the memory of a training step from the graph's own liveness plan, with every row of the embedding matrix
@@ -2304,13 +2632,33 @@ export interface TrainerServiceServer extends UntypedServiceImplementation {
    */
   watchRun: handleServerStreamingCall<WatchRunRequest, WatchRunResponse>;
   /**
-   * Cancels a run that has not reached a final state, after a checkpoint at the next step's end.
+   * Cancels a run that has not reached a final state, after a checkpoint at the next step's end. A paused run can be
+   * cancelled too.
    *
    * Errors:
    * - NOT_FOUND: there is no such run; do not retry.
    * - FAILED_PRECONDITION: the run is in a final state; do not retry.
    */
   cancelRun: handleUnaryCall<CancelRunRequest, CancelRunResponse>;
+  /**
+   * Pauses a run that waits or runs: a running one writes a checkpoint at the next step's end and gives its process,
+   * and with it all of its memory, back. A watcher's stream stays open.
+   *
+   * Errors:
+   * - NOT_FOUND: there is no such run; do not retry.
+   * - FAILED_PRECONDITION: the run is paused already or in a final state; do not retry.
+   */
+  pauseRun: handleUnaryCall<PauseRunRequest, PauseRunResponse>;
+  /**
+   * Lets a paused run go on from its checkpoint, to the same result as if it had never been paused. It waits for its
+   * turn like a new one.
+   *
+   * Errors:
+   * - NOT_FOUND: there is no such run; do not retry.
+   * - FAILED_PRECONDITION: the run is not paused (it may still be writing its checkpoint); wait for PAUSED, then retry.
+   * - RESOURCE_EXHAUSTED: too many runs wait; retry after the delay in RetryInfo.
+   */
+  resumeRun: handleUnaryCall<ResumeRunRequest, ResumeRunResponse>;
   /**
    * Computes the memory of a training step from the graph's own liveness plan, with every row of the embedding matrix
    * and with a reduced number of them, and the largest batch that fits a limit.
@@ -2423,7 +2771,8 @@ export interface TrainerServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchRunResponse>;
   /**
-   * Cancels a run that has not reached a final state, after a checkpoint at the next step's end.
+   * Cancels a run that has not reached a final state, after a checkpoint at the next step's end. A paused run can be
+   * cancelled too.
    *
    * Errors:
    * - NOT_FOUND: there is no such run; do not retry.
@@ -2443,6 +2792,53 @@ export interface TrainerServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelRunResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Pauses a run that waits or runs: a running one writes a checkpoint at the next step's end and gives its process,
+   * and with it all of its memory, back. A watcher's stream stays open.
+   *
+   * Errors:
+   * - NOT_FOUND: there is no such run; do not retry.
+   * - FAILED_PRECONDITION: the run is paused already or in a final state; do not retry.
+   */
+  pauseRun(
+    request: PauseRunRequest,
+    callback: (error: ServiceError | null, response: PauseRunResponse) => void,
+  ): ClientUnaryCall;
+  pauseRun(
+    request: PauseRunRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PauseRunResponse) => void,
+  ): ClientUnaryCall;
+  pauseRun(
+    request: PauseRunRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PauseRunResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lets a paused run go on from its checkpoint, to the same result as if it had never been paused. It waits for its
+   * turn like a new one.
+   *
+   * Errors:
+   * - NOT_FOUND: there is no such run; do not retry.
+   * - FAILED_PRECONDITION: the run is not paused (it may still be writing its checkpoint); wait for PAUSED, then retry.
+   * - RESOURCE_EXHAUSTED: too many runs wait; retry after the delay in RetryInfo.
+   */
+  resumeRun(
+    request: ResumeRunRequest,
+    callback: (error: ServiceError | null, response: ResumeRunResponse) => void,
+  ): ClientUnaryCall;
+  resumeRun(
+    request: ResumeRunRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResumeRunResponse) => void,
+  ): ClientUnaryCall;
+  resumeRun(
+    request: ResumeRunRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResumeRunResponse) => void,
   ): ClientUnaryCall;
   /**
    * Computes the memory of a training step from the graph's own liveness plan, with every row of the embedding matrix
