@@ -1,6 +1,6 @@
 export { addPair, setCharacters } from './characters';
 export { addMerge, setMerges } from './merge';
-export { addToken, nodeOf, setTrie } from './trie';
+export { nodeOf, setTrie } from './trie';
 export { setAdded } from './added';
 export { setByteLevel } from './byte-level';
 export { setCharsmap } from './charsmap';

@@ -5,6 +5,9 @@ export class Merges {
   /** Slots of 16 bytes: left, right, rank, merged id; a rank of NONE where free. */
   static slots: usize = 0;
   static mask: u32 = 0;
+  /** Bits of hashed pairs: none where a pair has no merge, which most have not. */
+  static filter: usize = 0;
+  static filterMask: u32 = 0;
   /** By rank, the id that a merge makes. */
   static mergedIds: usize = 0;
   /** `[MAX_SYMBOLS]` each, 4 bytes an item. */
@@ -22,6 +25,8 @@ export function rankOf(left: u32, right: u32): u32 {
   const key = ((<u64>right) << 32) | left;
   const hash = <u32>((key * 0x9e3779b97f4a7c15) >> 32);
   let index = hash ^ (hash >> 15);
+  const bit = hash & Merges.filterMask;
+  if (((<u32>load<u8>(Merges.filter + (bit >> 3))) & ((<u32>1) << (bit & 7))) == 0) return NONE;
   while (true) {
     const slot = Merges.slots + ((<usize>(index & Merges.mask)) << 4);
     const rank = load<u32>(slot, 8);
@@ -41,6 +46,9 @@ export function addMerge(left: u32, right: u32, rank: u32, mergedId: u32): void 
     if (load<u32>(slot, 8) == NONE || load<u64>(slot) == key) break;
     index++;
   }
+  const bit = hash & Merges.filterMask;
+  const filterAt = Merges.filter + (bit >> 3);
+  store<u8>(filterAt, <u8>((<u32>load<u8>(filterAt)) | ((<u32>1) << (bit & 7))));
   store<u64>(slot, key);
   store<u32>(slot, rank, 8);
   store<u32>(slot, mergedId, 12);
@@ -121,6 +129,8 @@ function lowest(ranks: usize, padded: u32): u32 {
 export function setMerges(
   slots: usize,
   slotCount: u32,
+  filter: usize,
+  filterBytes: u32,
   mergedIds: usize,
   symbols: usize,
   ranks: usize,
@@ -129,6 +139,8 @@ export function setMerges(
 ): void {
   Merges.slots = slots;
   Merges.mask = slotCount - 1;
+  Merges.filter = filter;
+  Merges.filterMask = filterBytes * 8 - 1;
   Merges.mergedIds = mergedIds;
   Merges.symbols = symbols;
   Merges.ranks = ranks;

@@ -40,6 +40,19 @@ export class ByteTrie {
     }
   }
 
+  get nodeCount(): number {
+    return this.#nodeCount;
+  }
+
+  /** Visits every edge, in no order. */
+  forEachEdge(visit: (node: number, byte: number, child: number) => void): void {
+    const keys = this.#keys;
+    for (let slot = 0; slot < keys.length; slot++) {
+      const key = keys[slot] ?? -1;
+      if (key >= 0) visit(key >>> 8, key & 0xff, this.#children[slot] ?? 0);
+    }
+  }
+
   /** Id of the piece that ends at a node, or -1. */
   valueAt(node: number): number {
     return (this.#values[node] ?? 0) - 1;

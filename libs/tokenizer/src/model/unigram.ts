@@ -16,8 +16,8 @@ export class Unigram implements Model {
   /** By token id. */
   readonly scores: Float64Array;
   readonly unkScore: number;
-  readonly #encoded: readonly Uint8Array[];
-  readonly #trie: ByteTrie;
+  /** The pieces. */
+  readonly trie: ByteTrie;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   // Of the best path to each byte: its score, where its last piece begins, and that piece's id.
@@ -57,23 +57,17 @@ export class Unigram implements Model {
       vocabulary.set(piece, id);
       return this.#encoder.encode(piece);
     });
-    this.#encoded = encoded;
     this.vocabulary = vocabulary;
     if (component.flag('byte_fallback', false)) this.#byteIds = byteTokenIds(vocabulary);
     this.unkScore = this.scores.reduce((least, score) => Math.min(least, score), Infinity) - UNK_PENALTY;
-    this.#trie = new ByteTrie(encoded.reduce((sum, bytes) => sum + bytes.length, 0));
+    this.trie = new ByteTrie(encoded.reduce((sum, bytes) => sum + bytes.length, 0));
     encoded.forEach((bytes, id) => {
-      this.#trie.insert(bytes, id);
+      this.trie.insert(bytes, id);
     });
   }
 
   get hasByteFallback(): boolean {
     return this.#byteIds !== undefined;
-  }
-
-  /** Pieces in UTF-8 with their ids, equal ones in the order of the file. */
-  *pieces(): Generator<readonly [bytes: Uint8Array, id: number]> {
-    for (const [id, bytes] of this.#encoded.entries()) yield [bytes, id];
   }
 
   tokenize(piece: string): number[] {
@@ -122,10 +116,10 @@ export class Unigram implements Model {
       let hasCharacter = false;
       let node = 0;
       for (let end = start; end < bytes.length;) {
-        node = this.#trie.child(node, bytes[end] ?? 0);
+        node = this.trie.child(node, bytes[end] ?? 0);
         if (node < 0) break;
         end++;
-        const id = this.#trie.valueAt(node);
+        const id = this.trie.valueAt(node);
         if (id < 0) continue;
         this.#offer(start, end, id, (this.scores[id] ?? 0) + scoreHere);
         hasCharacter ||= end - start === length;

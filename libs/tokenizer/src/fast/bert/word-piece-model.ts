@@ -1,3 +1,4 @@
+import { compactTrieOf, type CompactTrie } from '../../model/compact-trie.ts';
 import type { WordPiece } from '../../model/word-piece.ts';
 import type { Normalizer } from '../../normalizer/normalizer.ts';
 import { decompose } from '../../unicode/normalization.ts';
@@ -5,7 +6,6 @@ import { parseRanges } from '../../unicode/code-point-set.ts';
 import { PUNCTUATION, WHITE_SPACE } from '../../unicode/tables.ts';
 import { MODEL_KINDS, type Engine, type EngineHost, type EngineModel } from '../engine/engine.ts';
 import type { Address } from '../engine/engine-exports.ts';
-import { installTrie } from '../engine/install-trie.ts';
 
 const CODE_POINT_COUNT = 0x110000;
 // What the replacements of all characters together come to stays below: 1,114,112 characters, few of which change.
@@ -20,6 +20,7 @@ const [LOWEST, HIGHEST] = [0x334, 0x345];
 export class WordPieceModel implements EngineModel {
   readonly #model: WordPiece;
   readonly #normalizer: Normalizer | undefined;
+  #trie: CompactTrie | undefined;
 
   constructor(model: WordPiece, normalizer: Normalizer | undefined) {
     this.#model = model;
@@ -30,10 +31,8 @@ export class WordPieceModel implements EngineModel {
     const { memory, exports } = engine;
     const encoder = new TextEncoder();
     const { vocabulary, prefix, maxCharacters, unkTokenId } = this.#model;
-    installTrie(
-      engine,
-      Array.from(vocabulary, ([token, id]) => [encoder.encode(token), id] as const),
-    );
+    this.#trie ??= compactTrieOf(Array.from(vocabulary, ([token, id]) => [encoder.encode(token), id] as const));
+    exports.setTrie(memory.place(this.#trie.nodes), memory.place(this.#trie.labels));
     const prefixBytes = encoder.encode(prefix);
     const prefixAt = memory.place(prefixBytes);
     const kinds = new Uint8Array(CODE_POINT_COUNT);

@@ -1,9 +1,9 @@
 import type { Bpe } from '../../model/bpe.ts';
+import { compactTrieOf, type CompactTrie } from '../../model/compact-trie.ts';
 import { BYTE_CHARACTERS } from '../../unicode/byte-characters.ts';
 import { compositionClasses } from '../../unicode/composition-classes.ts';
 import { MAX_CHUNK_BYTES, MODEL_KINDS, type Engine, type EngineHost, type EngineModel } from '../engine/engine.ts';
 import { installMerges } from '../engine/install-merges.ts';
-import { installTrie } from '../engine/install-trie.ts';
 import { byteLevelBytes } from './byte-level-bytes.ts';
 import { characterBits } from './character-bits.ts';
 import type { FoundSplit } from './find-split-family.ts';
@@ -23,6 +23,7 @@ export class ByteLevelModel implements EngineModel {
   readonly #byteIds: Int32Array;
   readonly #split: FoundSplit;
   readonly #isNfc: boolean;
+  #trie: CompactTrie | undefined;
 
   constructor(model: Bpe, byteIds: Int32Array, split: FoundSplit, isNfc: boolean) {
     this.#model = model;
@@ -34,7 +35,10 @@ export class ByteLevelModel implements EngineModel {
   install(engine: Engine): Partial<EngineHost> {
     const { memory, exports } = engine;
     installMerges(engine, this.#model.merges);
-    if (this.#model.ignoresMerges) installTrie(engine, byteLevelTokens(this.#model.vocabulary));
+    if (this.#model.ignoresMerges) {
+      this.#trie ??= compactTrieOf(byteLevelTokens(this.#model.vocabulary));
+      exports.setTrie(memory.place(this.#trie.nodes), memory.place(this.#trie.labels));
+    }
     exports.setSplit(
       SPLIT_FAMILIES.indexOf(this.#split.family),
       memory.place(characterBits()),

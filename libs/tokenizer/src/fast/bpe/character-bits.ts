@@ -25,7 +25,7 @@ export function characterBits(): Uint8Array {
   };
   mark(namedProperty('L'), LETTER);
   mark(namedProperty('N'), NUMBER);
-  mark(shorthandClass('s'), SPACE);
+  mark(shorthandClass('s', false), SPACE);
   for (const name of ['Lu', 'Lt', 'Lm', 'Lo', 'M']) mark(namedProperty(name), UPPER);
   for (const name of ['Ll', 'Lm', 'Lo', 'M']) mark(namedProperty(name), LOWER);
   for (const name of ['P', 'S']) mark(namedProperty(name), SYMBOL);

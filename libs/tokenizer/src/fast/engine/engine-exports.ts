@@ -5,7 +5,6 @@ export type Address = number;
 export interface EngineExports {
   addMerge(left: number, right: number, rank: number, mergedId: number): void;
   addPair(first: number, second: number): void;
-  addToken(start: Address, end: Address, id: number): void;
   beginCount(limit: number): void;
   beginWrite(end: Address): void;
   countId(id: number): void;
@@ -63,6 +62,8 @@ export interface EngineExports {
   setMerges(
     slots: Address,
     slotCount: number,
+    filter: Address,
+    filterBytes: number,
     mergedIds: Address,
     symbols: Address,
     ranks: Address,
@@ -72,7 +73,7 @@ export interface EngineExports {
   setModel(kind: number): void;
   setSplit(family: number, bits: Address, codePoints: Address, places: Address, ends: Address): void;
   setTotals(counts: Address, seen: Address): void;
-  setTrie(slots: Address, slotCount: number, values: Address): void;
+  setTrie(nodes: Address, labels: Address): void;
   setUnigram(
     scores: Address,
     unkTokenId: number,

@@ -1,8 +1,8 @@
+import { compactTrie, type CompactTrie } from '../../model/compact-trie.ts';
 import type { Unigram } from '../../model/unigram.ts';
 import { parseRanges } from '../../unicode/code-point-set.ts';
 import { WHITE_SPACE } from '../../unicode/tables.ts';
 import { MODEL_KINDS, WORK_BYTES, type Engine, type EngineHost, type EngineModel } from '../engine/engine.ts';
-import { installTrie } from '../engine/install-trie.ts';
 import type { UnigramText } from './find-unigram-text.ts';
 
 const CODE_POINT_COUNT = 0x110000;
@@ -17,6 +17,7 @@ export class UnigramModel implements EngineModel {
   readonly #model: Unigram;
   readonly #unkTokenId: number;
   readonly #text: UnigramText;
+  #trie: CompactTrie | undefined;
 
   /** @param model without byte fallback */
   constructor(model: Unigram, unkTokenId: number, text: UnigramText) {
@@ -29,7 +30,8 @@ export class UnigramModel implements EngineModel {
     const { memory, exports } = engine;
     const { joinsSpaces, splitsAtWhiteSpace, spaces, charsmap } = this.#text;
     const { scores, unkScore } = this.#model;
-    installTrie(engine, this.#model.pieces());
+    this.#trie ??= compactTrie(this.#model.trie);
+    exports.setTrie(memory.place(this.#trie.nodes), memory.place(this.#trie.labels));
     const kinds = new Uint8Array(CODE_POINT_COUNT);
     for (const [start, end] of parseRanges(WHITE_SPACE)) kinds.fill(IS_WHITE, start, end);
     for (const codePoint of spaces) kinds[codePoint] = (kinds[codePoint] ?? 0) | BECOMES_SPACE;
