@@ -14,7 +14,7 @@ interface Bench {
   readonly kind: CountingKind;
   readonly jobs: JobService<CountTypes>;
   /** Ends the service and opens it again on the same store. */
-  restart(): Promise<{ kind: CountingKind; jobs: JobService<CountTypes> }>;
+  readonly restart: () => Promise<{ kind: CountingKind; jobs: JobService<CountTypes> }>;
 }
 
 function bench(t: TestContext, options: Partial<JobServiceOptions> = {}): Bench {

@@ -22,6 +22,8 @@ export function splitFileDescriptorSet(set: Uint8Array): Buffer[] {
     const tag = varint();
     if (tag !== FILE_TAG) throw new RangeError(`Not a FileDescriptorSet: tag ${tag} at byte ${offset}`);
     const length = varint();
+    if (offset + length > set.length)
+      throw new RangeError(`The descriptor set is cut off: a file ends at byte ${offset + length} of ${set.length}`);
     files.push(Buffer.from(set.subarray(offset, offset + length)));
     offset += length;
   }

@@ -87,7 +87,7 @@ export class Handlers {
     try {
       for await (const response of handle(call.request, controller.signal)) {
         if (controller.signal.aborted) break;
-        if (!call.write(response)) await this.#drained(call, controller.signal);
+        if (!call.write(response)) await this.#drained(call, controller.signal, resumeTokenOf(response));
       }
       isDone = true;
       call.end();
@@ -98,8 +98,11 @@ export class Handlers {
     }
   }
 
-  /** Resolves when the client has taken what was written. */
-  #drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when the client has taken what was written. One that takes nothing gets what is buffered when it reads
+   * again, then the error, with the token of the last message before it.
+   */
+  #drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal, resumeToken: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const finish = (act: () => void): void => {
         clearTimeout(timer);
@@ -120,6 +123,7 @@ export class Handlers {
               code: grpcStatus.RESOURCE_EXHAUSTED,
               reason: 'WATCHER_TOO_SLOW',
               message: `The client took nothing for ${this.#maxStallMs} ms; attach again with the last resume token`,
+              metadata: resumeToken === '' ? {} : { resumeToken },
               retryDelayMs: 1000,
             }),
           );
@@ -129,4 +133,11 @@ export class Handlers {
       signal.addEventListener('abort', onAbort, { once: true });
     });
   }
+}
+
+/** The token of a watch message; empty for messages that have none. */
+function resumeTokenOf(response: unknown): string {
+  const token: unknown =
+    typeof response === 'object' && response !== null && 'resumeToken' in response ? response.resumeToken : undefined;
+  return typeof token === 'string' ? token : '';
 }

@@ -1061,7 +1061,8 @@ export const EmbeddingSurgeryServiceService = {
    * Errors:
    * - NOT_FOUND: there is no such surgery; do not retry.
    * - INVALID_ARGUMENT: the resume token belongs to another surgery; do not retry.
-   * - RESOURCE_EXHAUSTED: the client does not read; attach again with the last resume token.
+   * - RESOURCE_EXHAUSTED: the client did not read for 30 seconds; attach again with the token that ErrorInfo carries as
+   *   `resumeToken`, which is that of the last event before the error.
    * - UNAVAILABLE: the service is stopping; attach again with the last resume token.
    */
   watchSurgery: {
@@ -1125,7 +1126,8 @@ export interface EmbeddingSurgeryServiceServer extends UntypedServiceImplementat
    * Errors:
    * - NOT_FOUND: there is no such surgery; do not retry.
    * - INVALID_ARGUMENT: the resume token belongs to another surgery; do not retry.
-   * - RESOURCE_EXHAUSTED: the client does not read; attach again with the last resume token.
+   * - RESOURCE_EXHAUSTED: the client did not read for 30 seconds; attach again with the token that ErrorInfo carries as
+   *   `resumeToken`, which is that of the last event before the error.
    * - UNAVAILABLE: the service is stopping; attach again with the last resume token.
    */
   watchSurgery: handleServerStreamingCall<WatchSurgeryRequest, WatchSurgeryResponse>;
@@ -1213,7 +1215,8 @@ export interface EmbeddingSurgeryServiceClient extends Client {
    * Errors:
    * - NOT_FOUND: there is no such surgery; do not retry.
    * - INVALID_ARGUMENT: the resume token belongs to another surgery; do not retry.
-   * - RESOURCE_EXHAUSTED: the client does not read; attach again with the last resume token.
+   * - RESOURCE_EXHAUSTED: the client did not read for 30 seconds; attach again with the token that ErrorInfo carries as
+   *   `resumeToken`, which is that of the last event before the error.
    * - UNAVAILABLE: the service is stopping; attach again with the last resume token.
    */
   watchSurgery(

@@ -2475,7 +2475,8 @@ export const TrainerServiceService = {
    * Errors:
    * - NOT_FOUND: there is no such run; do not retry.
    * - INVALID_ARGUMENT: the resume token belongs to another run; do not retry.
-   * - RESOURCE_EXHAUSTED: the client does not read; attach again with the last resume token.
+   * - RESOURCE_EXHAUSTED: the client did not read for 30 seconds; attach again with the token that ErrorInfo carries as
+   *   `resumeToken`, which is that of the last event before the error.
    * - UNAVAILABLE: the service is stopping; attach again with the last resume token.
    */
   watchRun: {
@@ -2627,7 +2628,8 @@ export interface TrainerServiceServer extends UntypedServiceImplementation {
    * Errors:
    * - NOT_FOUND: there is no such run; do not retry.
    * - INVALID_ARGUMENT: the resume token belongs to another run; do not retry.
-   * - RESOURCE_EXHAUSTED: the client does not read; attach again with the last resume token.
+   * - RESOURCE_EXHAUSTED: the client did not read for 30 seconds; attach again with the token that ErrorInfo carries as
+   *   `resumeToken`, which is that of the last event before the error.
    * - UNAVAILABLE: the service is stopping; attach again with the last resume token.
    */
   watchRun: handleServerStreamingCall<WatchRunRequest, WatchRunResponse>;
@@ -2761,7 +2763,8 @@ export interface TrainerServiceClient extends Client {
    * Errors:
    * - NOT_FOUND: there is no such run; do not retry.
    * - INVALID_ARGUMENT: the resume token belongs to another run; do not retry.
-   * - RESOURCE_EXHAUSTED: the client does not read; attach again with the last resume token.
+   * - RESOURCE_EXHAUSTED: the client did not read for 30 seconds; attach again with the token that ErrorInfo carries as
+   *   `resumeToken`, which is that of the last event before the error.
    * - UNAVAILABLE: the service is stopping; attach again with the last resume token.
    */
   watchRun(request: WatchRunRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchRunResponse>;

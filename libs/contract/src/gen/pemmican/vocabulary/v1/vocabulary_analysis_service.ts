@@ -2013,7 +2013,8 @@ export const VocabularyAnalysisServiceService = {
    * Errors:
    * - NOT_FOUND: there is no such analysis; do not retry.
    * - INVALID_ARGUMENT: the resume token belongs to another analysis; do not retry.
-   * - RESOURCE_EXHAUSTED: the client does not read; attach again with the last resume token.
+   * - RESOURCE_EXHAUSTED: the client did not read for 30 seconds; attach again with the token that ErrorInfo carries as
+   *   `resumeToken`, which is that of the last event before the error.
    * - UNAVAILABLE: the service is stopping; attach again with the last resume token.
    */
   watchAnalysis: {
@@ -2120,7 +2121,8 @@ export interface VocabularyAnalysisServiceServer extends UntypedServiceImplement
    * Errors:
    * - NOT_FOUND: there is no such analysis; do not retry.
    * - INVALID_ARGUMENT: the resume token belongs to another analysis; do not retry.
-   * - RESOURCE_EXHAUSTED: the client does not read; attach again with the last resume token.
+   * - RESOURCE_EXHAUSTED: the client did not read for 30 seconds; attach again with the token that ErrorInfo carries as
+   *   `resumeToken`, which is that of the last event before the error.
    * - UNAVAILABLE: the service is stopping; attach again with the last resume token.
    */
   watchAnalysis: handleServerStreamingCall<WatchAnalysisRequest, WatchAnalysisResponse>;
@@ -2266,7 +2268,8 @@ export interface VocabularyAnalysisServiceClient extends Client {
    * Errors:
    * - NOT_FOUND: there is no such analysis; do not retry.
    * - INVALID_ARGUMENT: the resume token belongs to another analysis; do not retry.
-   * - RESOURCE_EXHAUSTED: the client does not read; attach again with the last resume token.
+   * - RESOURCE_EXHAUSTED: the client did not read for 30 seconds; attach again with the token that ErrorInfo carries as
+   *   `resumeToken`, which is that of the last event before the error.
    * - UNAVAILABLE: the service is stopping; attach again with the last resume token.
    */
   watchAnalysis(
