@@ -11,7 +11,7 @@ export function summaryLines(report: Report): readonly [string, string] {
 function savedLine(report: Report): string {
   const { vocabulary, measured } = report;
   const peak =
-    measured.processPeakBytes > 0 ? `, measured peak of the process ${formatBytes(measured.processPeakBytes)}` : '';
+    measured.processPeakBytes > 0 ? `, measured process peak ${formatBytes(measured.processPeakBytes)}` : '';
   const saved = trainingMemorySaved(report.estimate);
   if (report.mode === 'full' || saved === undefined || vocabulary === null) {
     return `Memory: ordinary fine-tuning with every embedding row${peak}.`;
@@ -34,5 +34,5 @@ function scoreLine(report: Report): string {
 function describeVerification({ verification }: Report): string {
   if (verification === null) return '';
   const rows = verification.unusedRowFactor === 1 ? ', unused rows byte-identical' : '';
-  return `; restored model verified: same logits on ${formatCount(verification.recordCount)} records${rows}`;
+  return `; restored model verified${rows}`;
 }
