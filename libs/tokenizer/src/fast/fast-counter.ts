@@ -1,7 +1,7 @@
 import type { Tokenizer } from '../tokenizer.ts';
 import { createTextScanner } from './create-text-scanner.ts';
 import { Frame, type FrameOptions } from './frame.ts';
-import { DEFAULT_MEMO_BYTES } from './limits.ts';
+import { DEFAULT_MEMO_BYTES, RECORDS_PER_CALL } from './limits.ts';
 import { checkBlock, isUtf8, recordCountOf, type RecordBlock, type Utf8Check } from './record-block.ts';
 import type { BlockPlaces } from './engine/engine.ts';
 import type { TextScanner } from './text-scanner.ts';
@@ -98,8 +98,12 @@ export class FastCounter {
     const { exports, memory } = this.#texts.engine;
     const room = Math.min(NO_LIMIT, this.#frame.singleRoom);
     for (let record = 0; record < count; record++) {
-      record = exports.countRecords(text, offsets, record, count, room, results, truncatedCount);
-      if (record === count) break;
+      const end = Math.min(count, record + RECORDS_PER_CALL);
+      record = exports.countRecords(text, offsets, record, end, room, results, truncatedCount);
+      if (record === end) {
+        record--;
+        continue;
+      }
       // It may have an added token.
       this.#texts.count(text + (textOffsets[record] ?? 0), text + (textOffsets[record + 1] ?? 0), room);
       const { words } = memory;

@@ -3,7 +3,7 @@ import type { Tokenizer } from '../tokenizer.ts';
 import { sharedTextScanner } from './create-text-scanner.ts';
 import type { BlockPlaces } from './engine/engine.ts';
 import { Frame, type FrameOptions } from './frame.ts';
-import { DEFAULT_MEMO_BYTES } from './limits.ts';
+import { DEFAULT_MEMO_BYTES, RECORDS_PER_CALL } from './limits.ts';
 import { checkBlock, isUtf8, recordCountOf, type RecordBlock, type Utf8Check } from './record-block.ts';
 import type { TextScanner } from './text-scanner.ts';
 
@@ -79,11 +79,15 @@ export class FastEncoder {
     const start = exports.writeEnd() >>> 0;
     const afterAt = output + before.length * 4;
     for (let record = 0; record < count; record++) {
+      const end = Math.min(count, record + RECORDS_PER_CALL);
       record = exports.writeRecords(
-        ...([text, offsets, record, count, room, output, before.length, afterAt, after.length] as const),
+        ...([text, offsets, record, end, room, output, before.length, afterAt, after.length] as const),
         ...([start, results, truncatedCount] as const),
       );
-      if (record === count) break;
+      if (record === end) {
+        record--;
+        continue;
+      }
       // It may have an added token.
       for (const id of before) exports.writeId(id);
       const textAt = exports.writeEnd() >>> 0;

@@ -3,3 +3,6 @@
  * after some 250 MB.
  */
 export const DEFAULT_MEMO_BYTES = 256 * 1024 * 1024;
+
+/** Records that the engine takes at a time: code that it optimizes meanwhile counts from the next call on. */
+export const RECORDS_PER_CALL = 256;

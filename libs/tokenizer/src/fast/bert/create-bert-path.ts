@@ -13,6 +13,8 @@ export function createBertPath(parts: TokenizerParts): BytePath | undefined {
   if (typeOf(parts.preTokenizerJson) !== 'BertPreTokenizer') return undefined;
   if (normalizer !== undefined && !(normalizer instanceof BertNormalizer)) return undefined;
   const rule = normalizer?.normalize('中') === ' 中 ' ? BERT_CUTS : BERT_CUTS_WITHOUT_IDEOGRAPHS;
-  const model = parts.model instanceof WordPiece ? new WordPieceModel(parts.model, normalizer) : PIPELINE_MODEL;
+  // Without a prefix, continuations begin at the root of the trie, which the engine takes for nowhere.
+  const isKnown = parts.model instanceof WordPiece && parts.model.prefix !== '';
+  const model = isKnown ? new WordPieceModel(parts.model, normalizer) : PIPELINE_MODEL;
   return { rule, model };
 }
