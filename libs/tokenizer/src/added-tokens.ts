@@ -1,4 +1,5 @@
 import type { Component } from './component.ts';
+import { TokenizerError } from './error.ts';
 import { whiteSpace } from './unicode/character-classes.ts';
 
 /** A token that is found in the text before the model sees it. */
@@ -14,6 +15,48 @@ export interface AddedToken {
   readonly rstrip: boolean;
   /** Looked for in normalized text, not in the raw one. */
   readonly normalized: boolean;
+}
+
+/**
+ * Added tokens with the ids that the reference library gives them: one that the model knows has the model's id, another one
+ * the next free id, whatever the file says. (They are the same in files that the library wrote.)
+ * @param tokens as the file has them
+ * @param modelSize tokens of the model
+ */
+export function assignAddedTokenIds(
+  tokens: readonly AddedToken[],
+  vocabulary: ReadonlyMap<string, number>,
+  modelSize: number,
+): AddedToken[] {
+  const assigned = new Map<string, AddedToken>();
+  let next = modelSize;
+  for (const token of tokens) {
+    if (token.content === '' || assigned.has(token.content)) continue;
+    const id = vocabulary.get(token.content) ?? next;
+    // Ids of the model can be above its size where there are holes among them.
+    next = Math.max(next, id + 1);
+    assigned.set(token.content, { ...token, id });
+  }
+  return [...assigned.values()];
+}
+
+/**
+ * What is looked for in normalized text: the tokens' own contents after the normalizer, as in the reference library.
+ * @param normalize what the tokenizer does to text
+ * @throws TokenizerError UNSUPPORTED_COMPONENT
+ */
+export function normalizeAddedTokens(
+  tokens: readonly AddedToken[],
+  normalize: (text: string) => string,
+): readonly AddedToken[] {
+  const normalized = tokens.map((token) => ({ ...token, content: normalize(token.content) }));
+  const lost = normalized.findIndex(({ content }) => content === '');
+  if (lost >= 0)
+    throw new TokenizerError(
+      'UNSUPPORTED_COMPONENT',
+      `The added token ${JSON.stringify(tokens[lost]?.content)} of normalized text, which is nothing when normalized, is not supported`,
+    );
+  return normalized;
 }
 
 export function readAddedToken(component: Component): AddedToken {
@@ -40,8 +83,9 @@ export class AddedTokenFinder {
   readonly #pattern: RegExp | undefined;
 
   constructor(tokens: readonly AddedToken[]) {
-    const usable = tokens.filter((token) => token.content !== '');
-    this.#byContent = new Map(usable.map((token) => [token.content, token]));
+    // Where two are the same, special ones come before others.
+    const last = [...tokens.filter((token) => token.special), ...tokens.filter((token) => !token.special)].reverse();
+    this.#byContent = new Map(last.map((token) => [token.content, token]));
     // Alternatives are tried in order, so the longest comes first.
     const contents = [...this.#byContent.keys()]
       .sort((a, b) => b.length - a.length)

@@ -177,8 +177,21 @@ test('Tokenizer.fromJson refuses expressions, vocabularies and ids over their li
   assert.throws(() => open({ model: wordPiece, pre_tokenizer: nested }), /groups that are more than 100 deep/);
   const long = { ...wordPiece, vocab: { '[UNK]': 0, ['a'.repeat(10_001)]: 1 } };
   assert.throws(() => open({ model: long }), /token of 10001 characters, the limit is 10000/);
-  const added = { model: wordPiece, added_tokens: [{ id: 10_000_000, content: 'x' }] };
-  assert.throws(() => open(added), /ids up to 10000000 are over the limit of 10000000/);
+  const high = { model: wordPiece, post_processor: { ...bertProcessing, sep: ['a', 10_000_000] } };
+  assert.throws(() => open(high), /ids up to 10000000 are over the limit of 10000000/);
+});
+
+test('Tokenizer.fromJson refuses an added token of normalized text that the normalizer takes away', () => {
+  const token = { id: 2, content: '  ', normalized: true };
+  const json = {
+    model: wordPiece,
+    added_tokens: [token],
+    normalizer: { type: 'Strip', strip_left: true, strip_right: true },
+  };
+  assert.throws(
+    () => Tokenizer.fromJson(JSON.stringify(json), { fileName: 't.json' }),
+    (error) => error instanceof TokenizerError && error.code === 'UNSUPPORTED_COMPONENT' && /"  "/.test(error.message),
+  );
 });
 
 test('Tokenizer.fromJson refuses what is not JSON or not UTF-8', () => {

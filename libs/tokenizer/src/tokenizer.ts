@@ -1,4 +1,10 @@
-import { AddedTokenFinder, readAddedToken, type AddedToken } from './added-tokens.ts';
+import {
+  AddedTokenFinder,
+  assignAddedTokenIds,
+  normalizeAddedTokens,
+  readAddedToken,
+  type AddedToken,
+} from './added-tokens.ts';
 import { Component } from './component.ts';
 import { TokenizerError } from './error.ts';
 import { MAX_VOCAB_SIZE } from './limits.ts';
@@ -78,7 +84,7 @@ export interface TokenizerParts {
 /** A tokenizer out of tokenizer.json (the format of Hugging Face's `tokenizers`), giving exactly its ids. */
 export class Tokenizer {
   readonly addedTokens: readonly AddedToken[];
-  /** Highest id + 1. */
+  /** Highest id + 1, of the post-processor's ids too. */
   readonly vocabSize: number;
   /** Ascending ids of added tokens that are special, and of those that tokenizer_config.json names. */
   readonly specialTokenIds: Uint32Array;
@@ -96,12 +102,18 @@ export class Tokenizer {
     const model: Model = createModel(root.child('model'));
     const part = <Value>(field: string, create: (component: Component) => Value): Value | undefined =>
       root.get(field) === null || root.get(field) === undefined ? undefined : create(root.child(field));
-    this.addedTokens = root.get('added_tokens') === undefined ? [] : root.children('added_tokens').map(readAddedToken);
+    const added = root.get('added_tokens') === undefined ? [] : root.children('added_tokens').map(readAddedToken);
+    this.addedTokens = assignAddedTokenIds(added, model.vocabulary, model.size);
     this.#postProcessor = part('post_processor', createPostProcessor) ?? PLAIN_SEQUENCES;
     const normalizer = part('normalizer', createNormalizer);
     this.#pipeline = new Pipeline({
       rawTokens: new AddedTokenFinder(this.addedTokens.filter((token) => !token.normalized)),
-      normalizedTokens: new AddedTokenFinder(this.addedTokens.filter((token) => token.normalized)),
+      normalizedTokens: new AddedTokenFinder(
+        normalizeAddedTokens(
+          this.addedTokens.filter((token) => token.normalized),
+          (text) => normalizer?.normalize(text) ?? text,
+        ),
+      ),
       normalizer,
       preTokenizer: part('pre_tokenizer', createPreTokenizer),
       model,
@@ -117,7 +129,12 @@ export class Tokenizer {
     this.#ids = new Map(model.vocabulary);
     for (const { content, id } of this.addedTokens) this.#ids.set(content, id);
     for (const [token, id] of this.#ids) this.#tokens.set(id, token);
-    this.vocabSize = 1 + this.#ids.values().reduce((highest, id) => Math.max(highest, id), -1);
+    // A template may name ids that no token has.
+    const templateIds = [...this.#postProcessor.single, ...this.#postProcessor.pair].flatMap((each) =>
+      each.kind === 'special' ? each.ids : [],
+    );
+    this.vocabSize =
+      1 + this.#ids.values().reduce((highest, id) => Math.max(highest, id), Math.max(-1, ...templateIds));
     if (this.vocabSize > MAX_VOCAB_SIZE)
       throw new TokenizerError(
         'TOO_LARGE',

@@ -15,6 +15,8 @@ export function truncatedLengths(
 ): [first: number, second: number] {
   const total = first + (second ?? 0);
   if (total <= room) return [first, second ?? 0];
+  // Nothing is left of either, whatever the strategy.
+  if (room === 0) return [0, 0];
   if (strategy === 'longest_first') return second === undefined ? [room, 0] : longestFirst(first, second, room);
   const surplus = total - room;
   const target = strategy === 'only_first' ? first : (second ?? 0);

@@ -36,6 +36,10 @@ export class Bpe implements Model {
     this.#merger = new Merger(this.merges);
   }
 
+  get size(): number {
+    return this.vocabulary.size;
+  }
+
   tokenize(piece: string): number[] {
     if (piece === '') return [];
     if (this.ignoresMerges) {

@@ -2,5 +2,7 @@
 export interface Model {
   tokenize(piece: string): number[];
   readonly vocabulary: ReadonlyMap<string, number>;
+  /** Tokens of the model, those that a file has twice counted twice. */
+  readonly size: number;
   readonly unkTokenId: number | undefined;
 }

@@ -70,6 +70,10 @@ export class Unigram implements Model {
     return this.#byteIds !== undefined;
   }
 
+  get size(): number {
+    return this.scores.length;
+  }
+
   tokenize(piece: string): number[] {
     return this.tokenizeBytes(this.#encoder.encode(piece));
   }

@@ -13,6 +13,10 @@ export class WordLevel implements Model {
     this.unkTokenId = this.vocabulary.get(component.text('unk_token'));
   }
 
+  get size(): number {
+    return this.vocabulary.size;
+  }
+
   tokenize(piece: string): number[] {
     const id = this.vocabulary.get(piece) ?? this.unkTokenId;
     if (id === undefined)

@@ -21,6 +21,10 @@ export class WordPiece implements Model {
     this.#longestToken = Math.max(0, ...Array.from(this.vocabulary.keys(), (token) => token.length));
   }
 
+  get size(): number {
+    return this.vocabulary.size;
+  }
+
   tokenize(piece: string): number[] {
     if (piece.length > this.maxCharacters && [...piece].length > this.maxCharacters) return [this.unkTokenId];
     const ids: number[] = [];

@@ -35,13 +35,16 @@ export function namedProperty(name: string): CodePointRanges | undefined {
   return Object.hasOwn(TABLES, `SCRIPT_${key}`) ? table(`SCRIPT_${key}`) : undefined;
 }
 
-/** `\s`, `\w`, `\d` and `\h` (hexadecimal digit) as Oniguruma has them; undefined for other letters. */
-export function shorthandClass(letter: string): CodePointRanges | undefined {
+/**
+ * `\s`, `\w`, `\d` and `\h` (hexadecimal digit) as Oniguruma has them; undefined for other letters. Its `\w` is another set
+ * in brackets: it has no fractions and superscripts of Latin-1 there.
+ */
+export function shorthandClass(letter: string, isInBrackets: boolean): CodePointRanges | undefined {
   switch (letter) {
     case 's':
       return table('REGEX_SPACE');
     case 'w':
-      return table('REGEX_WORD');
+      return table(isInBrackets ? 'REGEX_WORD_IN_BRACKETS' : 'REGEX_WORD');
     case 'd':
       return table('CATEGORY_ND');
     case 'h':

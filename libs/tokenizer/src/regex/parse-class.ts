@@ -34,7 +34,7 @@ export function parseClass(reader: PatternReader): CodePointRanges {
 }
 
 function parseMember(reader: PatternReader): CodePointRanges {
-  if (reader.take('\\')) return parseEscapedSet(reader);
+  if (reader.take('\\')) return parseEscapedSet(reader, true);
   const codePoint = reader.next();
   return [[codePoint, codePoint + 1]];
 }

@@ -5,8 +5,8 @@ import type { PatternReader } from './pattern-reader.ts';
 const CONTROLS: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, a: 7, e: 27 };
 const LAST_CODE_POINT = 0x10ffff;
 
-/** What an escape matches, inside of brackets or outside; the backslash has been read. */
-export function parseEscapedSet(reader: PatternReader): CodePointRanges {
+/** What an escape matches; the backslash has been read. */
+export function parseEscapedSet(reader: PatternReader, isInBrackets: boolean): CodePointRanges {
   const property = reader.takeMatch(/^([pP])\{(\^?)([A-Za-z_ ]+)\}/);
   if (property !== undefined) {
     const [, letter, caret, name = ''] = property;
@@ -24,7 +24,7 @@ export function parseEscapedSet(reader: PatternReader): CodePointRanges {
   }
   const codePoint = reader.next();
   const character = String.fromCodePoint(codePoint);
-  const shorthand = shorthandClass(character.toLowerCase());
+  const shorthand = shorthandClass(character.toLowerCase(), isInBrackets);
   if (shorthand !== undefined) return character === character.toLowerCase() ? shorthand : complementOf(shorthand);
   const control = Object.hasOwn(CONTROLS, character) ? CONTROLS[character] : undefined;
   if (control !== undefined) return [[control, control + 1]];

@@ -53,7 +53,7 @@ function parseAtom(reader: PatternReader, ignoresCase: boolean, depth: number): 
   if (reader.take('^')) return LINE_START;
   if (reader.take('$')) return LINE_END;
   if (/^[*+?]/.test(reader.rest)) return reader.refuse('a quantifier without what it repeats');
-  if (reader.take('\\')) return parseAnchor(reader) ?? set(parseEscapedSet(reader));
+  if (reader.take('\\')) return parseAnchor(reader) ?? set(parseEscapedSet(reader, false));
   const codePoint = reader.next();
   return set([[codePoint, codePoint + 1]]);
 }
@@ -64,7 +64,7 @@ function parseAnchor(reader: PatternReader): Node | undefined {
   if (reader.take('Z')) return LAST_LINE_END;
   const isBoundary = reader.take('b');
   if (!isBoundary && !reader.take('B')) return undefined;
-  const word: Node = { kind: 'set', ranges: shorthandClass('w') ?? [] };
+  const word: Node = { kind: 'set', ranges: shorthandClass('w', false) ?? [] };
   // A word character on one side and none on the other, or the same on both.
   const sides = (before: boolean, after: boolean): Node => ({
     kind: 'sequence',
