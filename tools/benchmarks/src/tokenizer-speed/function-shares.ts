@@ -2,9 +2,9 @@ import type { Profiler } from 'node:inspector';
 
 /** Shares of a pass, from samples of its stack. */
 export interface FunctionShares {
-  /** In the model and what it calls: what chunks cost that were not remembered. */
+  /** Of chunks that were not remembered: the model, and putting what it gives into the memo. */
   readonly model: number;
-  /** In the hot loop and the memo. */
+  /** In the rest of the library: cutting, looking up, adding up. */
   readonly scan: number;
   readonly garbageCollection: number;
   /** In the engine itself, such as compiling and native functions. */
@@ -15,11 +15,15 @@ export interface FunctionShares {
 }
 
 const MIN_FUNCTION_SHARE = 0.01;
-// A model's method that turns a chunk into ids, whichever family.
-const MODEL_FUNCTION = 'tokenize';
+// What turns a chunk into ids that is not in the memo: the engine's own function, and where it asks the exact pipeline.
+const MODEL_FUNCTIONS = ['scan/miss', 'tokenizeChunk'];
+const WASM_FUNCTION = /^wasm-function\[(\d+)\]$/;
 
-/** What takes how much of the sampled time. */
-export function summarizeProfile(profile: Profiler.Profile): FunctionShares {
+/**
+ * What takes how much of the sampled time.
+ * @param engineNames names of WebAssembly functions by index
+ */
+export function summarizeProfile(profile: Profiler.Profile, engineNames: ReadonlyMap<number, string>): FunctionShares {
   const selfMicroseconds = new Map<number, number>();
   for (const [index, node] of (profile.samples ?? []).entries())
     selfMicroseconds.set(node, (selfMicroseconds.get(node) ?? 0) + Math.max(0, profile.timeDeltas?.[index] ?? 0));
@@ -30,21 +34,25 @@ export function summarizeProfile(profile: Profiler.Profile): FunctionShares {
   const visit = (id: number, isInModel: boolean): void => {
     const node = nodes.get(id);
     if (node === undefined) return;
-    const { functionName, url } = node.callFrame;
-    const isLibrary = url.includes('/libs/tokenizer/');
-    const inModel = isInModel || (functionName === MODEL_FUNCTION && isLibrary);
+    const { url } = node.callFrame;
+    const isEngine = url.startsWith('wasm:');
+    const isLibrary = isEngine || url.includes('/libs/tokenizer/');
+    const index = WASM_FUNCTION.exec(node.callFrame.functionName)?.[1];
+    const functionName = engineNames.get(Number(index)) ?? node.callFrame.functionName;
+    const inModel = isInModel || (isLibrary && MODEL_FUNCTIONS.includes(functionName));
     const self = selfMicroseconds.get(id) ?? 0;
     // Starting and stopping the profiler is no part of the pass.
     if (functionName !== '(idle)' && url !== 'node:inspector') {
       total += self;
-      const name = url === '' ? functionName : `${functionName || '(anonymous)'} (${url.split('/').at(-1)})`;
+      const file = isEngine ? 'engine' : url.split('/').at(-1);
+      const name = url === '' ? functionName : `${functionName || '(anonymous)'} (${file})`;
       functions.set(name, (functions.get(name) ?? 0) + self);
       const kind: keyof typeof sums =
         functionName === '(garbage collector)'
           ? 'garbageCollection'
           : inModel
             ? 'model'
-            : isLibrary || url.startsWith('wasm:')
+            : isLibrary
               ? 'scan'
               : url === '' || url.startsWith('node:')
                 ? 'engine'

@@ -118,7 +118,13 @@ async function measureFunctions(): Promise<ProfileReport> {
   await session.post('Profiler.start');
   run();
   const { profile } = await session.post('Profiler.stop');
-  return { stages: [], chunkCount: 0, distinctChunkCount: 0, recordCount: 0, shares: summarizeProfile(profile) };
+  return {
+    stages: [],
+    chunkCount: 0,
+    distinctChunkCount: 0,
+    recordCount: 0,
+    shares: summarizeProfile(profile, new Map(plan.engineNames)),
+  };
 }
 
 const report = plan.withFunctions ? await measureFunctions() : measureStages();

@@ -34,9 +34,9 @@ export function profileSections(rows: readonly ProfileRow[]): string[] {
   }
   lines.push(
     '',
-    'Shares of a cold pass, from samples of the stack every 0.2 ms. Model is what a chunk costs the first time; scan is cutting, hashing, the memo and adding up; engine is V8 itself (compiling, native functions).',
+    'Shares of a cold pass, from samples of the stack every 0.2 ms. Model is what chunks cost that were not in the memo: tokenizing them and putting them into it. Scan is cutting, hashing, looking up and adding up. V8 is the runtime itself (compiling, native functions).',
     '',
-    '| tokenizer | corpus | task | scan | model | engine | garbage collection | benchmark |',
+    '| tokenizer | corpus | task | scan | model | V8 | garbage collection | benchmark |',
     '| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |',
   );
   for (const row of rows)

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { engineNames } from './engine-names.ts';
 import { corpusFile, tokenizerFile } from './environment.ts';
 import type { FunctionShares } from './function-shares.ts';
 import { runForJson } from './run-child.ts';
@@ -8,6 +9,8 @@ export interface ProfilePlan {
   readonly corpusFile: string;
   readonly blockBytes: number;
   readonly task: 'count' | 'encode';
+  /** Names of the engine's functions by index. */
+  readonly engineNames: readonly (readonly [number, string])[];
   /** Sample the stack in a cold pass; otherwise time the stages. */
   readonly withFunctions: boolean;
 }
@@ -44,6 +47,7 @@ export async function measureProfile(
   onProgress: (line: string) => void,
 ): Promise<readonly ProfileRow[]> {
   const rows: ProfileRow[] = [];
+  const names = [...engineNames()];
   for (const tokenizer of tokenizers)
     for (const corpus of corpora) {
       const run = async (task: ProfilePlan['task'], withFunctions: boolean): Promise<ProfileReport> => {
@@ -52,6 +56,7 @@ export async function measureProfile(
           corpusFile: corpusFile(corpus),
           blockBytes,
           task,
+          engineNames: names,
           withFunctions,
         };
         const script = join(import.meta.dirname, 'profile-child.ts');
