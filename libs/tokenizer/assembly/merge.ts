@@ -1,13 +1,21 @@
 import { push } from './found';
 
-/** Merges of BPE, and the symbols of the word that is merged now. */
+/**
+ * Merges of BPE, and the symbols of the word that is merged now.
+ *
+ * The table is small, since looking pairs up is what BPE's time goes to: a slot has 8 bytes, the low 32 bits of a mixed pair
+ * and the merge's rank. A pair has 40 bits and mixing is a bijection; the 8 bits that a slot leaves out are the first ones of
+ * the pair's home, so that two pairs with the same 32 bits have homes that are a 256th of the table apart. `addMerge` makes
+ * sure that no pair is ever that far from its home.
+ */
 export class Merges {
-  /** Slots of 16 bytes: left, right, rank, merged id; a rank of NONE where free. */
   static slots: usize = 0;
   static mask: u32 = 0;
-  /** Bits of hashed pairs: none where a pair has no merge, which most have not. */
+  /** Shift of a mixed pair that gives its home. */
+  static homeShift: u64 = 0;
+  /** Bits of pairs by the first bits of their mix: none where a pair has no merge, which most have not. */
   static filter: usize = 0;
-  static filterMask: u32 = 0;
+  static filterShift: u64 = 0;
   /** By rank, the id that a merge makes. */
   static mergedIds: usize = 0;
   /** `[MAX_SYMBOLS]` each, 4 bytes an item. */
@@ -21,38 +29,48 @@ export const NONE: u32 = 0xffff_ffff;
 /** Most symbols of a word that is merged here: the lowest rank is looked for anew after each merge. */
 export const MAX_SYMBOLS: u32 = 512;
 
+const ID_BITS: u64 = 20;
+const PAIR_MASK: u64 = (1 << 40) - 1;
+
+/** A bijection of 40 bits: odd factors and a shift by half. */
+function mix(left: u32, right: u32): u64 {
+  const pair = ((((<u64>left) << ID_BITS) | right) * 0x9e3779b97f4a7c15) & PAIR_MASK;
+  return ((pair ^ (pair >> 20)) * 0xbf58476d1ce4e5b9) & PAIR_MASK;
+}
+
 export function rankOf(left: u32, right: u32): u32 {
-  const key = ((<u64>right) << 32) | left;
-  const hash = <u32>((key * 0x9e3779b97f4a7c15) >> 32);
-  let index = hash ^ (hash >> 15);
-  const bit = hash & Merges.filterMask;
+  const mixed = mix(left, right);
+  const bit = <u32>(mixed >> Merges.filterShift);
   if (((<u32>load<u8>(Merges.filter + (bit >> 3))) & ((<u32>1) << (bit & 7))) == 0) return NONE;
+  let index = <u32>(mixed >> Merges.homeShift);
   while (true) {
-    const slot = Merges.slots + ((<usize>(index & Merges.mask)) << 4);
-    const rank = load<u32>(slot, 8);
-    if (rank == NONE || load<u64>(slot) == key) return rank;
+    const slot = load<u64>(Merges.slots + ((<usize>(index & Merges.mask)) << 3));
+    if (<u32>slot == <u32>mixed || <u32>(slot >> 32) == NONE) return <u32>(slot >> 32);
     index++;
   }
 }
 
-/** Puts a merge into the table; of equal pairs the last counts. */
-export function addMerge(left: u32, right: u32, rank: u32, mergedId: u32): void {
-  const key = ((<u64>right) << 32) | left;
-  const hash = <u32>((key * 0x9e3779b97f4a7c15) >> 32);
-  let index = hash ^ (hash >> 15);
-  let slot: usize;
-  for (;;) {
-    slot = Merges.slots + ((<usize>(index & Merges.mask)) << 4);
-    if (load<u32>(slot, 8) == NONE || load<u64>(slot) == key) break;
-    index++;
+/**
+ * Puts a merge into the table; of equal pairs the last counts.
+ * @returns 0 where it is too far from its home: the table is too small
+ */
+export function addMerge(left: u32, right: u32, rank: u32, mergedId: u32): u32 {
+  const mixed = mix(left, right);
+  const home = <u32>(mixed >> Merges.homeShift);
+  let distance: u32 = 0;
+  let at = Merges.slots + ((<usize>home) << 3);
+  while (load<u32>(at, 4) != NONE && load<u32>(at) != <u32>mixed) {
+    distance++;
+    at = Merges.slots + ((<usize>((home + distance) & Merges.mask)) << 3);
   }
-  const bit = hash & Merges.filterMask;
+  if (distance >= (Merges.mask + 1) >> 8) return 0;
+  const bit = <u32>(mixed >> Merges.filterShift);
   const filterAt = Merges.filter + (bit >> 3);
   store<u8>(filterAt, <u8>((<u32>load<u8>(filterAt)) | ((<u32>1) << (bit & 7))));
-  store<u64>(slot, key);
-  store<u32>(slot, rank, 8);
-  store<u32>(slot, mergedId, 12);
+  store<u32>(at, <u32>mixed);
+  store<u32>(at, rank, 4);
   store<u32>(Merges.mergedIds + ((<usize>rank) << 2), mergedId);
+  return 1;
 }
 
 /** Puts the ranks of all neighbours of the first `count` symbols into the table of ranks. */
@@ -126,11 +144,12 @@ function lowest(ranks: usize, padded: u32): u32 {
   }
 }
 
+/** @param slotBits - the table has 2 to this many slots, filled with ones */
 export function setMerges(
   slots: usize,
-  slotCount: u32,
+  slotBits: u32,
   filter: usize,
-  filterBytes: u32,
+  filterBits: u32,
   mergedIds: usize,
   symbols: usize,
   ranks: usize,
@@ -138,9 +157,10 @@ export function setMerges(
   previous: usize,
 ): void {
   Merges.slots = slots;
-  Merges.mask = slotCount - 1;
+  Merges.mask = (1 << slotBits) - 1;
+  Merges.homeShift = 40 - slotBits;
   Merges.filter = filter;
-  Merges.filterMask = filterBytes * 8 - 1;
+  Merges.filterShift = 40 - filterBits;
   Merges.mergedIds = mergedIds;
   Merges.symbols = symbols;
   Merges.ranks = ranks;

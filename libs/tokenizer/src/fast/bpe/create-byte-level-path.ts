@@ -2,6 +2,7 @@ import { Bpe } from '../../model/bpe.ts';
 import type { TokenizerParts } from '../../tokenizer.ts';
 import type { BytePath } from '../byte-path.ts';
 import { PIPELINE_MODEL } from '../engine/engine.ts';
+import { canInstallMerges } from '../engine/install-merges.ts';
 import { partsOf, typeOf } from '../json.ts';
 import { byteLevelCuts } from './byte-level-cuts.ts';
 import { ByteLevelModel, singleByteIds } from './byte-level-model.ts';
@@ -16,7 +17,12 @@ export function createByteLevelPath(parts: TokenizerParts): BytePath | undefined
   const { model } = parts;
   const byteIds = singleByteIds(model.vocabulary);
   // Without every byte's token the model loses characters or knows no answer: that is left to the pipeline.
-  const isPlain = model instanceof Bpe && model.prefix === '' && model.suffix === '' && byteIds !== undefined;
+  const isPlain =
+    model instanceof Bpe &&
+    canInstallMerges(model.vocabulary) &&
+    model.prefix === '' &&
+    model.suffix === '' &&
+    byteIds !== undefined;
   // The pipeline would put a space before chunks that are not first.
   if (!isPlain && split.addsPrefixSpace) return undefined;
   return {

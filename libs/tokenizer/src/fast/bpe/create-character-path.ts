@@ -2,6 +2,7 @@ import { Bpe } from '../../model/bpe.ts';
 import type { TokenizerParts } from '../../tokenizer.ts';
 import type { BytePath } from '../byte-path.ts';
 import { CharacterModel } from './character-model.ts';
+import { canInstallMerges } from '../engine/install-merges.ts';
 import { findSpaceMark } from './space-mark.ts';
 import { vocabularyCuts } from './vocabulary-cuts.ts';
 
@@ -13,7 +14,8 @@ export function createCharacterPath(parts: TokenizerParts): BytePath | undefined
   const space = findSpaceMark(parts.normalizerJson, parts.preTokenizerJson);
   if (!(model instanceof Bpe) || space === undefined) return undefined;
   // A whole text that is a token would be looked up as it is.
-  if (model.ignoresMerges || model.prefix !== '' || model.suffix !== '') return undefined;
+  if (!canInstallMerges(model.vocabulary) || model.ignoresMerges || model.prefix !== '' || model.suffix !== '')
+    return undefined;
   const byteIds = model.byteIds ?? [];
   const ids = Int32Array.from({ length: 256 }, (_, byte) => byteIds[byte] ?? -1);
   if (ids.includes(-1)) return undefined;

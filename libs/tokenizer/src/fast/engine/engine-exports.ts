@@ -3,7 +3,7 @@ export type Address = number;
 
 /** What `assembly/` exports; the doc comments are there. */
 export interface EngineExports {
-  addMerge(left: number, right: number, rank: number, mergedId: number): void;
+  addMerge(left: number, right: number, rank: number, mergedId: number): number;
   addPair(first: number, second: number): void;
   beginCount(limit: number): void;
   beginWrite(end: Address): void;
@@ -61,9 +61,9 @@ export interface EngineExports {
   ): void;
   setMerges(
     slots: Address,
-    slotCount: number,
+    slotBits: number,
     filter: Address,
-    filterBytes: number,
+    filterBits: number,
     mergedIds: Address,
     symbols: Address,
     ranks: Address,
