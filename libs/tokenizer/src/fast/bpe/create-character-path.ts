@@ -16,13 +16,21 @@ export function createCharacterPath(parts: TokenizerParts): BytePath | undefined
   // A whole text that is a token would be looked up as it is.
   if (!canInstallMerges(model.vocabulary) || model.ignoresMerges || model.prefix !== '' || model.suffix !== '')
     return undefined;
-  const byteIds = model.byteIds ?? [];
-  const ids = Int32Array.from({ length: 256 }, (_, byte) => byteIds[byte] ?? -1);
-  if (ids.includes(-1)) return undefined;
+  const ids = neededByteIds(model);
+  if (ids === undefined) return undefined;
   // Bytes must be in no merge: a token that one makes would have a byte's name in its own.
   for (const token of model.vocabulary.keys()) if (token.length > 6 && BYTE_TOKEN.test(token)) return undefined;
   return {
     rule: vocabularyCuts(model.vocabulary.keys(), space),
     model: new CharacterModel(model, ids, space),
   };
+}
+
+/** Ids of the byte tokens, 0 for those that no character can need (Gemma 2 has none for a tab, which is a token itself). */
+function neededByteIds(model: Bpe): Int32Array | undefined {
+  const { byteIds, vocabulary } = model;
+  if (byteIds === undefined) return undefined;
+  const isNeeded = (byte: number): boolean => byte >= 0x80 || !vocabulary.has(String.fromCharCode(byte));
+  if (byteIds.some((id, byte) => id === undefined && isNeeded(byte))) return undefined;
+  return Int32Array.from(byteIds, (id) => id ?? 0);
 }
