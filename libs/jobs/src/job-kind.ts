@@ -13,10 +13,10 @@ export function isFinalState(state: JobState): boolean {
 }
 
 /** The fields that `Analysis`, `Surgery` and `Run` have in common. */
-export interface JobResource<Spec, Progress, Result> {
+export interface JobResource<Spec, Progress, Result, State extends JobState = JobState> {
   name: string;
   uid: string;
-  state: JobState;
+  state: State;
   spec?: Spec | undefined;
   progress?: Progress | undefined;
   result?: Result | undefined;
@@ -76,7 +76,9 @@ export interface JobKind<Types extends JobTypes> {
   readonly resourceCodec: Codec<Types['resource']>;
   readonly watchMessageCodec: Codec<JobWatchMessage<Types['event']>>;
   /** A resource of this kind with these fields. */
-  createResource(fields: JobResource<Types['spec'], Types['progress'], Types['result']>): Types['resource'];
+  createResource(
+    fields: JobResource<Types['spec'], Types['progress'], Types['result'], Types['resource']['state']>,
+  ): Types['resource'];
   /**
    * Refuses a spec before anything is stored.
    * @throws RpcError INVALID_ARGUMENT

@@ -7,6 +7,7 @@ import {
   type EmbeddingSurgeryServiceServer,
   type SurgeryProgress,
   type SurgeryResult,
+  type SurgeryState,
 } from '@pemmican/contract/surgery';
 import { JobService, type JobContext, type JobKind, type JobResource } from '@pemmican/jobs';
 import { Handlers, createLogger, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
@@ -77,7 +78,7 @@ function surgeryKind(config: EmbeddingSurgeryConfig, logger: Logger): JobKind<Su
     specCodec: SurgerySpec,
     resourceCodec: Surgery,
     watchMessageCodec: WatchSurgeryResponse,
-    createResource: (fields: JobResource<SurgerySpec, SurgeryProgress, SurgeryResult>): Surgery =>
+    createResource: (fields: JobResource<SurgerySpec, SurgeryProgress, SurgeryResult, SurgeryState>): Surgery =>
       Surgery.fromPartial(fields),
     validate: (spec) => Promise.resolve(validateSurgerySpec(spec)),
     execute: (context) => execute(context, config),

@@ -109,7 +109,7 @@ function analysisKind(config: VocabularyAnalysisConfig, logger: Logger): JobKind
     specCodec: AnalysisSpec,
     resourceCodec: Analysis,
     watchMessageCodec: WatchAnalysisResponse,
-    createResource: (fields: JobResource<AnalysisSpec, AnalysisProgress, AnalysisResult>): Analysis =>
+    createResource: (fields: JobResource<AnalysisSpec, AnalysisProgress, AnalysisResult, AnalysisState>): Analysis =>
       Analysis.fromPartial(fields),
     validate: (spec) => Promise.resolve(validateAnalysisSpec(spec)),
     execute: async (context) => {

@@ -1,12 +1,13 @@
 // The command with the real services, on a real small model: slow, and the only test that nothing is made up in.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 
 import { ensureAsset } from '@pemmican/setup';
+import { oraclePython } from '@pemmican/testkit';
 
 import type { Report } from '../src/report/report.ts';
 import { digestOfTokenIds } from '../src/stages/kept-token-ids.ts';
@@ -137,6 +138,28 @@ describe('the main job with the real services', { timeout: TIMEOUT_MS }, () => {
     assert.ok((report.verification?.maxAbsoluteDifference ?? 1) <= 1e-4);
     assert.equal(report.measured.source, 'HOST');
     assert.ok(report.measured.processPeakBytes > 0);
+  });
+
+  test('transformers opens what run left and gets the logits that predict prints', async () => {
+    const [output, file] = [reference.folder.join('out'), path.join(data, 'dev.jsonl')];
+    const predict = await start(['predict', '--model', output, '--file', file, '--json']).ended;
+    assert.equal(predict.code, 0, predict.stderr);
+    const { logits } = JSON.parse(predict.stdout) as { logits: number[][] };
+    const script = path.join(import.meta.dirname, 'transformers_logits.py');
+    const answer = execFileSync(oraclePython(), [script, output, file], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: { ...process.env, HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
+    });
+    const theirs = JSON.parse(answer.trim().split('\n').at(-1) ?? '') as Record<'missing' | 'logits', number[][]>;
+    assert.deepEqual(theirs.missing, []);
+    assert.equal(theirs.logits.length, logits.length);
+    // float32 in two programs: 1e-4 is what the same model may differ by.
+    for (const [row, values] of logits.entries())
+      for (const [column, value] of values.entries())
+        assert.ok(Math.abs(value - theirs.logits[row]![column]!) < 1e-4, `record ${row}: ${value}`);
+    // A model that learned nothing would answer the same to everything.
+    assert.ok(Math.max(...logits.map((row) => row[0]!)) - Math.min(...logits.map((row) => row[0]!)) > 1e-3);
   });
 
   test('run gives the same losses and weights after Ctrl-C and going on as without an interruption', async () => {
