@@ -1,6 +1,6 @@
 import { Found, ODD, push } from './found';
 import { find, MAX_IDS, MAX_KEY_BYTES, Memo, UNIT } from './memo';
-import { mergeRanked, Merges, MAX_SYMBOLS, rankAll } from './merge';
+import { mergeRanked, Merges, MAX_SYMBOLS, NONE, rankOf } from './merge';
 import { remember } from './remember';
 import { characterLength, codePointAt } from './utf8';
 
@@ -15,8 +15,13 @@ class Characters {
   /** What stands for a space, in UTF-8. */
   static mark: usize = 0;
   static markBytes: u32 = 0;
+  static markCodePoint: u32 = 0;
   static prefix: u32 = 0;
+  /** By two characters of ASCII, the mark as a space among them, `first << 7 | second`: the rank of their merge. */
+  static plainRanks: usize = 0;
 }
+
+const NOT_PLAIN: u32 = 0x80;
 
 const SPACE: u32 = 0x20;
 // What comes before a first chunk.
@@ -89,6 +94,12 @@ export function addPair(first: u32, second: u32): void {
   store<u8>(at, <u8>((<u32>load<u8>(at)) | ((<u32>1) << (bit & 7))));
 }
 
+/** Puts a symbol and the rank of its merge with the one before it. */
+function addSymbol(at: u32, id: u32, rank: u32): void {
+  store<u32>(Merges.symbols + ((<usize>at) << 2), id);
+  if (at > 0) store<u32>(Merges.ranks + ((<usize>(at - 1)) << 2), rank);
+}
+
 /** Adds the ids of a part of the work that no merge reaches over the ends of; false where it is too long. */
 function addUnit(from: usize, to: usize, isRemembered: bool): bool {
   const start = Found.work + from;
@@ -103,23 +114,30 @@ function addUnit(from: usize, to: usize, isRemembered: bool): bool {
     }
   }
   let count: u32 = 0;
+  let previous: u32 = NOT_PLAIN;
   for (let at = start; at < end;) {
     if (count + 4 > MAX_SYMBOLS) return false;
-    const size = characterLength(load<u8>(at));
-    const id = load<u32>(Characters.ids + ((<usize>codePointAt(at)) << 2));
-    if (id != 0) {
-      store<u32>(Merges.symbols + ((<usize>count) << 2), id - 1);
+    const lead: u32 = load<u8>(at);
+    const size = characterLength(lead);
+    const codePoint = lead < 0x80 ? lead : codePointAt(at);
+    const id = load<u32>(Characters.ids + ((<usize>codePoint) << 2));
+    const plain = codePoint < 0x80 ? codePoint : codePoint == Characters.markCodePoint ? SPACE : NOT_PLAIN;
+    if (id == 0) {
+      // No merge takes a byte.
+      for (let index: u32 = 0; index < size; index++)
+        addSymbol(count++, load<u32>(Characters.byteIds + ((<usize>load<u8>(at + index)) << 2)), NONE);
+    } else {
+      let rank = NONE;
+      if (plain < NOT_PLAIN && previous < NOT_PLAIN)
+        rank = load<u32>(Characters.plainRanks + ((<usize>((previous << 7) | plain)) << 2));
+      else if (count > 0) rank = rankOf(load<u32>(Merges.symbols + ((<usize>(count - 1)) << 2)), id - 1);
+      addSymbol(count, id - 1, rank);
       count++;
-    } else
-      for (let index: u32 = 0; index < size; index++) {
-        const byteId = load<u32>(Characters.byteIds + ((<usize>load<u8>(at + index)) << 2));
-        store<u32>(Merges.symbols + ((<usize>count) << 2), byteId);
-        count++;
-      }
+    }
+    previous = id == 0 ? NOT_PLAIN : plain;
     at += size;
   }
   const before = Found.count;
-  rankAll(count);
   mergeRanked(count);
   const idCount = Found.count - before;
   if (isRemembered && !isOne && length <= MAX_KEY_BYTES && idCount <= MAX_IDS)
@@ -135,6 +153,13 @@ function copy(slot: usize): void {
     for (let index: u32 = 0; index < idCount; index++) push(load<u32>(Memo.values + ((<usize>(value + index)) << 2)));
 }
 
+/** Id + 1 of a character of ASCII, of the mark for a space. */
+function plainId(character: u32): u32 {
+  const codePoint = character == SPACE ? Characters.markCodePoint : character;
+  return load<u32>(Characters.ids + ((<usize>codePoint) << 2));
+}
+
+/** The merges have to be there before. */
 export function setCharacters(
   ids: usize,
   byteIds: usize,
@@ -142,11 +167,21 @@ export function setCharacters(
   mark: usize,
   markBytes: u32,
   prefix: u32,
+  plainRanks: usize,
 ): void {
   Characters.ids = ids;
   Characters.byteIds = byteIds;
   Characters.pairs = pairs;
   Characters.mark = mark;
   Characters.markBytes = markBytes;
+  Characters.markCodePoint = codePointAt(mark);
   Characters.prefix = prefix;
+  Characters.plainRanks = plainRanks;
+  for (let first: u32 = 0; first < NOT_PLAIN; first++)
+    for (let second: u32 = 0; second < NOT_PLAIN; second++) {
+      const left = plainId(first);
+      const right = plainId(second);
+      const rank = left == 0 || right == 0 ? NONE : rankOf(left - 1, right - 1);
+      store<u32>(plainRanks + ((<usize>((first << 7) | second)) << 2), rank);
+    }
 }

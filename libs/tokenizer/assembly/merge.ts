@@ -73,16 +73,6 @@ export function addMerge(left: u32, right: u32, rank: u32, mergedId: u32): u32 {
   return 1;
 }
 
-/** Puts the ranks of all neighbours of the first `count` symbols into the table of ranks. */
-export function rankAll(count: u32): void {
-  let left = load<u32>(Merges.symbols);
-  for (let at: u32 = 1; at < count; at++) {
-    const right = load<u32>(Merges.symbols + ((<usize>at) << 2));
-    store<u32>(Merges.ranks + ((<usize>(at - 1)) << 2), rankOf(left, right));
-    left = right;
-  }
-}
-
 /**
  * Merges the first `count` symbols, lowest rank first and then from the left, and pushes what is left. The ranks of
  * neighbours must be there.

@@ -6,6 +6,8 @@ import type { SpaceMark } from './space-mark.ts';
 const CODE_POINT_COUNT = 0x110000;
 // 1 MB of bits: about 4% of the pairs that are in no token look as if they were, for a vocabulary of 260,000.
 const PAIR_BYTES = 2 ** 20;
+// Pairs of characters of ASCII.
+const PLAIN_PAIR_COUNT = 128 * 128;
 const PREFIXES = ['none', 'always', 'unless-marked'] as const;
 
 /**
@@ -39,6 +41,7 @@ export class CharacterModel implements EngineModel {
       memory.place(mark),
       mark.length,
       PREFIXES.indexOf(this.#space.prefix),
+      memory.allocate(PLAIN_PAIR_COUNT * 4),
     );
     for (const token of this.#model.vocabulary.keys()) {
       let previous = -1;

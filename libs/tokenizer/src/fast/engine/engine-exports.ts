@@ -34,7 +34,15 @@ export interface EngineExports {
     compositionClasses: Address,
   ): void;
   setCapacityEnd(end: Address): void;
-  setCharacters(ids: Address, byteIds: Address, pairs: Address, mark: Address, markBytes: number, prefix: number): void;
+  setCharacters(
+    ids: Address,
+    byteIds: Address,
+    pairs: Address,
+    mark: Address,
+    markBytes: number,
+    prefix: number,
+    plainRanks: Address,
+  ): void;
   setCharsmap(
     units: Address,
     unitCount: number,
