@@ -8,6 +8,10 @@ const BAR_WIDTH = 24;
 const TITLE_WIDTH = 9;
 const FRAMES_PER_SECOND = 10;
 
+const ERASE_LINE = '\r\u001b[2K';
+const WRAP_ON = '\u001b[?7h';
+const WRAP_OFF = '\u001b[?7l';
+
 /** Shows a stage as a bar on a terminal; when it ends, a line stays in its place. */
 export class BarProgress implements Progress {
   readonly #title: string;
@@ -51,8 +55,10 @@ export class BarProgress implements Progress {
   }
 
   note(line: string): void {
-    // The line takes the bar's place and the bar is drawn again below it.
-    this.#output.stderr.write('\r\u001b[2K');
+    // The line takes the bar's place and the bar is drawn again below it. While a bar is shown the terminal cuts lines off
+    // at its edge; this one may be longer.
+    this.#output.stderr.write(`${ERASE_LINE}${WRAP_ON}`);
     this.#output.note(line);
+    this.#output.stderr.write(WRAP_OFF);
   }
 }
