@@ -24,6 +24,7 @@ class Characters {
 const NOT_PLAIN: u32 = 0x80;
 
 const SPACE: u32 = 0x20;
+const SHORT_BYTES: usize = 40;
 // What comes before a first chunk.
 const ALWAYS: u32 = 1;
 const UNLESS_MARKED: u32 = 2;
@@ -32,6 +33,8 @@ export function characters(start: usize, end: usize, isFirst: u32): i32 {
   const work = Found.work;
   const length = markSpaces(start, end, isFirst);
   Found.count = 0;
+  // Merging a short chunk takes less than looking for its parts.
+  if (length <= SHORT_BYTES) return addUnit(0, length, false) ? Found.count : ODD;
   let unitStart: usize = 0;
   let previous: u32 = 0;
   for (let at: usize = 0; at < length;) {
