@@ -1,12 +1,13 @@
 /**
  * Step time and peak process memory against PyTorch (eager, the same model folder and batches), full and reduced, both
  * programs in turns in one run: `node tools/benchmarks/src/training-step.ts [--steps 12] [--repeats 2] [--models ...]
- * [--output docs/benchmarks/training-step.md]`. The reduced folder of both is pemmican's own `reduce`.
+ * [--output docs/benchmarks/training-step.md]`. The reduced folder of both is pemmican's own `reduce`. Of a file that is
+ * there, what people wrote below the tables (from the heading "Goals" on) stays; its numbers are to be read again.
  * @module
  */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { engineEnvironment } from '@pemmican/engine';
@@ -45,6 +46,8 @@ const readRows = (name: string): Row[] =>
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
 const MEGABYTE = 1e6;
+// What else the machine was doing when the run began.
+const LOAD = loadavg()[0] ?? NaN;
 
 /** Batches of real sentences, padded to the longest of each or, for 16x128, filled up to 128 tokens with real ids. */
 function makeBatches(
@@ -179,7 +182,7 @@ const megabytes = (bytes: number): string => (bytes / MEGABYTE).toFixed(0);
 const lines = [
   '# Training step: pemmican and PyTorch side by side',
   '',
-  `\`node tools/benchmarks/src/training-step.ts --steps ${STEP_COUNT} --repeats ${REPEAT_COUNT}\` on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} cores of ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}, TensorFlow 2.21.0 (CPU), PyTorch 2.15.0 (CPU, eager, 2 threads), transformers 5.23.0.`,
+  `\`node tools/benchmarks/src/training-step.ts --steps ${STEP_COUNT} --repeats ${REPEAT_COUNT}\` on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} cores of ${cpus()[0]?.model ?? 'unknown'}, load ${LOAD.toFixed(2)} before the run, Node ${process.version}, TensorFlow 2.21.0 (CPU), PyTorch 2.15.0 (CPU, eager, 2 threads), transformers 5.23.0.`,
   `Batches of ${BATCH_SIZE} real sentences (npm sentiment, amazon), padded to the longest of each (dynamic) or filled to 128 tokens (16x128); AdamW, clipping at 1, float32, no dropout. Median step after ${WARM_UP_STEPS} warm-up steps; peak is VmHWM of the whole process, base its resident bytes with the libraries loaded and no model. Both programs read the same model folder and batches, in turns.`,
   '',
   '| model | rows | shape | program | step ms | peak MB | base MB | planned tensors MB | time ratio | peak ratio |',
@@ -231,4 +234,8 @@ lines.push(
   '',
 );
 console.log(lines.join('\n'));
-if (values.output !== undefined) writeFileSync(values.output, lines.join('\n'));
+if (values.output !== undefined) {
+  const earlier = existsSync(values.output) ? readFileSync(values.output, 'utf8') : '';
+  const goals = earlier.indexOf('\n## Goals');
+  writeFileSync(values.output, `${lines.join('\n')}${goals < 0 ? '' : earlier.slice(goals)}`);
+}
