@@ -13,33 +13,46 @@ export interface EncodedDataset {
   readonly labels: Float64Array;
 }
 
+const INITIAL_TOKENS = 1 << 12;
+
 /** Collects encodings into an {@link EncodedDataset}. */
 export class EncodedDatasetBuilder {
-  readonly #ids: ArrayLike<number>[] = [];
-  readonly #typeIds: Uint8Array[] = [];
-  readonly #labels: number[] = [];
+  #ids = new Int32Array(INITIAL_TOKENS);
+  #typeIds = new Uint8Array(INITIAL_TOKENS);
   #tokenCount = 0;
+  readonly #ends: number[] = [];
+  readonly #labels: number[] = [];
 
+  /** Adds a record; its ids and type ids are copied. */
   add(ids: ArrayLike<number>, typeIds: Uint8Array, label: number): void {
-    this.#ids.push(ids);
-    this.#typeIds.push(typeIds);
-    this.#labels.push(label);
+    this.#reserve(ids.length);
+    this.#ids.set(ids, this.#tokenCount);
+    this.#typeIds.set(typeIds, this.#tokenCount);
     this.#tokenCount += ids.length;
+    this.#ends.push(this.#tokenCount);
+    this.#labels.push(label);
   }
 
   build(): EncodedDataset {
-    const recordCount = this.#ids.length;
-    const ids = new Int32Array(this.#tokenCount);
-    const typeIds = new Uint8Array(this.#tokenCount);
-    const offsets = new Uint32Array(recordCount + 1);
-    let offset = 0;
-    this.#ids.forEach((record, index) => {
-      ids.set(record, offset);
-      typeIds.set(this.#typeIds[index] ?? [], offset);
-      offset += record.length;
-      offsets[index + 1] = offset;
-    });
-    return { recordCount, ids, typeIds, offsets, labels: Float64Array.from(this.#labels) };
+    return {
+      recordCount: this.#ends.length,
+      ids: this.#ids.slice(0, this.#tokenCount),
+      typeIds: this.#typeIds.slice(0, this.#tokenCount),
+      offsets: Uint32Array.from([0, ...this.#ends]),
+      labels: Float64Array.from(this.#labels),
+    };
+  }
+
+  #reserve(count: number): void {
+    const least = this.#tokenCount + count;
+    if (least <= this.#ids.length) return;
+    const size = Math.max(least, this.#ids.length * 2);
+    const ids = new Int32Array(size);
+    ids.set(this.#ids.subarray(0, this.#tokenCount));
+    const typeIds = new Uint8Array(size);
+    typeIds.set(this.#typeIds.subarray(0, this.#tokenCount));
+    this.#ids = ids;
+    this.#typeIds = typeIds;
   }
 }
 

@@ -1,5 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import { LabelVocabulary, readRecords, type DatasetRecord } from '@pemmican/dataset';
 import { localPath, openByteSource } from '@pemmican/storage';
+import { FastEncoder, RecordBlockBuilder } from '@pemmican/tokenizer';
 import { EncodedDatasetBuilder, type EncodedDataset } from '@pemmican/training';
 import type { Task } from '@pemmican/models';
 import type { Split } from '@pemmican/contract/vocabulary';
@@ -9,8 +11,12 @@ import { PreconditionError } from '../precondition-error.ts';
 
 const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
 
-// Records between two looks at the process' messages.
-const RECORDS_PER_BREATH = 200;
+// Encoded at a time: some milliseconds, after which the process looks at its messages.
+const BLOCK_BYTES = 256 * 1024;
+const BLOCK_RECORDS = 2048;
+
+// Encoding is a moment of a run whose memory is promised: it must not take more than the training after it.
+const ENCODER_MEMO_BYTES = 32 * 1024 * 1024;
 
 const FORMAT_NAMES = {
   [DatasetFormat.JSONL]: 'jsonl',
@@ -54,10 +60,8 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
   let skippedRecordCount = 0;
   // Train first: its labels decide which ones the other splits may have.
   for (const file of request.dataset.files.toSorted((a, b) => a.split - b.split)) {
-    const builder = new EncodedDatasetBuilder();
     const source = await openByteSource(localPath(file.uri));
     try {
-      let count = 0;
       const records = readRecords(source, {
         ...(file.format === DatasetFormat.UNSPECIFIED ? {} : { format: FORMAT_NAMES[file.format] }),
         textColumn: request.dataset.textColumn || 'text',
@@ -68,15 +72,15 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
           skippedRecordCount++;
         },
       });
-      for await (const record of records) {
-        const { ids, typeIds } = encoder.encode(record, source.name);
-        builder.add(ids, typeIds, request.needsLabels ? labels.resolve(record, source.name) : 0);
-        if (++count % RECORDS_PER_BREATH === 0) await request.breathe();
-      }
+      splits.set(
+        file.split,
+        await encoder.encodeAll(records, source.name, (record) =>
+          request.needsLabels ? labels.resolve(record, source.name) : 0,
+        ),
+      );
     } finally {
       await source.close();
     }
-    splits.set(file.split, builder.build());
   }
   const newIndices = labels.sortNames();
   if (newIndices !== undefined) {
@@ -115,43 +119,88 @@ function configuredLabels(
 class RecordEncoder {
   readonly #prepared: PreparedModel;
   readonly #request: DataRequest;
-  readonly #maxLength: number;
+  readonly #encoder: FastEncoder;
   #unkCount = 0;
 
   constructor(prepared: PreparedModel, request: DataRequest) {
     this.#prepared = prepared;
     this.#request = request;
-    this.#maxLength = request.dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH;
-    if (this.#maxLength > prepared.model.maxSequenceLength) {
+    const maxLength = request.dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH;
+    if (maxLength > prepared.model.maxSequenceLength) {
       throw new PreconditionError(
         'SEQUENCE_TOO_LONG',
-        `max_sequence_length ${this.#maxLength} is over the model's ${prepared.model.maxSequenceLength} positions`,
+        `max_sequence_length ${maxLength} is over the model's ${prepared.model.maxSequenceLength} positions`,
       );
     }
+    this.#encoder = new FastEncoder(prepared.tokenizer, { maxLength, memoBytes: ENCODER_MEMO_BYTES, isUtf8 });
   }
 
   get mappedToUnkCount(): number {
     return this.#unkCount;
   }
 
-  encode(record: DatasetRecord, fileName: string): { ids: Uint32Array; typeIds: Uint8Array } {
-    const { tokenizer, reduction } = this.#prepared;
-    const { ids, typeIds } = tokenizer.encode(record.text, {
-      maxLength: this.#maxLength,
-      ...(record.textPair === undefined ? {} : { textPair: record.textPair }),
+  /** Encodes records block by block, in their order. */
+  async encodeAll(
+    records: AsyncIterable<DatasetRecord>,
+    fileName: string,
+    labelOf: (record: DatasetRecord) => number,
+  ): Promise<EncodedDataset> {
+    const dataset = new EncodedDatasetBuilder();
+    const builder = new RecordBlockBuilder();
+    let rows: number[] = [];
+    let labels: number[] = [];
+    const encodeBlock = (): void => {
+      const [blockRows, blockLabels] = [rows, labels];
+      [rows, labels] = [[], []];
+      this.#encodeBlock(builder, blockRows, blockLabels, fileName, dataset);
+    };
+    try {
+      for await (const record of records) {
+        builder.add(record.text, record.textPair);
+        rows.push(record.row);
+        labels.push(labelOf(record));
+        if (builder.byteCount < BLOCK_BYTES && builder.recordCount < BLOCK_RECORDS) continue;
+        encodeBlock();
+        await this.#request.breathe();
+      }
+    } catch (error) {
+      // What is wrong with the records before comes first.
+      encodeBlock();
+      throw error;
+    }
+    encodeBlock();
+    return dataset.build();
+  }
+
+  #encodeBlock(
+    builder: RecordBlockBuilder,
+    rows: readonly number[],
+    labels: readonly number[],
+    fileName: string,
+    dataset: EncodedDatasetBuilder,
+  ): void {
+    const { ids, typeIds, recordOffsets } = this.#encoder.encode(builder.take());
+    rows.forEach((row, index) => {
+      const [start = 0, end = 0] = [recordOffsets[index], recordOffsets[index + 1]];
+      const recordIds = this.#toModelIds(ids.subarray(start, end), row, fileName);
+      dataset.add(recordIds, typeIds.subarray(start, end), labels[index] ?? 0);
     });
-    if (reduction === undefined) return { ids, typeIds };
+  }
+
+  #toModelIds(ids: Uint32Array, row: number, fileName: string): Uint32Array {
+    const { tokenizer, reduction } = this.#prepared;
+    if (reduction === undefined) return ids;
     if (!this.#request.unkeptTokensToUnk) {
       const unkept = ids.find((id) => reduction.map.toReducedId(id) < 0);
       if (unkept !== undefined) {
         throw new PreconditionError(
           'TOKEN_NOT_KEPT',
-          `${fileName}, row ${record.row}: token id ${unkept} (${JSON.stringify(tokenizer.idToToken(unkept))}) has no row in the reduced model; analyze this file too before reducing, or map such ids to the unknown token`,
+          `${fileName}, row ${row}: token id ${unkept} (${JSON.stringify(tokenizer.idToToken(unkept))}) has no row in the reduced model; analyze this file too before reducing, or map such ids to the unknown token`,
         );
       }
-      return { ids: reduction.map.mapToReduced(ids, 'error'), typeIds };
+      return reduction.map.mapToReduced(ids, 'error');
     }
     for (const id of ids) if (reduction.map.toReducedId(id) < 0) this.#unkCount++;
-    return { ids: reduction.map.mapToReduced(ids, 'unk', tokenizer.unkTokenId), typeIds };
+    return reduction.map.mapToReduced(ids, 'unk', tokenizer.unkTokenId);
   }
 }
