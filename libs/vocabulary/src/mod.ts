@@ -30,7 +30,12 @@ export {
   type SplitProfile,
   type VocabularyProfile,
 } from './profile.ts';
-export { reduceTokenizer, reduceTokenizerConfig, unkTokenIdOf } from './reduced-tokenizer.ts';
+export {
+  reduceTokenizer,
+  reduceTokenizerConfig,
+  unkTokenIdOf,
+  type ReduceTokenizerOptions,
+} from './reduced-tokenizer.ts';
 export { selectKeptTokenIds, type Selection, type SelectionOptions } from './selection.ts';
 export { SplitCounter, type SplitCounterOptions } from './split-counter.ts';
 export { SplitSum, type SplitTally } from './split-sum.ts';

@@ -1,5 +1,6 @@
 import { VocabularyError } from './error.ts';
 import { FieldReader } from './field-reader.ts';
+import { reduceBpe } from './reduced-bpe.ts';
 import type { TokenIdMap } from './token-id-map.ts';
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -7,19 +8,36 @@ type JsonObject = Readonly<Record<string, unknown>>;
 // Models whose vocabulary is an object of piece and id, and which a piece that is never chosen can be taken from.
 const MAPPED_MODELS: readonly unknown[] = ['WordPiece', 'WordLevel'];
 
+export interface ReduceTokenizerOptions {
+  /**
+   * Tokens without a row stay as well, at ids past the rows: every text is cut into the same tokens as by the full
+   * tokenizer, and a token that has no row shows by its id. Needed where records are longer than the model's sequence: a
+   * tokenizer sees the whole word that the cut goes through, of whose pieces only the first are kept. Not the default, since
+   * text that was not counted then comes out with ids past the rows where it need not.
+   */
+  readonly keepsOtherTokens?: boolean;
+}
+
 /**
  * A `tokenizer.json` (Hugging Face) that yields reduced token ids by itself: its model has only the pieces whose rows are
  * kept, renumbered, and so have the added tokens and the post-processor.
  *
  * On text whose pieces are all kept it yields exactly the reduced ids of what the full tokenizer yields: WordPiece takes the
  * longest piece that matches and Unigram the path of the highest score, and either is still there while its rivals are
- * fewer. On other text pieces that are not kept are replaced by smaller ones or the unknown token.
- * @throws VocabularyError INVALID_TOKENIZER; UNSUPPORTED_TOKENIZER for BPE, whose merges need pieces that never come out;
- *   INVALID_TOKEN_IDS when a token that the tokenizer inserts itself is not kept
+ * fewer; BPE keeps the merges that lead to kept tokens, and tokens that these pass through at ids past the rows. On other
+ * text pieces that are not kept are replaced by smaller ones or the unknown token; with BPE, tokens past the rows can come
+ * out, and do for characters that nothing kept has where there is no unknown token.
+ * @throws VocabularyError INVALID_TOKENIZER; UNSUPPORTED_TOKENIZER; INVALID_TOKEN_IDS when a token that the tokenizer inserts
+ *   itself is not kept
  */
-export function reduceTokenizer(json: unknown, tokenIdMap: TokenIdMap, fileName: string): Record<string, unknown> {
+export function reduceTokenizer(
+  json: unknown,
+  tokenIdMap: TokenIdMap,
+  fileName: string,
+  options: ReduceTokenizerOptions = {},
+): Record<string, unknown> {
   const reader = new FieldReader(json, fileName, 'INVALID_TOKENIZER');
-  const reduction = new Reduction(tokenIdMap, fileName);
+  const reduction = new Reduction(tokenIdMap, fileName, options.keepsOtherTokens ?? false);
   const addedTokens = (reader.get('added_tokens') ?? []) as unknown;
   if (!Array.isArray(addedTokens)) reader.fail('added_tokens', 'a list');
   const added = reduction.addedTokens(addedTokens as unknown[]);
@@ -73,10 +91,12 @@ interface AddedToken {
 class Reduction {
   readonly #map: TokenIdMap;
   readonly #fileName: string;
+  readonly #keepsOtherTokens: boolean;
 
-  constructor(tokenIdMap: TokenIdMap, fileName: string) {
+  constructor(tokenIdMap: TokenIdMap, fileName: string, keepsOtherTokens: boolean) {
     this.#map = tokenIdMap;
     this.#fileName = fileName;
+    this.#keepsOtherTokens = keepsOtherTokens;
   }
 
   /** Added tokens that are kept, in the order of their ids. */
@@ -119,12 +139,14 @@ class Reduction {
 
   model(model: unknown, added: readonly AddedToken[]): JsonObject {
     const reader = this.#reader(model, 'model');
-    const type = reader.get('type') ?? 'WordPiece';
+    const type = reader.get('type') ?? (reader.get('merges') === undefined ? 'WordPiece' : 'BPE');
     if (MAPPED_MODELS.includes(type)) return { ...(model as JsonObject), vocab: this.#mappedVocab(reader, added) };
     if (type === 'Unigram') return this.#unigram(model as JsonObject, reader, added);
+    if (type === 'BPE')
+      return reduceBpe(model as JsonObject, reader, this.#map, added, this.#fileName, this.#keepsOtherTokens);
     throw new VocabularyError(
       'UNSUPPORTED_TOKENIZER',
-      `${this.#fileName}: a ${JSON.stringify(type)} tokenizer cannot be reduced: its merges need pieces that have no row; supported are WordPiece, WordLevel and Unigram`,
+      `${this.#fileName}: a ${JSON.stringify(type)} tokenizer cannot be reduced; supported are WordPiece, WordLevel, Unigram and BPE`,
     );
   }
 
@@ -138,6 +160,10 @@ class Reduction {
     }
     // Tokens that were added beside the model get the ids after it; within it, they keep those of their rows.
     for (const { content, id } of added) if (!Object.hasOwn(vocab, content)) reduced.push([content, id]);
+    let nextId = this.#map.reducedVocabSize;
+    if (this.#keepsOtherTokens)
+      for (const [piece, id] of Object.entries(vocab as Record<string, number>).sort(([, a], [, b]) => a - b))
+        if (this.#map.toReducedId(id) < 0) reduced.push([piece, nextId++]);
     const unkToken = reader.text('unk_token');
     if (!reduced.some(([piece]) => piece === unkToken)) throw this.#notKept(unkToken, 'model.unk_token');
     return Object.fromEntries(reduced.sort(([, a], [, b]) => a - b));
@@ -162,6 +188,14 @@ class Reduction {
     // The unknown token costs 10 less than the cheapest piece (tokenizers, unigram/model.rs): without that piece it would
     // cost less and win where it did not. Its own entry, which no text reaches, carries the lowest score on.
     const lowest = minimumScore(pieces);
+    if (this.#keepsOtherTokens) {
+      // A token that was added beside the model is not found in text that is its name, since it is taken out before; only
+      // what normalization makes its name of would be. Its entry holds its row, which others come after.
+      for (const { content, id } of added) if (id >= vocab.length) vocab.push([content, lowest]);
+      // Rows that no token has: a noncharacter, which is in no text, holds them.
+      while (vocab.length < this.#map.reducedVocabSize) vocab.push([`\u{10ffff}${vocab.length}`, lowest]);
+      for (const [id, piece] of pieces.entries()) if (this.#map.toReducedId(id) < 0) vocab.push(piece);
+    }
     if (minimumScore(vocab) > lowest) vocab[unkId] = [vocab[unkId]?.[0] ?? '', lowest];
     return { ...model, unk_id: unkId, vocab };
   }

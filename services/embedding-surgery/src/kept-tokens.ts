@@ -17,13 +17,20 @@ import {
 // A profile of a million ids in three splits has about 60 MB.
 const MAX_PROFILE_BYTES = 500_000_000;
 
+/** The rows to keep. */
+export interface KeptTokens {
+  readonly tokenIdMap: TokenIdMap;
+  /** Every token of every record that was counted has a row: none was cut off or dropped. */
+  readonly coversWholeRecords: boolean;
+}
+
 /**
  * The rows that a spec asks to keep, padded.
  * @param fullVocabSize rows of the source's embedding matrix
  * @throws RpcError FAILED_PRECONDITION when the profile is of another matrix or tokenizer, INVALID_ARGUMENT; StorageError,
  *   VocabularyError
  */
-export async function keptTokens(spec: ReduceSpec, source: FolderReader, fullVocabSize: number): Promise<TokenIdMap> {
+export async function keptTokens(spec: ReduceSpec, source: FolderReader, fullVocabSize: number): Promise<KeptTokens> {
   if (spec.vocabulary?.$case === 'keptTokenIds') {
     const ids = Uint32Array.from(new Set(spec.vocabulary.value.fullTokenIds)).sort();
     const largest = ids.at(-1) ?? 0;
@@ -31,7 +38,8 @@ export async function keptTokens(spec: ReduceSpec, source: FolderReader, fullVoc
       const description = `id ${largest} has no row: the embedding matrix of ${source.name} has ${fullVocabSize}`;
       throw invalidArgument([{ field: 'spec.reduce.kept_token_ids', description }]);
     }
-    return padded(ids, new TokenCounter(), fullVocabSize, spec.padToMultipleOf);
+    const tokenIdMap = padded(ids, new TokenCounter(), fullVocabSize, spec.padToMultipleOf);
+    return { tokenIdMap, coversWholeRecords: false };
   }
   const file = localPath(spec.vocabulary?.value ?? '');
   const profile = await readProfile(file);
@@ -58,7 +66,11 @@ export async function keptTokens(spec: ReduceSpec, source: FolderReader, fullVoc
       'its kept ids',
       keptDigest,
     );
-  return padded(keptTokenIds, totalCounts(profile), fullVocabSize, spec.padToMultipleOf);
+  return {
+    tokenIdMap: padded(keptTokenIds, totalCounts(profile), fullVocabSize, spec.padToMultipleOf),
+    coversWholeRecords:
+      profile.droppedTokenCount === 0 && profile.splits.every(({ truncatedRecordCount }) => truncatedRecordCount === 0),
+  };
 }
 
 async function readProfile(file: string): Promise<VocabularyProfile> {

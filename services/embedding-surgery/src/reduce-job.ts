@@ -60,8 +60,9 @@ export async function planReduction(
   const source = await openFolder(spec.modelUri, { hub: hooks.hub });
   return withCheckpoint(source, async (checkpoint) => {
     const embedding = findEmbeddingMatrix(checkpoint, await ModelConfig.read(source));
-    const tokenIdMap = await keptTokens(spec, source, embedding.rowCount);
-    const files = spec.exportTokenizer ? await reducedTokenizerFiles(source, tokenIdMap) : [];
+    const kept = await keptTokens(spec, source, embedding.rowCount);
+    const { tokenIdMap } = kept;
+    const files = spec.exportTokenizer ? await reducedTokenizerFiles(source, kept) : [];
     const sourceBytes = tensorBytes(checkpoint);
     const outputBytes = sourceBytes - (embedding.rowCount - tokenIdMap.reducedVocabSize) * embedding.rowBytes;
     const fileNames = files.map(({ fileName }) => fileName);

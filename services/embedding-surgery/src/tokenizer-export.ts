@@ -1,12 +1,8 @@
 import type { FolderReader, FolderWriter } from '@pemmican/safetensors';
 import { readJson } from '@pemmican/storage';
-import {
-  VocabularyError,
-  reduceTokenizer,
-  reduceTokenizerConfig,
-  unkTokenIdOf,
-  type TokenIdMap,
-} from '@pemmican/vocabulary';
+import { VocabularyError, reduceTokenizer, reduceTokenizerConfig, unkTokenIdOf } from '@pemmican/vocabulary';
+import type { KeptTokens } from './kept-tokens.ts';
+import { reducedTokenizerReadme } from './tokenizer-readme.ts';
 
 /**
  * Folder inside of a reduced checkpoint with the tokenizer that yields reduced ids. The checkpoint's own tokenizer stays the
@@ -18,6 +14,7 @@ const TOKENIZER_FILE_NAME = 'tokenizer.json';
 const TOKENIZER_CONFIG_FILE_NAME = 'tokenizer_config.json';
 const SPECIAL_TOKENS_FILE_NAME = 'special_tokens_map.json';
 const VOCABULARY_FILE_NAME = 'vocab.txt';
+const README_FILE_NAME = 'README.md';
 
 // The largest tokenizer there is has 33 MB.
 const MAX_TOKENIZER_BYTES = 500_000_000;
@@ -32,7 +29,8 @@ export interface SmallFile {
  * The files of a tokenizer that yields reduced ids.
  * @throws VocabularyError, StorageError
  */
-export async function reducedTokenizerFiles(source: FolderReader, tokenIdMap: TokenIdMap): Promise<SmallFile[]> {
+export async function reducedTokenizerFiles(source: FolderReader, kept: KeptTokens): Promise<SmallFile[]> {
+  const { tokenIdMap, coversWholeRecords } = kept;
   const json = await readJson(source, TOKENIZER_FILE_NAME, { maxBytes: MAX_TOKENIZER_BYTES });
   if (json === undefined)
     throw new VocabularyError(
@@ -40,16 +38,26 @@ export async function reducedTokenizerFiles(source: FolderReader, tokenIdMap: To
       `${source.name}: has no ${TOKENIZER_FILE_NAME}, from which a reduced tokenizer is made`,
     );
   const files: SmallFile[] = [];
-  const add = (name: string, value: unknown): void => {
-    const bytes = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
-    files.push({ fileName: `${REDUCED_TOKENIZER_FOLDER}/${name}`, bytes });
+  const add = (name: string, text: string): void => {
+    files.push({ fileName: `${REDUCED_TOKENIZER_FOLDER}/${name}`, bytes: new TextEncoder().encode(text) });
   };
-  add(TOKENIZER_FILE_NAME, reduceTokenizer(json, tokenIdMap, `${source.name}/${TOKENIZER_FILE_NAME}`));
+  const addJson = (name: string, value: unknown): void => {
+    add(name, `${JSON.stringify(value)}\n`);
+  };
+  const tokenizerName = `${source.name}/${TOKENIZER_FILE_NAME}`;
+  // Where records were cut, the tokens of the rest of the last word are needed to cut it into the same tokens.
+  const reduced = reduceTokenizer(json, tokenIdMap, tokenizerName, { keepsOtherTokens: !coversWholeRecords });
+  addJson(TOKENIZER_FILE_NAME, reduced);
+  const unkTokenId = unkTokenIdOf(reduced, tokenizerName);
+  add(
+    README_FILE_NAME,
+    reducedTokenizerReadme(reduced, tokenIdMap.reducedVocabSize, { unkTokenId, coversWholeRecords }),
+  );
   const config = await readJson(source, TOKENIZER_CONFIG_FILE_NAME, { maxBytes: MAX_TOKENIZER_BYTES });
   const configName = `${source.name}/${TOKENIZER_CONFIG_FILE_NAME}`;
-  if (config !== undefined) add(TOKENIZER_CONFIG_FILE_NAME, reduceTokenizerConfig(config, tokenIdMap, configName));
+  if (config !== undefined) addJson(TOKENIZER_CONFIG_FILE_NAME, reduceTokenizerConfig(config, tokenIdMap, configName));
   const specialTokens = await readJson(source, SPECIAL_TOKENS_FILE_NAME, { maxBytes: MAX_TOKENIZER_BYTES });
-  if (specialTokens !== undefined) add(SPECIAL_TOKENS_FILE_NAME, specialTokens);
+  if (specialTokens !== undefined) addJson(SPECIAL_TOKENS_FILE_NAME, specialTokens);
   return files;
 }
 

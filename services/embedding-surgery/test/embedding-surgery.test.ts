@@ -202,7 +202,10 @@ test('bad input ends a surgery with a code, a reason and the file, and leaves no
     writeFileSync(path.join(model, 'config.json'), JSON.stringify({ ...config, vocab_size: 9 })),
   );
   const bpe = variant('bpe', (model) =>
-    writeFileSync(path.join(model, 'tokenizer.json'), '{"model":{"type":"BPE","vocab":{}}}'),
+    writeFileSync(
+      path.join(model, 'tokenizer.json'),
+      '{"model":{"type":"BPE","vocab":{},"merges":[],"end_of_word_suffix":"</w>"}}',
+    ),
   );
   const reduce = (fields: Partial<Parameters<typeof reduceSpec>[0]>) =>
     reduceSpec({ modelUri: MODEL, outputUri: at('none'), keptTokenIds: KEPT, ...fields });
