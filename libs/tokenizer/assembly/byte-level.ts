@@ -34,14 +34,28 @@ export function byteLevel(chunkStart: usize, chunkEnd: usize, isFirst: u32): i32
     end = Found.work + 1 + (end - start);
     start = Found.work;
   }
-  split(start, end);
   Found.count = 0;
+  if (isPlainWord(start, end)) return addPiece(start, end) ? Found.count : ODD;
+  split(start, end);
   for (let piece: u32 = 0; piece < Split.pieceCount; piece++) {
     const next = pieceEnd(piece);
     if (!addPiece(start, next)) return ODD;
     start = next;
   }
   return Found.count;
+}
+
+/** Whether a chunk is letters of ASCII, lower-case ones but for the first, with or without a space before: one piece everywhere. */
+function isPlainWord(start: usize, end: usize): bool {
+  let at = start;
+  if (load<u8>(at) == BLANK) at++;
+  if (at == end || !isLowerCase((<u32>load<u8>(at)) | 0x20)) return false;
+  for (at++; at < end; at++) if (!isLowerCase(load<u8>(at))) return false;
+  return true;
+}
+
+function isLowerCase(byte: u32): bool {
+  return byte - 0x61 <= 25;
 }
 
 /** Whether text is surely in NFC already, by the quick check of UAX 15 with a look at what composes with what. */
