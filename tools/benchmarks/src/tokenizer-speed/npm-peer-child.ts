@@ -73,8 +73,11 @@ while (passes.length === 0 || (passes.length === 1 && (passes[0]?.encode?.wallMs
   const flat = new Uint32Array(offsets.at(-1) ?? 0);
   for (const [record, ids] of results.entries()) flat.set(ids, offsets[record]);
   tokenCount = flat.length;
-  differingRecordCount += reference.differingRecords(flat, offsets, corpus.recordIndices);
-  differingIdCount += reference.differingCounts(counts, corpus.recordIndices);
+  differingRecordCount = Math.max(
+    differingRecordCount,
+    reference.differingRecords(flat, offsets, corpus.recordIndices),
+  );
+  differingIdCount = Math.max(differingIdCount, reference.differingCounts(counts, corpus.recordIndices));
 }
 const packageName = plan.program.slice('npm '.length);
 const { version } = JSON.parse(readFileSync(join(NPM_FOLDER, 'node_modules', packageName, 'package.json'), 'utf8')) as {

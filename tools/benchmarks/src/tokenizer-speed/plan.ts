@@ -51,7 +51,7 @@ export interface ChildReport {
   readonly tokenCount: number;
   /** The first is cold, the second warm. */
   readonly passes: readonly Pass[];
-  /** Records whose ids (when counting: whose lengths) are not the reference's, of all passes. */
+  /** Records whose ids (when counting: whose lengths) are not the reference's; the most of any pass. */
   readonly differingRecordCount: number;
   /** Ids that occur more or less often than in the reference; only of programs that count. */
   readonly differingIdCount: number;

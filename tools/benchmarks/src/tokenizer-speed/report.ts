@@ -61,7 +61,7 @@ const HOW = [
   '- Programs take turns in rounds, in another order each round. MB are 10^6 bytes of UTF-8 without line feeds; CPU seconds are user and system time of all threads. Medians, and (least-most) of several rounds. Slow programs are given a sample of the records, spread over the corpus in runs of 1,024.',
   '- No special tokens, no truncation, no padding. pemmican checks that its bytes are UTF-8 and, when encoding, gathers all ids in one array, both on the clock. Its counting is `FastCounter`; counting with any other library is encoding, an array of the ids and their histogram (`numpy.bincount`). Encoding with tokenizers is `encode_batch_fast` alone, without reading its ids.',
   '- Batches of the others have 4,096 records. tokie, fastokens, kitoken, bpe-openai and tiktoken start threads as they like, so that with 1 thread they are bound to one core. All peers first encode one letter off the clock, for what they load late; pemmican does not.',
-  '- Differences: when encoding, records of which any id is another than that of the reference; when counting, ids that occur more or less often, and records with another number of tokens; in all passes of all rounds.',
+  '- Differences: when encoding, records of which any id is another than that of the reference; when counting, ids that occur more or less often, and records with another number of tokens; every pass of every round is compared, and the most of any is told.',
 ];
 
 /** Writes the report out of the last results of each part. */
