@@ -1,6 +1,7 @@
 /**
  * Times `reduce` and `restore` of a 1.1 GB checkpoint beside `cp` of it, interleaved in one run, and prints a Markdown table.
- * `node tools/benchmarks/src/surgery-speed.ts [rounds]`; files go to `.cache/benchmarks` (or PEMMICAN_CACHE_DIR).
+ * `node tools/benchmarks/src/surgery-speed.ts [--rounds 3] [--output docs/benchmarks/surgery-speed.md]`; files go to
+ * `.cache/benchmarks` (or PEMMICAN_CACHE_DIR).
  *
  * What is compared: pemmican flushes every file and folder to the disk before a restore counts as done, so `cp` is followed by
  * a flush of its copy (`sync FILE`), and is listed without it as well. All processes begin with the source in the page cache
@@ -9,9 +10,10 @@
  * @module
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 
 import { makeCheckpoint, XLM_R_BASE_SHAPE } from './synthetic-checkpoint.ts';
 
@@ -19,7 +21,7 @@ const CACHE = process.env['PEMMICAN_CACHE_DIR'] ?? resolve(import.meta.dirname, 
 const FOLDER = join(CACHE, 'benchmarks');
 const SOURCE = join(FOLDER, 'xlm-r-base-shape');
 const CHILD = join(import.meta.dirname, 'surgery-child.ts');
-// A tenth of the vocabulary is kept: GLUE's tasks keep 1 % to 15 % of XLM-R's (facts: the README table of the peers).
+// A tenth of the vocabulary is kept: GLUE's tasks keep 1 % to 15 % of XLM-R's (the per-task table of transformer-smaller-training-vocab).
 const KEPT_SHARE = '0.1';
 
 interface Measurement {
@@ -69,7 +71,10 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? NaN)) / 2;
 }
 
-const rounds = Number(process.argv[2] ?? 7);
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '3' }, output: { type: 'string' } },
+});
+const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new RangeError(`rounds is ${process.argv[2]}, not a count`);
 mkdirSync(FOLDER, { recursive: true });
 await makeCheckpoint(SOURCE, XLM_R_BASE_SHAPE);
@@ -91,16 +96,25 @@ for (let round = 0; round < rounds; round++) {
 }
 for (const { output } of contenders) rmSync(output, { recursive: true, force: true });
 
+const lines: string[] = [];
+const print = (line: string): void => {
+  console.log(line);
+  lines.push(line);
+};
+print('# Reduce and restore against cp\n');
+print(
+  `\`node tools/benchmarks/src/surgery-speed.ts --rounds ${rounds}\`, ${new Date().toISOString().slice(0, 10)}. On a machine that does other work too, ratios inside the run mean something, times do not.\n`,
+);
 const base = median((measured.get('cp + sync') ?? []).map(({ elapsedMs }) => elapsedMs));
 const sizeBytes = statSync(join(SOURCE, 'model.safetensors')).size;
-console.log(`Checkpoint of ${sizeBytes} bytes (XLM-R base's shape, float32), medians of ${rounds} interleaved rounds.`);
-console.log(
+print(`Checkpoint of ${sizeBytes} bytes (XLM-R base's shape, float32), medians of ${rounds} interleaved rounds.\n`);
+print(
   `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(2)}, Node ${process.version}\n`,
 );
-console.log(
+print(
   '| | process, median | fastest to slowest | relative to cp + sync | work alone, median | relative to cp + sync | peak resident |',
 );
-console.log('|---|---:|---:|---:|---:|---:|---:|');
+print('|---|---:|---:|---:|---:|---:|---:|');
 for (const [name, runs] of measured) {
   const times = runs.map(({ elapsedMs }) => elapsedMs);
   const peak = Math.max(...runs.map(({ peakResidentBytes }) => peakResidentBytes));
@@ -115,5 +129,6 @@ for (const [name, runs] of measured) {
     speed(work),
     `${(peak / 1e6).toFixed(0)} MB`,
   ];
-  console.log(`| ${name} | ${columns.join(' | ')} |`);
+  print(`| ${name} | ${columns.join(' | ')} |`);
 }
+if (values.output !== undefined) writeFileSync(values.output, `${lines.join('\n')}\n`);
