@@ -75,7 +75,7 @@ const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '3' }, output: { type: 'string' } },
 });
 const rounds = Number(values.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) throw new RangeError(`rounds is ${process.argv[2]}, not a count`);
+if (!Number.isInteger(rounds) || rounds < 1) throw new RangeError(`--rounds is ${values.rounds}, not a count`);
 mkdirSync(FOLDER, { recursive: true });
 await makeCheckpoint(SOURCE, XLM_R_BASE_SHAPE);
 // What is restored is the reduced checkpoint itself: the work is that of a trained one.
