@@ -126,7 +126,7 @@ test('reduceTokenizer refuses what it cannot reduce', () => {
     }
     return 'none';
   };
-  assert.equal(codeOf({ ...wordPiece, model: { type: 'BPE', vocab: {}, merges: [] } }), 'UNSUPPORTED_TOKENIZER');
+  assert.equal(codeOf({ ...wordPiece, model: { type: 'Other', vocab: {} } }), 'UNSUPPORTED_TOKENIZER');
   assert.equal(codeOf(wordPiece, [0, 2, 3]), 'INVALID_TOKEN_IDS');
   assert.equal(codeOf(wordPiece, [0, 1, 3]), 'INVALID_TOKEN_IDS');
   assert.equal(codeOf(wordPiece, [1, 2, 3]), 'INVALID_TOKEN_IDS');
@@ -139,6 +139,33 @@ test('reduceTokenizer refuses what it cannot reduce', () => {
   assert.equal(codeOf({ ...wordPiece, model: { type: 'WordPiece', unk_token: '[UNK]' } }), 'INVALID_TOKENIZER');
   assert.equal(codeOf({ model: { type: 'Unigram', unk_id: null, vocab: [] } }), 'INVALID_TOKENIZER');
   assert.equal(codeOf({ model: { type: 'Unigram', unk_id: 0, vocab: [['a']] } }), 'INVALID_TOKENIZER');
+});
+
+test('reduceTokenizer keeps tokens without a row past the rows where it is told to', () => {
+  const all = { keepsOtherTokens: true };
+  const words = reduceTokenizer(wordPiece, map, 'tokenizer.json', all);
+  assert.deepEqual((words['model'] as typeof wordPiece.model).vocab, {
+    '[PAD]': 0,
+    '[UNK]': 1,
+    '[CLS]': 2,
+    '[SEP]': 3,
+    dog: 4,
+    '##s': 5,
+    '[NEW]': 6,
+    cat: 7,
+    mouse: 8,
+  });
+  const pieces = reduceTokenizer(unigram, TokenIdMap.create(7, Uint32Array.of(0, 3, 5, 6)), 'tokenizer.json', all);
+  assert.deepEqual((pieces['model'] as typeof unigram.model).vocab, [
+    ['<unk>', 0],
+    ['▁ab', -3],
+    // The added token's row, and one that no token has.
+    ['<mask>', -20.25],
+    ['\u{10ffff}3', -20.25],
+    ['▁a', -2.5],
+    ['b', -20.25],
+    ['c', -4],
+  ]);
 });
 
 test('reduceTokenizerConfig renumbers the decoder of added tokens', () => {
