@@ -16,8 +16,8 @@ function deno(...parameters: string[]): void {
 }
 
 const entries = LIBRARIES.map((name) => `libs/${name}/src/mod.ts`);
-const tests = LIBRARIES.flatMap((name) => globSync(`libs/${name}/src/**/*.test.ts`, { cwd: REPOSITORY_ROOT })).filter(
-  (file) => !/\.(engine|node)\.test\.ts$/.test(file),
-);
+const tests = LIBRARIES.flatMap((name) =>
+  globSync(`libs/${name}/{src,test}/**/*.test.ts`, { cwd: REPOSITORY_ROOT }),
+).filter((file) => !/\.(engine|node)\.test\.ts$/.test(file));
 deno('check', ...entries);
 deno('test', '--no-check', '--allow-read', '--allow-env', '--allow-write', '--allow-sys', ...tests.sort());
