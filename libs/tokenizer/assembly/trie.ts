@@ -4,12 +4,19 @@ class Trie {
   static nodes: usize = 0;
   /** By node the byte that leads to it. */
   static labels: usize = 0;
+  /** By byte the root's child: the root has the most of all. */
+  static roots: usize = 0;
 }
 
 /** What `child` answers where no token goes on. The root is nobody's child. */
 export const NO_NODE: u32 = 0;
 
 export function child(node: u32, byte: u32): u32 {
+  if (node == 0) return load<u32>(Trie.roots + ((<usize>byte) << 2));
+  return childOf(node, byte);
+}
+
+function childOf(node: u32, byte: u32): u32 {
   const at = Trie.nodes + ((<usize>node) << 3);
   let first = load<u32>(at);
   const end = load<u32>(at, 8);
@@ -39,7 +46,9 @@ export function nodeOf(start: usize, end: usize): u32 {
   return node;
 }
 
-export function setTrie(nodes: usize, labels: usize): void {
+export function setTrie(nodes: usize, labels: usize, roots: usize): void {
   Trie.nodes = nodes;
   Trie.labels = labels;
+  Trie.roots = roots;
+  for (let byte: u32 = 0; byte < 256; byte++) store<u32>(roots + ((<usize>byte) << 2), childOf(0, byte));
 }

@@ -32,7 +32,7 @@ export class WordPieceModel implements EngineModel {
     const encoder = new TextEncoder();
     const { vocabulary, prefix, maxCharacters, unkTokenId } = this.#model;
     this.#trie ??= compactTrieOf(Array.from(vocabulary, ([token, id]) => [encoder.encode(token), id] as const));
-    exports.setTrie(memory.place(this.#trie.nodes), memory.place(this.#trie.labels));
+    exports.setTrie(memory.place(this.#trie.nodes), memory.place(this.#trie.labels), memory.allocate(256 * 4));
     const prefixBytes = encoder.encode(prefix);
     const prefixAt = memory.place(prefixBytes);
     const kinds = new Uint8Array(CODE_POINT_COUNT);

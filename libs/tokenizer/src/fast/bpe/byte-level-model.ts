@@ -37,7 +37,7 @@ export class ByteLevelModel implements EngineModel {
     installMerges(engine, this.#model.merges);
     if (this.#model.ignoresMerges) {
       this.#trie ??= compactTrieOf(byteLevelTokens(this.#model.vocabulary));
-      exports.setTrie(memory.place(this.#trie.nodes), memory.place(this.#trie.labels));
+      exports.setTrie(memory.place(this.#trie.nodes), memory.place(this.#trie.labels), memory.allocate(256 * 4));
     }
     exports.setSplit(
       SPLIT_FAMILIES.indexOf(this.#split.family),

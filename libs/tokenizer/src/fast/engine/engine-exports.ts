@@ -81,7 +81,7 @@ export interface EngineExports {
   setModel(kind: number): void;
   setSplit(family: number, bits: Address, codePoints: Address, places: Address, ends: Address): void;
   setTotals(counts: Address, seen: Address): void;
-  setTrie(nodes: Address, labels: Address): void;
+  setTrie(nodes: Address, labels: Address, roots: Address): void;
   setUnigram(
     scores: Address,
     unkTokenId: number,

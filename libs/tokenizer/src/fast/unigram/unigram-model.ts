@@ -31,7 +31,7 @@ export class UnigramModel implements EngineModel {
     const { joinsSpaces, splitsAtWhiteSpace, spaces, charsmap } = this.#text;
     const { scores, unkScore } = this.#model;
     this.#trie ??= compactTrie(this.#model.trie);
-    exports.setTrie(memory.place(this.#trie.nodes), memory.place(this.#trie.labels));
+    exports.setTrie(memory.place(this.#trie.nodes), memory.place(this.#trie.labels), memory.allocate(256 * 4));
     const kinds = new Uint8Array(CODE_POINT_COUNT);
     for (const [start, end] of parseRanges(WHITE_SPACE)) kinds.fill(IS_WHITE, start, end);
     for (const codePoint of spaces) kinds[codePoint] = (kinds[codePoint] ?? 0) | BECOMES_SPACE;
