@@ -34,8 +34,14 @@ export function renderAnalysis(result: AnalysisResult, colors: Colors): string {
     colors.bold('Records'),
     renderSplits(result.splits),
   ];
-  const coverage = describeCoverage(result);
-  if (coverage !== '') lines.push('', coverage);
+  const notes = [
+    describeRows(result),
+    ...describeAdditions(result.splits),
+    describeCoverage(result),
+    describeCuts(result),
+  ];
+  const said = notes.filter((note) => note !== '');
+  if (said.length > 0) lines.push('', ...said);
   if (result.droppedTokenCount > 0) {
     lines.push(
       '',
@@ -66,12 +72,43 @@ function renderSplits(splits: readonly SplitUsage[]): string {
       formatCount(usage.tokenCount),
       formatCount(usage.distinctTokenCount),
       formatCount(usage.addedTokenCount),
-      formatCount(usage.truncatedRecordCount),
+      formatShare(usage.truncatedRecordCount, usage.recordCount),
       [usage.tokensPerRecordP50, usage.tokensPerRecordP90, usage.tokensPerRecordP99, usage.tokensPerRecordMax].join(
         '/',
       ),
     ]),
   );
+}
+
+/** A count with its share of a whole: `145 (14.5 %)`. */
+function formatShare(count: number, whole: number): string {
+  return count === 0 ? '0' : `${formatCount(count)} (${formatPercent(count / whole)})`;
+}
+
+/** Ids that occur, and rows that are kept besides. */
+function describeRows(result: AnalysisResult): string {
+  const usedCount = result.splits.reduce((sum, { addedTokenCount }) => sum + addedTokenCount, 0);
+  const extraCount = result.reducedVocabSize - (usedCount - result.droppedTokenCount);
+  const used = `Used: ${formatCount(usedCount)} ids occur (${formatPercent(usedCount / result.fullVocabSize)} of the vocabulary)`;
+  return extraCount > 0
+    ? `${used}; ${formatCount(extraCount)} more ${extraCount === 1 ? 'row is' : 'rows are'} kept for special and named tokens and padding.`
+    : `${used}.`;
+}
+
+/** What every split after the first adds to those before it. */
+function describeAdditions(splits: readonly SplitUsage[]): string[] {
+  return splits.slice(1).map(({ split, addedTokenCount, distinctTokenCount }, index) => {
+    const before = splits.slice(0, index + 1).map((earlier) => splitName(earlier.split));
+    return `Added: ${splitName(split)} has ${formatCount(addedTokenCount)} ids that ${before.join(' and ')} ${before.length === 1 ? 'has' : 'have'} not (${formatPercent(addedTokenCount / distinctTokenCount)} of its own).`;
+  });
+}
+
+/** Says that cut records count by what is left of them. */
+function describeCuts({ splits }: AnalysisResult): string {
+  const cutCount = splits.reduce((sum, { truncatedRecordCount }) => sum + truncatedRecordCount, 0);
+  const recordCount = splits.reduce((sum, usage) => sum + usage.recordCount, 0);
+  if (cutCount === 0) return '';
+  return `Truncated: ${formatShare(cutCount, recordCount)} of all records are longer than --max-seq-length; what is cut off does not count.`;
 }
 
 /** How few ids make up most of the text. */
