@@ -6,6 +6,7 @@ import type { ByteSink, FolderWriter } from '@pemmican/safetensors';
 import { StorageError, storageError, systemCode, withStorageErrors } from './error.ts';
 import { checkFileName } from './file-name.ts';
 import { createFileSink } from './file-sink.ts';
+import { makeFolder } from './make-folder.ts';
 import { createTag, recoverFolder, temporaryPath } from './temporary-folder.ts';
 import { localPath } from './uri.ts';
 
@@ -45,9 +46,9 @@ export async function createFolder(uri: string, options: CreateFolderOptions = {
 
 async function makeParent(path: string): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
   } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw error;
+    if (!(error instanceof StorageError && error.code === 'DESTINATION_EXISTS')) throw error;
     throw new StorageError('NOT_A_FOLDER', path, `${dirname(path)} is a file, not a folder`, { cause: error });
   }
 }

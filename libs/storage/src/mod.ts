@@ -8,6 +8,7 @@ export { StorageError, storageError, withStorageErrors, type StorageErrorCode } 
 export { createFileSink, type FileSink } from './file-sink.ts';
 export { createFolder, type CreateFolderOptions } from './folder-writer.ts';
 export { hubOptionsFromEnvironment, type DownloadProgress, type HubOptions } from './hub-options.ts';
+export { makeFolder } from './make-folder.ts';
 export { openFolder, type OpenFolderOptions } from './open-folder.ts';
 export { readJson } from './read-json.ts';
 export { localPath, parseLocation, type Location } from './uri.ts';

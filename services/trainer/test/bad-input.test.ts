@@ -340,6 +340,20 @@ test(
   },
 );
 
+test('an output on a file system that is read-only fails the run with the folder', TIMEOUT, async (t) => {
+  const disk = freshFolder();
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,ro', 'tmpfs', disk], { stdio: 'ignore' });
+  } catch {
+    t.skip('mounting a file system is not allowed here');
+    return;
+  }
+  t.after(() => execFileSync('umount', ['-l', disk]));
+  const failure = failureOf((await finish(trainer, { model, output: path.join(disk, 'output'), train })).run);
+  assert.deepEqual([failure.code, failure.reason], ['PERMISSION_DENIED', 'READ_ONLY'], failure.message);
+  assert.ok(failure.message.includes(path.join(disk, 'output')), failure.message);
+});
+
 test(
   'a disk that is full fails the run with the file, and its last whole checkpoint is resumed when there is room',
   TIMEOUT,

@@ -2,7 +2,6 @@ import {
   appendFile,
   copyFile,
   link,
-  mkdir,
   open,
   readFile,
   readdir,
@@ -14,7 +13,7 @@ import {
 } from 'node:fs/promises';
 import path from 'node:path';
 import type { FolderReader, FolderWriter } from '@pemmican/safetensors';
-import { createFolder, openFolder, withStorageErrors } from '@pemmican/storage';
+import { createFolder, makeFolder, openFolder, withStorageErrors } from '@pemmican/storage';
 import {
   OPTIMIZER_FILE_NAME,
   TRAINER_STATE_FILE_NAME,
@@ -40,7 +39,7 @@ export class RunFolder implements CheckpointStore {
    * @throws StorageError, PreconditionError OUTPUT_HOLDS_MODEL
    */
   async prepare(modelFolder: string): Promise<void> {
-    await withStorageErrors(this.path, () => mkdir(this.path, { recursive: true }));
+    await makeFolder(this.path);
     // Checkpoints and the model in the run's folder are replaced: the model that it starts from must not be among them.
     const [output, model] = await Promise.all([realpath(this.path), realpath(modelFolder).catch(() => modelFolder)]);
     if (model === output || model.startsWith(output + path.sep))

@@ -6,6 +6,7 @@ import type { DatasetOptions } from '../options/dataset-options.ts';
 import { addDatasetOptions } from '../options/dataset-options.ts';
 import type { SelectionOptions } from '../options/selection-options.ts';
 import { addSelectionOptions } from '../options/selection-options.ts';
+import { unsigned } from '../options/value-parsers.ts';
 import type { Runner } from './command.ts';
 import { finish } from './command.ts';
 
@@ -13,6 +14,7 @@ import { finish } from './command.ts';
 export interface AnalyzeOptions extends DatasetOptions, SelectionOptions, CommonOptions {
   readonly model: string;
   readonly output?: string;
+  readonly preprocessingNumWorkers?: number;
 }
 
 /** Defines `pemmican analyze`. */
@@ -24,6 +26,11 @@ export function defineAnalyze(program: Command, runner: Runner): void {
     .requiredOption('--model <dir>', 'model folder or hf:ID, for its tokenizer and config');
   addDatasetOptions(command);
   command.option('--output <file>', 'write the vocabulary profile (JSON) here');
+  command.option(
+    '--preprocessing-num-workers <n>',
+    'most threads that count; the result is the same (default: one a processor)',
+    unsigned(1),
+  );
   addSelectionOptions(command, 1);
   addCommonOptions(command, ['vocabulary-analysis']);
   finish<AnalyzeOptions>(command, runner, async () => (await import('../actions/analyze.ts')).analyze, [

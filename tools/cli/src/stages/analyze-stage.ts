@@ -12,7 +12,9 @@ import type { StageContext } from './stage.ts';
 import { runStage } from './stage.ts';
 
 /** The contract's message for an analysis. The profile comes back by DownloadProfile, so the service writes no file. */
-export function toAnalysisSpec(options: DatasetOptions & SelectionOptions & { readonly model: string }): AnalysisSpec {
+export function toAnalysisSpec(
+  options: DatasetOptions & SelectionOptions & { readonly model: string; readonly preprocessingNumWorkers?: number },
+): AnalysisSpec {
   return {
     modelUri: toServiceLocation(options.model),
     dataset: toDatasetSpec(options),
@@ -21,6 +23,7 @@ export function toAnalysisSpec(options: DatasetOptions & SelectionOptions & { re
     minCount: options.minCount,
     maxRows: options.maxRows,
     profileUri: '',
+    threadCount: options.preprocessingNumWorkers ?? 0,
   };
 }
 

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+
+import { makeFolder } from '@pemmican/storage';
 
 import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
 import { isUri } from '../options/location.ts';
@@ -77,9 +79,9 @@ export class Workspace implements AsyncDisposable {
     const output = checkOutput(policy);
     const folder = path.join(output, WORKSPACE_NAME);
     try {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
     } catch (cause) {
-      throw usageError(`--output ${output} cannot be written: ${(cause as Error).message}`, { cause });
+      throw usageError(`--output cannot be written: ${(cause as Error).message}`, { cause });
     }
     await lock(path.join(folder, LOCK_NAME), output);
     if (!policy.isResuming) {
