@@ -136,4 +136,5 @@ def main():
         file.write(json.dumps(document, separators=(",", ":")).encode())
 
 
-main()
+if __name__ == "__main__":
+    main()

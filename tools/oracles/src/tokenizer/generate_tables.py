@@ -139,4 +139,5 @@ def main():
     write("compatibility-tables.ts", compatibility())
 
 
-main()
+if __name__ == "__main__":
+    main()
