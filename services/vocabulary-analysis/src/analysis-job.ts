@@ -6,6 +6,7 @@ import type { VocabularyAnalysisConfig } from './config.ts';
 import { toAnalysisRequest } from './convert/analysis-request.ts';
 import { toAnalysisResult } from './convert/analysis-result.ts';
 import { runInWorker } from './run-in-worker.ts';
+import type { CountingLimits } from './worker/messages.ts';
 import { writeWhole } from './write-whole.ts';
 
 export interface AnalysisHooks {
@@ -30,7 +31,7 @@ export async function analysisJob(
     kind: 'analyze',
     request: toAnalysisRequest(spec),
     hub: config.hub,
-    limits: config.counting,
+    limits: limitsOf(spec, config),
   } as const;
   const profile = await runInWorker(task, { signal, onProgress });
   if (profile === undefined) throw new TypeError('Unreachable: an analysis ends with a profile or an error');
@@ -41,4 +42,9 @@ export async function analysisJob(
     if (profileUri !== '') await writeWhole(profileUri, bytes, uid, signal);
   });
   return toAnalysisResult(profile, profileUri, bytes.length);
+}
+
+/** What the service allows, or less where the spec asks for it. */
+function limitsOf({ threadCount }: AnalysisSpec, { counting }: VocabularyAnalysisConfig): CountingLimits {
+  return threadCount === 0 ? counting : { ...counting, threadCount: Math.min(threadCount, counting.threadCount) };
 }

@@ -37,6 +37,7 @@ const amazonSpec = (): AnalysisSpec => analysisSpec(MODEL, [AMAZON], { dataset: 
 test('an analysis of amazon finds the 2002 rows that PyTorch and transformers used', options, async (t) => {
   const client = await startService(t, temporaryFolder(t));
   const { result, ...analysis } = await runAnalysis(client, amazonSpec());
+  assert.deepEqual((await runAnalysis(client, { ...amazonSpec(), threadCount: 3 })).result, result);
   assert.equal(analysis.state, AnalysisState.SUCCEEDED, analysis.error?.message);
   assert.ok(result !== undefined);
   assert.deepEqual([result.fullVocabSize, result.reducedVocabSize, result.hiddenSize], [30522, 2002, 384]);

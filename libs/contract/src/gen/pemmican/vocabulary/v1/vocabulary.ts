@@ -107,6 +107,11 @@ export interface AnalysisSpec {
   maxRows: number;
   /** Where to write the vocabulary profile (JSON). Empty means that it is only held for DownloadProfile. */
   profileUri: string;
+  /**
+   * Most threads that count. 0 means the service's own limit, as do numbers over it; small inputs take fewer. The result
+   * is the same with any.
+   */
+  threadCount: number;
 }
 
 /** How far an analysis is. */
@@ -246,6 +251,7 @@ function createBaseAnalysisSpec(): AnalysisSpec {
     minCount: 0,
     maxRows: 0,
     profileUri: "",
+    threadCount: 0,
   };
 }
 
@@ -275,6 +281,9 @@ export const AnalysisSpec: MessageFns<AnalysisSpec> = {
     }
     if (message.profileUri !== "") {
       writer.uint32(58).string(message.profileUri);
+    }
+    if (message.threadCount !== 0) {
+      writer.uint32(64).uint32(message.threadCount);
     }
     return writer;
   },
@@ -358,6 +367,14 @@ export const AnalysisSpec: MessageFns<AnalysisSpec> = {
             message.profileUri = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.threadCount = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -403,6 +420,11 @@ export const AnalysisSpec: MessageFns<AnalysisSpec> = {
         : isSet(object.profile_uri)
         ? globalThis.String(object.profile_uri)
         : "",
+      threadCount: isSet(object.threadCount)
+        ? globalThis.Number(object.threadCount)
+        : isSet(object.thread_count)
+        ? globalThis.Number(object.thread_count)
+        : 0,
     };
   },
 
@@ -429,6 +451,9 @@ export const AnalysisSpec: MessageFns<AnalysisSpec> = {
     if (message.profileUri !== "") {
       obj.profileUri = message.profileUri;
     }
+    if (message.threadCount !== 0) {
+      obj.threadCount = Math.round(message.threadCount);
+    }
     return obj;
   },
 
@@ -446,6 +471,7 @@ export const AnalysisSpec: MessageFns<AnalysisSpec> = {
     message.minCount = object.minCount ?? 0;
     message.maxRows = object.maxRows ?? 0;
     message.profileUri = object.profileUri ?? "";
+    message.threadCount = object.threadCount ?? 0;
     return message;
   },
 };
