@@ -91,7 +91,8 @@ async function openArm(isReduced: boolean): Promise<Arm> {
   }); // prettier-ignore
   const session = TensorflowSession.open(program.savedModel);
   const checkpoint = await Checkpoint.open(folder);
-  const head = await SafetensorsFile.open(await openByteSource(path.join(FIXTURES, 'minilm-head.safetensors')));
+  const headSource = await openByteSource(path.join(FIXTURES, 'minilm-head.safetensors'));
+  const head = await SafetensorsFile.open(headSource);
   const sources = resolveParameters(model, checkpoint, model.parameters('sequence-classification', 2, model.vocabSize));
   for (const [index, parameter] of program.parameters.entries()) {
     const { name, shape } = parameter.spec;
@@ -109,6 +110,7 @@ async function openArm(isReduced: boolean): Promise<Arm> {
     );
   }
   await checkpoint.close();
+  await headSource.close();
   return { model, program, session, data: builder.build(), map, losses: [], norms: [] };
 }
 
