@@ -75,6 +75,7 @@ async function analyze(
   tokenizerFile: TokenizerFile,
   files: readonly RequestedFile[],
   threadCount: number,
+  maxSequenceLength = 17,
 ): Promise<{ profile: VocabularyProfile; distinctTokenCount: number; reports: number[] }> {
   const tokenizer = parseTokenizer(tokenizerFile);
   const reports: number[] = [];
@@ -82,7 +83,7 @@ async function analyze(
     tokenizerFile,
     threadCount,
     threadStart: threadCount > 1 ? AT_ONCE : { isWorthIt: () => false },
-    maxSequenceLength: 17,
+    maxSequenceLength,
     memoBytes: 1 << 20,
     seen: new SharedArrayBuffer(tokenizer.vocabSize),
     onCounted: ({ recordCount }) => reports.push(recordCount),
@@ -97,7 +98,7 @@ async function analyze(
       tokenizerDigest: 'sha256:00',
       modelVocabSize: VOCABULARY.length,
       hiddenSize: 4,
-      maxSequenceLength: 17,
+      maxSequenceLength,
     });
     return { profile, distinctTokenCount: counter.seen.count, reports };
   } finally {
@@ -158,6 +159,18 @@ test('FileCounter tells the first row that is wrong with its number in the file,
     await failing(table, /table\.csv: row 80000 has 2 fields, the header has 1: "text"$/);
     await failing(array, /array\.json: row 60001 is 7, expected an object$/);
   }
+});
+
+test('FileCounter tells the rows that could not be tokenized, with the error of the tokenizer', async (t) => {
+  const folder = temporaryFolder(t);
+  const tokenizerFile = await tokenizerIn(folder);
+  const file = path.join(folder, 'train.txt');
+  writeFileSync(file, 'w1\nw2\nw3\n');
+  await assert.rejects(analyze(tokenizerFile, [{ split: 'train', path: file, options: {} }], 1, 1), {
+    name: 'TokenizerError',
+    code: 'INVALID_OPTION',
+    message: `${file}, rows 1 to 3: maxLength 1 has no room for 2 special tokens`,
+  });
 });
 
 test('FileCounter refuses files without records as one thread does', async (t) => {

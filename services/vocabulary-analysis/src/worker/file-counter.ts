@@ -5,6 +5,7 @@ import { SplitSum } from '@pemmican/vocabulary';
 import type { CountingThreadSetup } from './counting-thread.ts';
 import { CountingThreads } from './counting-threads.ts';
 import type { OpenFile } from './dataset-files.ts';
+import { fromPlainError, toPlainError } from './plain-error.ts';
 import { PortionCounter, parserOf, type Portion, type PortionCount, type PortionFile } from './portion-counter.ts';
 import { SeenTokens } from './seen-tokens.ts';
 import type { ThreadStart } from './thread-start.ts';
@@ -141,8 +142,12 @@ export class FileCounter {
     // Whoever parsed the piece did not know how many rows come before it: the error's number is right this time.
     const header = this.#own.header;
     const parser = parserOf({ ...file, options: { ...file.options, ...(header === undefined ? {} : { header }) } });
-    if ('piece' in portion) parser?.parseTexts(portion.piece, rowsBefore, new RecordBlockBuilder());
-    throw error as Error;
+    if (parser === undefined || !('piece' in portion)) throw error as Error;
+    const { rowCount } = parser.parseTexts(portion.piece, rowsBefore, new RecordBlockBuilder());
+    // The rows can be read, so that they could not be tokenized.
+    const plain = toPlainError(error);
+    const rows = `rows ${rowsBefore + 1} to ${rowsBefore + rowCount}`;
+    throw fromPlainError({ ...plain, message: `${file.fileName}, ${rows}: ${plain.message}` });
   }
 
   async #sum(): Promise<SplitSum> {
