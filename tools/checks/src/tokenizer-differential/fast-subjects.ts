@@ -18,7 +18,10 @@ function blockOf(texts: readonly Uint8Array[], hasPairs: boolean): RecordBlock {
   return { bytes, textOffsets, ...(hasPairs ? { hasPair: new Uint8Array(texts.length / 2).fill(1) } : {}) };
 }
 
-/** Makes one for each mode and keeps it, with what it has learned. */
+// Each has an engine with tables of its own, of many megabytes where the vocabulary is large.
+const MOST_KEPT = 6;
+
+/** Makes one for each mode and keeps the last of them, with what they have learned. */
 class ByMode<Value> {
   readonly #make: (options: object) => Value;
   readonly #values = new Map<string, Value>();
@@ -30,8 +33,12 @@ class ByMode<Value> {
   get(mode: Mode): Value {
     const options = this.#optionsOf(mode);
     const key = JSON.stringify(options);
-    let value = this.#values.get(key);
-    if (value === undefined) this.#values.set(key, (value = this.#make(options)));
+    const known = this.#values.get(key);
+    if (known !== undefined) return known;
+    const [oldest] = this.#values.keys();
+    if (this.#values.size >= MOST_KEPT && oldest !== undefined) this.#values.delete(oldest);
+    const value = this.#make(options);
+    this.#values.set(key, value);
     return value;
   }
 
