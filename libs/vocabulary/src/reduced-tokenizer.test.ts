@@ -178,6 +178,12 @@ test('reduceTokenizerConfig renumbers the decoder of added tokens', () => {
     added_tokens_decoder: { '3': { content: '[SEP]' }, '6': { content: 'x' } },
   });
   assert.deepEqual(reduceTokenizerConfig({ a: 1 }, map, 'tokenizer_config.json'), { a: 1 });
+  // transformers would rebuild this one otherwise than tokenizer.json says.
+  assert.deepEqual(reduceTokenizerConfig({ tokenizer_class: 'XLMRobertaTokenizer', unk_token: '<unk>' }, map, 'f'), {
+    tokenizer_class: 'PreTrainedTokenizerFast',
+    model_input_names: ['input_ids', 'attention_mask'],
+    unk_token: '<unk>',
+  });
 });
 
 test('unkTokenIdOf finds the unknown token in the model or among the added tokens', () => {

@@ -50,6 +50,12 @@ export function reduceTokenizer(
   };
 }
 
+// transformers 5 builds this class's tokenizer anew, of the vocabulary alone, and leaves out what tokenizer.json does to white
+// space: half of a data set's rows get other ids.
+const REBUILT_CLASS = /^XLMRobertaTokenizer(?:Fast)?$/;
+// A class that takes tokenizer.json as it is, told what the other one gives a model.
+const PLAIN_CLASS = { tokenizer_class: 'PreTrainedTokenizerFast', model_input_names: ['input_ids', 'attention_mask'] };
+
 /** A tokenizer_config.json with the ids of its added tokens in the reduced space. */
 export function reduceTokenizerConfig(
   json: unknown,
@@ -57,13 +63,20 @@ export function reduceTokenizerConfig(
   fileName: string,
 ): Record<string, unknown> {
   const reader = new FieldReader(json, fileName, 'INVALID_TOKENIZER');
+  const className = reader.get('tokenizer_class');
+  const isRebuilt = typeof className === 'string' && REBUILT_CLASS.test(className);
+  const names = reader.get('model_input_names');
+  const config = {
+    ...(json as JsonObject),
+    ...(isRebuilt ? { ...PLAIN_CLASS, ...(names === undefined ? {} : { model_input_names: names }) } : {}),
+  };
   const decoder = reader.get('added_tokens_decoder');
-  if (decoder === undefined) return { ...(json as JsonObject) };
+  if (decoder === undefined) return config;
   if (typeof decoder !== 'object' || decoder === null) reader.fail('added_tokens_decoder', 'an object');
   const entries = Object.entries(decoder as JsonObject)
     .map(([id, token]) => [tokenIdMap.toReducedId(Number(id)), token] as const)
     .filter(([id]) => id >= 0);
-  return { ...(json as JsonObject), added_tokens_decoder: Object.fromEntries(entries) };
+  return { ...config, added_tokens_decoder: Object.fromEntries(entries) };
 }
 
 /**
