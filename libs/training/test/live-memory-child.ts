@@ -31,6 +31,10 @@ process.stderr.write('STEPS BEGIN\n');
 const scalar = (value: number): TensorValue => ({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
 const int32 = (shape: number[], data: Int32Array): TensorValue => ({ dtype: 'int32', shape, data });
 const shape = [batchSize, length];
+const labels: TensorValue =
+  options.task === 'regression'
+    ? { dtype: 'float32', shape: [batchSize], data: new Float32Array(batchSize) }
+    : int32([batchSize], new Int32Array(batchSize));
 const batch = {
   // Distinct ids as far as there are rows: the gradient of the embedding then has as many rows as it can.
   [FEED.inputIds]: int32(
@@ -39,10 +43,7 @@ const batch = {
   ),
   [FEED.attentionMask]: { dtype: 'float32', shape, data: new Float32Array(batchSize * length).fill(1) },
   [FEED.tokenTypeIds]: int32(shape, new Int32Array(batchSize * length)),
-  [FEED.labels]:
-    options.task === 'regression'
-      ? { dtype: 'float32', shape: [batchSize], data: new Float32Array(batchSize) }
-      : int32([batchSize], new Int32Array(batchSize)),
+  [FEED.labels]: labels,
   [FEED.dropoutSeed]: int32([2], Int32Array.of(1, 2)),
   [FEED.lossWeight]: scalar(1),
 } as const;
