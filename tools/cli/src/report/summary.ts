@@ -10,8 +10,7 @@ export function summaryLines(report: Report): readonly [string, string] {
 
 function savedLine(report: Report): string {
   const { vocabulary, measured } = report;
-  const peak =
-    measured.processPeakBytes > 0 ? `, measured process peak ${formatBytes(measured.processPeakBytes)}` : '';
+  const peak = measured.processPeakBytes > 0 ? `, measured process peak ${formatBytes(measured.processPeakBytes)}` : '';
   const saved = trainingMemorySaved(report.estimate);
   if (report.mode === 'full' || saved === undefined || vocabulary === null) {
     return `Memory: ordinary fine-tuning with every embedding row${peak}.`;
