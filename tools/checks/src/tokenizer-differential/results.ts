@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** What one comparison gave. */
@@ -18,22 +18,23 @@ export interface Result {
 /** Results of all runs; a new one takes the place of the one with the same key. */
 export class Results {
   readonly #file: string;
-  readonly #results: Map<string, Result>;
 
   constructor(file: string) {
     this.#file = file;
-    const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Result[]) : [];
-    this.#results = new Map(known.map((result) => [key(result), result]));
   }
 
   get all(): readonly Result[] {
-    return [...this.#results.values()];
+    return existsSync(this.#file) ? (JSON.parse(readFileSync(this.#file, 'utf8')) as Result[]) : [];
   }
 
+  /** Reads what there is anew: other runs may be adding theirs. */
   add(result: Result): void {
-    this.#results.set(key(result), result);
+    const results = new Map(this.all.map((each) => [key(each), each]));
+    results.set(key(result), result);
     mkdirSync(path.dirname(this.#file), { recursive: true });
-    writeFileSync(this.#file, `${JSON.stringify(this.all, null, 1)}\n`);
+    const partial = `${this.#file}.${process.pid}`;
+    writeFileSync(partial, `${JSON.stringify([...results.values()], null, 1)}\n`);
+    renameSync(partial, this.#file);
   }
 }
 
