@@ -231,7 +231,11 @@ test('bad input ends a surgery with a code, a reason and the file, and leaves no
   ];
   for (const [spec, code, reason, file] of table) {
     const failure = failureOf(await runSurgery(client, spec));
-    assert.deepEqual([failure.code, failure.reason, failure.metadata['file']], [code, reason, file], failure.message);
+    assert.deepEqual(
+      [failure.code, failure.reason, failure.metadata['file'] ?? ''],
+      [code, reason, file],
+      failure.message,
+    );
   }
   assert.equal(existsSync(at('none')), false);
   assert.equal(readFileSync(at('taken/file'), 'utf8'), 'mine');
@@ -252,7 +256,9 @@ test('a profile of other rows, another tokenizer or altered ids is refused', opt
     fullVocabSize: FULL_VOCAB_SIZE,
     hiddenSize: 384,
     maxSequenceLength: 128,
+    unkTokenId: 100,
     splits: [],
+    alwaysKeptTokenIds: [],
     keptTokenIds: KEPT,
     keptTokenIdsDigest: digest(new Uint8Array(Uint32Array.from(KEPT).buffer)),
     droppedTokenCount: 0,
