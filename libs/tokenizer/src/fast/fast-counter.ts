@@ -33,10 +33,20 @@ export class FastCounter {
   // Whether the memo may hold counts of ids that are not among the seen ones yet.
   #isBehind = false;
 
-  constructor(tokenizer: Tokenizer, options: FastCounterOptions = {}) {
+  readonly #tokenizer: Tokenizer;
+
+  /** @param owner a counter of the same tokenizer whose memo and counts this one shares; see `withFrame` */
+  constructor(tokenizer: Tokenizer, options: FastCounterOptions = {}, owner?: FastCounter) {
+    this.#tokenizer = tokenizer;
     this.#frame = new Frame(tokenizer.parts.postProcessor, options);
-    this.#texts = createTextScanner(tokenizer, options.memoBytes ?? DEFAULT_MEMO_BYTES);
-    this.#isUtf8 = options.isUtf8 ?? isUtf8;
+    this.#texts =
+      owner === undefined ? createTextScanner(tokenizer, options.memoBytes ?? DEFAULT_MEMO_BYTES) : owner.#texts;
+    this.#isUtf8 = options.isUtf8 ?? (owner === undefined ? isUtf8 : owner.#isUtf8);
+  }
+
+  /** A counter for other special tokens or another truncation that adds to the same counts and shares what is remembered. */
+  withFrame(options: FrameOptions): FastCounter {
+    return new FastCounter(this.#tokenizer, options, this);
   }
 
   /**

@@ -1,4 +1,11 @@
-import { FastCounter, FastEncoder, TokenizerError, type RecordBlock, type Tokenizer } from '@pemmican/tokenizer';
+import {
+  FastCounter,
+  FastEncoder,
+  TokenizerError,
+  type FrameOptions,
+  type RecordBlock,
+  type Tokenizer,
+} from '@pemmican/tokenizer';
 import { differing, EncodingsBuilder, slice, type Encodings } from './encodings.ts';
 import type { Mode } from './oracle.ts';
 import type { Subject } from './subjects.ts';
@@ -18,36 +25,26 @@ function blockOf(texts: readonly Uint8Array[], hasPairs: boolean): RecordBlock {
   return { bytes, textOffsets, ...(hasPairs ? { hasPair: new Uint8Array(texts.length / 2).fill(1) } : {}) };
 }
 
-// Each has an engine with tables of its own, of many megabytes where the vocabulary is large.
-const MOST_KEPT = 6;
+type ModeOptions = FrameOptions & { readonly memoBytes: number };
 
-/** Makes one for each mode and keeps the last of them, with what they have learned. */
+/** Makes one for each mode. */
 class ByMode<Value> {
-  readonly #make: (options: object) => Value;
+  readonly #make: (options: ModeOptions) => Value;
   readonly #values = new Map<string, Value>();
 
-  constructor(make: (options: object) => Value) {
+  constructor(make: (options: ModeOptions) => Value) {
     this.#make = make;
   }
 
   get(mode: Mode): Value {
     const options = this.#optionsOf(mode);
     const key = JSON.stringify(options);
-    const known = this.#values.get(key);
-    if (known !== undefined) return known;
-    const [oldest] = this.#values.keys();
-    if (this.#values.size >= MOST_KEPT && oldest !== undefined) this.#values.delete(oldest);
-    const value = this.#make(options);
-    this.#values.set(key, value);
+    let value = this.#values.get(key);
+    if (value === undefined) this.#values.set(key, (value = this.#make(options)));
     return value;
   }
 
-  /** The next one begins anew. */
-  drop(mode: Mode): void {
-    this.#values.delete(JSON.stringify(this.#optionsOf(mode)));
-  }
-
-  #optionsOf(mode: Mode): object {
+  #optionsOf(mode: Mode): ModeOptions {
     return {
       addSpecialTokens: mode.special,
       truncationSide: mode.side,
@@ -108,7 +105,13 @@ export class CounterSubject implements Subject {
 
   constructor(tokenizer: Tokenizer) {
     this.#vocabSize = tokenizer.vocabSize;
-    this.#counters = new ByMode((options) => new FastCounter(tokenizer, options));
+    const [large, small] = [LARGE_MEMO_BYTES, SMALL_MEMO_BYTES].map(
+      (memoBytes) => new FastCounter(tokenizer, { memoBytes }),
+    );
+    this.#counters = new ByMode((options) => {
+      const owner = options.memoBytes === LARGE_MEMO_BYTES ? large : small;
+      return owner?.withFrame(options) ?? new FastCounter(tokenizer, options);
+    });
   }
 
   wrong(expected: Encodings, texts: readonly Uint8Array[], mode: Mode): number[] {
@@ -145,7 +148,7 @@ export class CounterSubject implements Subject {
     } catch (error) {
       if (!(error instanceof TokenizerError)) throw error;
       // It has counted a part of what it refused.
-      this.#counters.drop(mode);
+      counter.takeCounts();
       return expected.lengths.length === 1 && expected.lengths[0] === -1;
     }
   }
