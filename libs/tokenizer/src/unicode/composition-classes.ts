@@ -4,7 +4,7 @@ import { compositionData } from './normalization.ts';
 export const UNSTABLE = 0x3f;
 /** It is the second of a pair that composes. */
 export const IS_SECOND = 0x40;
-/** It is the first of one. */
+/** It is the first of one, or is composed: a mark after it may go before its own in canonical order. */
 export const IS_FIRST = 0x80;
 
 // Vowels and final consonants of Hangul.
@@ -33,6 +33,7 @@ export function compositionClasses(): Uint8Array {
     mark(Math.floor(pair / 0x110000), IS_FIRST);
     mark(pair % 0x110000, IS_SECOND);
   }
+  for (const composite of composites.values()) mark(composite, IS_FIRST);
   for (const codePoint of replaced) mark(codePoint, UNSTABLE);
   for (let codePoint = JAMO_START; codePoint < JAMO_END; codePoint++) mark(codePoint, UNSTABLE);
   classes = table;
