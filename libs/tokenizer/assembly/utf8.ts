@@ -19,8 +19,3 @@ export function codePointBefore(at: usize): u32 {
   while ((load<u8>(start) & 0xc0) == 0x80) start--;
   return codePointAt(start);
 }
-
-export function isAscii(start: usize, end: usize): bool {
-  for (let at = start; at < end; at++) if (load<u8>(at) >= 0x80) return false;
-  return true;
-}

@@ -1,7 +1,7 @@
 import type { AddedToken } from '../added-tokens.ts';
 import { ByteTrie } from '../model/byte-trie.ts';
 import { whiteSpace, wordCharacter } from '../unicode/character-classes.ts';
-import { characterLength, codePointAt, codePointBefore } from './utf8.ts';
+import { characterLength, codePointAt, codePointBefore } from '../unicode/utf8.ts';
 
 /** Finds added tokens in bytes as AddedTokenFinder does in strings: leftmost first and of those the longest. */
 export class AddedTokenScanner {

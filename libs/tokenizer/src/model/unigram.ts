@@ -1,6 +1,7 @@
 import type { Component } from '../component.ts';
 import { TokenizerError } from '../error.ts';
 import { MAX_TOKEN_LENGTH, MAX_VOCAB_SIZE } from '../limits.ts';
+import { characterLength } from '../unicode/utf8.ts';
 import { byteTokenIds } from './bpe.ts';
 import { ByteTrie } from './byte-trie.ts';
 import type { Model } from './model.ts';
@@ -147,11 +148,4 @@ export class Unigram implements Model {
     this.#bestScores[end] = score;
     this.#bestIds[end] = id;
   }
-}
-
-/** Bytes of the UTF-8 character that a byte begins. */
-function characterLength(lead: number): number {
-  if (lead < 0x80) return 1;
-  if (lead < 0xe0) return 2;
-  return lead < 0xf0 ? 3 : 4;
 }
