@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
-const CACHE = process.env['PEMMICAN_CACHE_DIR'] ?? path.resolve(import.meta.dirname, '../../../.cache');
+/** Folder of all that the set-up fetches and the benchmarks make. */
+export const CACHE_FOLDER: string =
+  process.env['PEMMICAN_CACHE_DIR'] ?? path.resolve(import.meta.dirname, '../../../.cache');
 
 function present(kind: string, ...parts: string[]): string {
-  const found = path.join(CACHE, kind, ...parts);
+  const found = path.join(CACHE_FOLDER, kind, ...parts);
   // Not a skip: a test that needs real weights proves nothing without them.
   if (!existsSync(found)) throw new Error(`${found} is not there; run \`npm run setup\``);
   return found;

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { CACHE_FOLDER } from '@pemmican/testkit';
 import { FastCounter, FastEncoder, RecordBlockBuilder, Tokenizer, type RecordBlock } from '../src/mod.ts';
 
 /** What tokenizers 0.23.3 gives (tools/oracles/src/tokenizer/adversarial_cases.py). */
@@ -12,7 +13,6 @@ interface Fixture {
   readonly ids: Readonly<Record<string, readonly (readonly number[])[]>>;
 }
 
-const CACHE = process.env['PEMMICAN_CACHE_DIR'] ?? path.resolve(import.meta.dirname, '../../../.cache');
 const { texts, ids } = JSON.parse(
   gunzipSync(readFileSync(path.resolve(import.meta.dirname, '../fixtures/adversarial.json.gz'))).toString(),
 ) as Fixture;
@@ -32,7 +32,7 @@ function blockOf(records: readonly string[]): RecordBlock {
 assert.ok(texts.length > 2000);
 assert.ok(REQUIRED.every((place) => place in ids));
 for (const [place, expected] of Object.entries(ids)) {
-  const file = path.join(CACHE, place, 'tokenizer.json');
+  const file = path.join(CACHE_FOLDER, place, 'tokenizer.json');
   if (!REQUIRED.includes(place) && !existsSync(file)) {
     console.log(`${place}: not fetched (node tools/setup/src/main.ts assets tokenizers), so it is not tested here`);
     continue;

@@ -7,12 +7,12 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { CACHE_FOLDER } from '@pemmican/testkit';
 import { DESCRIPTION_LANGUAGES, PackageRegistries } from './corpora/package-registries.ts';
 import { recordHash, RecordWriter, SeenRecords, type CorpusSummary } from './corpora/record-writer.ts';
 import { descriptions, documentLines, glosses, mailLines, messages, sourceLines } from './corpora/sources.ts';
 
-const CACHE = process.env['PEMMICAN_CACHE_DIR'] ?? path.resolve(import.meta.dirname, '../../../.cache');
-const FOLDER = path.join(CACHE, 'corpora');
+const FOLDER = path.join(CACHE_FOLDER, 'corpora');
 // The size of the corpus that memory is measured with.
 const MAX_WHOLE_BYTES = 439e6;
 

@@ -12,13 +12,13 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { CACHE_FOLDER } from '@pemmican/testkit';
 
 import { makeCheckpoint, XLM_R_BASE_SHAPE } from './synthetic-checkpoint.ts';
 
-const CACHE = process.env['PEMMICAN_CACHE_DIR'] ?? resolve(import.meta.dirname, '../../../.cache');
-const FOLDER = join(CACHE, 'benchmarks');
+const FOLDER = join(CACHE_FOLDER, 'benchmarks');
 const SOURCE = join(FOLDER, 'xlm-r-base-shape');
 const CHILD = join(import.meta.dirname, 'surgery-child.ts');
 // A tenth of the vocabulary is kept: GLUE's tasks keep 1 % to 15 % of XLM-R's (the per-task table of transformer-smaller-training-vocab).

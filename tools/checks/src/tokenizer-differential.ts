@@ -14,6 +14,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { CACHE_FOLDER } from '@pemmican/testkit';
 import { Comparison, type Difference } from './tokenizer-differential/compare.ts';
 import { RecordedOracle } from './tokenizer-differential/recorded-oracle.ts';
 import { Results } from './tokenizer-differential/results.ts';
@@ -28,7 +29,6 @@ import {
   type Batch,
 } from './tokenizer-differential/workload.ts';
 
-const CACHE = process.env['PEMMICAN_CACHE_DIR'] ?? path.resolve(import.meta.dirname, '../../../.cache');
 const LINES_OF_A_CORPUS = 20_000;
 // Characters of a text or of ids that are printed.
 const MAX_SHOWN = 2000;
@@ -64,9 +64,9 @@ function choose<Name extends string>(list: string, names: readonly Name[]): Name
 }
 
 function tokenizerFile(name: string): string {
-  const places = ['tokenizers', 'models'].map((folder) => path.join(CACHE, folder, name, 'tokenizer.json'));
+  const places = ['tokenizers', 'models'].map((folder) => path.join(CACHE_FOLDER, folder, name, 'tokenizer.json'));
   const file = [...places, name].find((place) => place.endsWith('.json') && existsSync(place));
-  if (file === undefined) throw new RangeError(`No tokenizer ${name} in ${path.join(CACHE, 'tokenizers')}`);
+  if (file === undefined) throw new RangeError(`No tokenizer ${name} in ${path.join(CACHE_FOLDER, 'tokenizers')}`);
   return file;
 }
 
@@ -88,12 +88,12 @@ function printDifference(tokenizer: string, where: string, difference: Differenc
   if (options.differences !== undefined) appendFileSync(options.differences, `${lines}\n`);
 }
 
-const results = new Results(path.join(CACHE, 'corpora', 'exactness.json'));
+const results = new Results(path.join(CACHE_FOLDER, 'corpora', 'exactness.json'));
 const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
 
 async function checkTokenizer(name: string): Promise<number> {
   const file = tokenizerFile(name);
-  const oracle = new RecordedOracle(file, path.join(CACHE, 'corpora', 'oracle'));
+  const oracle = new RecordedOracle(file, path.join(CACHE_FOLDER, 'corpora', 'oracle'));
   let total = 0;
   const compare = async (corpus: string, mode: string, batches: Iterable<Batch>): Promise<void> => {
     const comparison = new Comparison(oracle, subjects, count('shrink'));
@@ -135,7 +135,7 @@ async function checkTokenizer(name: string): Promise<number> {
 }
 
 const names = positionals.flatMap((name) =>
-  name === 'all' ? readdirSync(path.join(CACHE, 'tokenizers')).sort() : [name],
+  name === 'all' ? readdirSync(path.join(CACHE_FOLDER, 'tokenizers')).sort() : [name],
 );
 if (names.length === 0) throw new RangeError('Name a tokenizer, or all');
 let differences = 0;

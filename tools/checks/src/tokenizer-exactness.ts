@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { CACHE_FOLDER } from '@pemmican/testkit';
 import { format, resolveConfig } from 'prettier';
 import { ORACLE_VERSION } from './tokenizer-differential/oracle.ts';
 import { Results, type Result } from './tokenizer-differential/results.ts';
@@ -13,7 +14,6 @@ import { SUBJECT_NAMES } from './tokenizer-differential/subjects.ts';
 import { CORPUS_NAMES } from './tokenizer-differential/workload.ts';
 import { REPOSITORY_ROOT } from './step.ts';
 
-const CACHE = process.env['PEMMICAN_CACHE_DIR'] ?? path.join(REPOSITORY_ROOT, '.cache');
 const TARGET = path.join(REPOSITORY_ROOT, 'docs', 'benchmarks', 'tokenizer-exactness.md');
 
 const number = (value: number): string => value.toLocaleString('en-US');
@@ -33,7 +33,7 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
 }
 
 function tokenizerFile(name: string): string {
-  const places = ['tokenizers', 'models'].map((folder) => path.join(CACHE, folder, name, 'tokenizer.json'));
+  const places = ['tokenizers', 'models'].map((folder) => path.join(CACHE_FOLDER, folder, name, 'tokenizer.json'));
   return places.find((place) => existsSync(place)) ?? name;
 }
 
@@ -41,7 +41,7 @@ const digest = (file: string): string => createHash('sha256').update(readFileSyn
 
 function corpusRows(): string[][] {
   return CORPUS_NAMES.map((name) => {
-    const file = path.join(CACHE, 'corpora', `${name}.json`);
+    const file = path.join(CACHE_FOLDER, 'corpora', `${name}.json`);
     const summary = JSON.parse(readFileSync(file, 'utf8')) as {
       readonly recordCount: number;
       readonly sizeBytes: number;
@@ -51,7 +51,7 @@ function corpusRows(): string[][] {
   });
 }
 
-const all = new Results(path.join(CACHE, 'corpora', 'exactness.json')).all;
+const all = new Results(path.join(CACHE_FOLDER, 'corpora', 'exactness.json')).all;
 const tokenizers = [...new Set(all.map(({ tokenizer }) => tokenizer))].sort();
 const chosen = (subject: string, corpus: string, filter: (result: Result) => boolean = () => true): Result[] =>
   all.filter((result) => result.subject === subject && result.corpus === corpus && filter(result));

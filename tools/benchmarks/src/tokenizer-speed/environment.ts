@@ -4,13 +4,12 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { oraclePython } from '@pemmican/testkit';
+import { CACHE_FOLDER, oraclePython } from '@pemmican/testkit';
 import { REFERENCE_PACKAGES, type Peer } from './peers.ts';
 
-const CACHE = process.env['PEMMICAN_CACHE_DIR'] ?? resolve(import.meta.dirname, '../../../../.cache');
-export const FOLDER: string = join(CACHE, 'benchmarks', 'tokenizer-speed');
+export const FOLDER: string = join(CACHE_FOLDER, 'benchmarks', 'tokenizer-speed');
 export const NPM_FOLDER: string = join(FOLDER, 'npm-peers');
 const PYTHON_FOLDER = join(FOLDER, 'python-peers');
 export const PYTHON: string = join(PYTHON_FOLDER, 'bin', 'python');
@@ -20,14 +19,14 @@ export type InstallFailures = Readonly<Record<string, string>>;
 
 export function tokenizerFile(name: string): string {
   for (const folder of ['tokenizers', 'models']) {
-    const file = join(CACHE, folder, name, 'tokenizer.json');
+    const file = join(CACHE_FOLDER, folder, name, 'tokenizer.json');
     if (existsSync(file)) return file;
   }
-  throw new RangeError(`No tokenizer ${name} below ${CACHE}; node tools/setup/src/main.ts assets fetches it`);
+  throw new RangeError(`No tokenizer ${name} below ${CACHE_FOLDER}; node tools/setup/src/main.ts assets fetches it`);
 }
 
 export function corpusFile(name: string): string {
-  const file = join(CACHE, 'corpora', `${name}.txt`);
+  const file = join(CACHE_FOLDER, 'corpora', `${name}.txt`);
   if (existsSync(file)) return file;
   throw new RangeError(`No corpus ${file}; node tools/benchmarks/src/corpora.ts ${name} makes it`);
 }

@@ -1,12 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { oraclePython } from '@pemmican/testkit';
 import type { TruncationStrategy } from '@pemmican/tokenizer';
 import type { Encodings } from './encodings.ts';
 
 const REPOSITORY = path.resolve(import.meta.dirname, '../../../..');
-const CACHE = process.env['PEMMICAN_CACHE_DIR'] ?? path.join(REPOSITORY, '.cache');
-const PYTHON = path.join(CACHE, 'python', 'bin', 'python');
 const SERVER = path.join(REPOSITORY, 'tools/oracles/src/corpora/serve_tokenizers.py');
 const ERROR = 0xffff_ffff;
 
@@ -79,7 +78,7 @@ export class Oracle {
   }
 
   static async open(tokenizerFile: string): Promise<Oracle> {
-    const child = spawn(PYTHON, [SERVER, tokenizerFile], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(oraclePython(), [SERVER, tokenizerFile], { stdio: ['pipe', 'pipe', 'inherit'] });
     const reader = new PipeReader(child.stdout);
     const { version } = JSON.parse(await reader.line()) as { readonly version: string };
     if (version !== ORACLE_VERSION) throw new Error(`The oracle is tokenizers ${version}, expected ${ORACLE_VERSION}`);

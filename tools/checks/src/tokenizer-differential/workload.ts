@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { CACHE_FOLDER } from '@pemmican/testkit';
 import type { FuzzMaterial } from './fuzz.ts';
 import { Fuzzer } from './fuzz.ts';
 import type { Mode } from './oracle.ts';
 import { Random } from './random.ts';
-
-const CACHE = process.env['PEMMICAN_CACHE_DIR'] ?? path.resolve(import.meta.dirname, '../../../../.cache');
 
 export const CORPUS_NAMES = ['english', 'languages', 'mixed', 'code-and-mail', 'cjk-and-scripts'] as const;
 export type CorpusName = (typeof CORPUS_NAMES)[number];
@@ -61,7 +60,7 @@ export function* records(bytes: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-export const corpusFile = (corpus: CorpusName): string => path.join(CACHE, 'corpora', `${corpus}.txt`);
+export const corpusFile = (corpus: CorpusName): string => path.join(CACHE_FOLDER, 'corpora', `${corpus}.txt`);
 
 /** Runs of two to nine neighbouring lines, each as one text. */
 function* joinedRecords(bytes: Uint8Array): Generator<Uint8Array> {
