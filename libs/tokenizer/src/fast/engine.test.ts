@@ -238,6 +238,23 @@ test('FastCounter adds up what it is given in several blocks', () => {
   assert.equal(counter.distinctTokenCount, new Set(ids).size);
 });
 
+test('FastCounter.withFrame adds to the counts that it shares, whichever of the counters is asked', () => {
+  const tokenizer = TOKENIZERS['byte-level BPE']!;
+  const owner = new FastCounter(tokenizer);
+  const other = owner.withFrame({ maxLength: 3, truncationSide: 'left' });
+  const builder = new RecordBlockBuilder();
+  builder.add('abcd dd');
+  other.add(builder.take());
+  // Cut at its beginning: the ids are written first, and only then those that stay are counted.
+  builder.add('dd dd');
+  owner.add(builder.take());
+  const expected = new Float64Array(tokenizer.vocabSize);
+  const { ids: cut } = tokenizer.encode('abcd dd', { maxLength: 3, truncationSide: 'left' });
+  for (const id of [...cut, ...tokenizer.encode('dd dd').ids]) expected[id] = (expected[id] ?? 0) + 1;
+  assert.equal(owner.distinctTokenCount, expected.filter((count) => count > 0).length);
+  assert.deepEqual(owner.takeCounts(), expected);
+});
+
 test('compositionClasses never calls text composed that NFC changes', () => {
   const classes = compositionClasses();
   const tokenizer = open({

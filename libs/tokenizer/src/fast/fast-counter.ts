@@ -1,9 +1,10 @@
 import type { Tokenizer } from '../tokenizer.ts';
 import { createTextScanner } from './create-text-scanner.ts';
 import { Frame, type FrameOptions } from './frame.ts';
-import { DEFAULT_MEMO_BYTES, RECORDS_PER_CALL } from './limits.ts';
+import { DEFAULT_MEMO_BYTES, NO_LIMIT } from './limits.ts';
 import { checkBlock, isUtf8, recordCountOf, type RecordBlock, type Utf8Check } from './record-block.ts';
 import type { BlockPlaces } from './engine/engine.ts';
+import { takeRecords } from './take-records.ts';
 import type { TextScanner } from './text-scanner.ts';
 
 export interface FastCounterOptions extends FrameOptions {
@@ -20,9 +21,6 @@ export interface BlockCount {
   readonly truncatedRecordCount: number;
 }
 
-/** The engine counts without a limit. */
-const NO_LIMIT = 0xffff_ffff;
-
 /** Counts token ids of records as a model sees them: after truncation and with special tokens, exactly as Tokenizer.encode. */
 export class FastCounter {
   readonly #frame: Frame;
@@ -30,8 +28,6 @@ export class FastCounter {
   readonly #isUtf8: Utf8Check;
   #singleCount = 0;
   #pairCount = 0;
-  // Whether the memo may hold counts of ids that are not among the seen ones yet.
-  #isBehind = false;
 
   readonly #tokenizer: Tokenizer;
 
@@ -63,23 +59,20 @@ export class FastCounter {
         ? this.#addTexts(block, places, count)
         : this.#addRecords(block, places, count);
     this.#countSpecialTokens();
-    const truncatedRecordCount = engine.memory.words[places.truncatedCount >>> 2] ?? 0;
     return {
       recordLengths: lengths,
       tokenCount: lengths.reduce((sum, length) => sum + length, 0),
-      truncatedRecordCount,
+      truncatedRecordCount: engine.truncatedCountOf(places),
     };
   }
 
   /** Different ids that occurred in all that was ever added. */
   get distinctTokenCount(): number {
-    this.#catchUp();
-    return this.#texts.engine.exports.distinctCount();
+    return this.#texts.engine.distinctCount;
   }
 
   /** Sets 1 at every id that occurred in all that was ever added; several counters may mark one array `[vocabSize]`. */
   markSeen(target: Uint8Array): void {
-    this.#catchUp();
     const { seen } = this.#texts.engine;
     for (let id = 0; id < seen.length; id++) if (seen[id] !== 0) target[id] = 1;
   }
@@ -94,61 +87,42 @@ export class FastCounter {
     return this.#texts.engine.takeCounts();
   }
 
-  #catchUp(): void {
-    if (this.#isBehind) this.#texts.engine.exports.flush();
-    this.#isBehind = false;
-  }
-
   /** Records of one text each, cut at their end where they are too long. */
-  #addTexts(
-    { textOffsets }: RecordBlock,
-    { text, offsets, results, truncatedCount }: BlockPlaces,
-    count: number,
-  ): Uint32Array {
-    const { exports, memory } = this.#texts.engine;
+  #addTexts(block: RecordBlock, places: BlockPlaces, count: number): Uint32Array {
+    const { engine } = this.#texts;
+    const { exports, memory } = engine;
+    const { text, offsets, results, truncatedCount } = places;
     const room = Math.min(NO_LIMIT, this.#frame.singleRoom);
-    for (let record = 0; record < count; record++) {
-      const end = Math.min(count, record + RECORDS_PER_CALL);
-      record = exports.countRecords(text, offsets, record, end, room, results, truncatedCount);
-      if (record === end) {
-        record--;
-        continue;
-      }
-      // It may have an added token.
-      this.#texts.count(text + (textOffsets[record] ?? 0), text + (textOffsets[record + 1] ?? 0), room);
-      const { words } = memory;
-      words[(results >>> 2) + record] = exports.tokenCount();
-      words[truncatedCount >>> 2] = (words[truncatedCount >>> 2] ?? 0) + exports.isTruncated();
-    }
+    takeRecords(
+      count,
+      (first, end) => exports.countRecords(text, offsets, first, end, room, results, truncatedCount),
+      (record) => {
+        this.#texts.count(block, places, record, room);
+        memory.words[(results >>> 2) + record] = exports.tokenCount();
+        engine.addTruncated(places, exports.isTruncated());
+      },
+    );
     this.#singleCount += count;
     const special = this.#frame.singleSpecialCount;
     return memory.words.slice(results >>> 2, (results >>> 2) + count).map((length) => length + special);
   }
 
   /** Records of one or two texts, by the ids themselves. */
-  #addRecords(block: RecordBlock, { text, truncatedCount, output }: BlockPlaces, count: number): Uint32Array {
-    const { textOffsets, hasPair } = block;
-    const { exports, memory } = this.#texts.engine;
+  #addRecords(block: RecordBlock, places: BlockPlaces, count: number): Uint32Array {
+    const { engine } = this.#texts;
+    const { exports } = engine;
+    const { output } = places;
     const lengths = new Uint32Array(count);
-    const write = (index: number): number => {
-      const before = exports.writeEnd() >>> 0;
-      this.#texts.write(text + (textOffsets[index] ?? 0), text + (textOffsets[index + 1] ?? 0));
-      return ((exports.writeEnd() >>> 0) - before) / 4;
-    };
-    this.#isBehind = true;
     for (let record = 0, index = 0; record < count; record++, index++) {
-      const isPair = hasPair?.[record] === 1;
+      const isPair = block.hasPair?.[record] === 1;
       exports.beginWrite(output);
-      const first = write(index);
-      const second = isPair ? write(++index) : 0;
+      const first = this.#texts.write(block, places, index);
+      const second = isPair ? this.#texts.write(block, places, ++index) : 0;
       const [firstLength, secondLength] = this.#frame.lengths(first, isPair ? second : undefined);
       const skipped = (length: number, kept: number): number => (this.#frame.cutsLeft ? length - kept : 0);
       exports.countIds(output + 4 * skipped(first, firstLength), firstLength);
       exports.countIds(output + 4 * (first + skipped(second, secondLength)), secondLength);
-      if (firstLength + secondLength < first + second) {
-        const { words } = memory;
-        words[truncatedCount >>> 2] = (words[truncatedCount >>> 2] ?? 0) + 1;
-      }
+      engine.addTruncated(places, Number(firstLength + secondLength < first + second));
       if (isPair) this.#pairCount++;
       else this.#singleCount++;
       const specialCount = isPair ? this.#frame.pairSpecialCount : this.#frame.singleSpecialCount;

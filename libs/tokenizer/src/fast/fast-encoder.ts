@@ -3,8 +3,9 @@ import type { Tokenizer } from '../tokenizer.ts';
 import { sharedTextScanner } from './create-text-scanner.ts';
 import type { BlockPlaces } from './engine/engine.ts';
 import { Frame, type FrameOptions } from './frame.ts';
-import { DEFAULT_MEMO_BYTES, RECORDS_PER_CALL } from './limits.ts';
+import { DEFAULT_MEMO_BYTES, NO_LIMIT } from './limits.ts';
 import { checkBlock, isUtf8, recordCountOf, type RecordBlock, type Utf8Check } from './record-block.ts';
+import { takeRecords } from './take-records.ts';
 import type { TextScanner } from './text-scanner.ts';
 
 export interface FastEncoderOptions extends FrameOptions {
@@ -29,9 +30,6 @@ interface Wrapping {
   readonly before: Uint32Array;
   readonly after: Uint32Array;
 }
-
-/** The engine writes without a limit. */
-const NO_LIMIT = 0xffff_ffff;
 
 /** Encodes records exactly as Tokenizer.encode does. */
 export class FastEncoder {
@@ -66,65 +64,52 @@ export class FastEncoder {
   }
 
   /** Records of one text each, cut at their end where they are too long. */
-  #encodeTexts(
-    { textOffsets }: RecordBlock,
-    { text, offsets, results, truncatedCount, output }: BlockPlaces,
-    count: number,
-    { before, after }: Wrapping,
-  ): EncodedBlock {
-    const { exports, memory } = this.#texts.engine;
+  #encodeTexts(block: RecordBlock, places: BlockPlaces, count: number, { before, after }: Wrapping): EncodedBlock {
+    const { engine } = this.#texts;
+    const { exports, memory } = engine;
+    const { text, offsets, results, truncatedCount, output } = places;
     const room = Math.min(NO_LIMIT, this.#frame.singleRoom);
     // The template's ids come first in the output, the records behind them.
     for (const ids of [before, after]) for (const id of ids) exports.writeId(id);
-    const start = exports.writeEnd() >>> 0;
+    const start = engine.writeEnd;
     const afterAt = output + before.length * 4;
-    for (let record = 0; record < count; record++) {
-      const end = Math.min(count, record + RECORDS_PER_CALL);
-      record = exports.writeRecords(
-        ...([text, offsets, record, end, room, output, before.length, afterAt, after.length] as const),
-        ...([start, results, truncatedCount] as const),
-      );
-      if (record === end) {
-        record--;
-        continue;
-      }
-      // It may have an added token.
-      for (const id of before) exports.writeId(id);
-      const textAt = exports.writeEnd() >>> 0;
-      this.#texts.write(text + (textOffsets[record] ?? 0), text + (textOffsets[record + 1] ?? 0));
-      const { words } = memory;
-      if ((exports.writeEnd() >>> 0) - textAt > room * 4) {
-        exports.beginWrite(textAt + room * 4);
-        words[truncatedCount >>> 2] = (words[truncatedCount >>> 2] ?? 0) + 1;
-      }
-      for (const id of after) exports.writeId(id);
-      memory.words[(results >>> 2) + record] = ((exports.writeEnd() >>> 0) - start) / 4;
-    }
+    takeRecords(
+      count,
+      (first, end) =>
+        exports.writeRecords(
+          ...([text, offsets, first, end, room, output, before.length, afterAt, after.length] as const),
+          ...([start, results, truncatedCount] as const),
+        ),
+      (record) => {
+        for (const id of before) exports.writeId(id);
+        const textAt = engine.writeEnd;
+        const isTruncated = this.#texts.write(block, places, record) > room;
+        if (isTruncated) exports.beginWrite(textAt + room * 4);
+        engine.addTruncated(places, Number(isTruncated));
+        for (const id of after) exports.writeId(id);
+        memory.words[(results >>> 2) + record] = (engine.writeEnd - start) / 4;
+      },
+    );
     const { words } = memory;
     const recordOffsets = new Uint32Array(count + 1);
     recordOffsets.set(words.subarray(results >>> 2, (results >>> 2) + count), 1);
-    const ids = words.slice(start >>> 2, (exports.writeEnd() >>> 0) >>> 2);
-    const truncatedRecordCount = words[truncatedCount >>> 2] ?? 0;
+    const ids = words.slice(start >>> 2, engine.writeEnd >>> 2);
+    const truncatedRecordCount = engine.truncatedCountOf(places);
     return { ids, recordOffsets, typeIds: new Uint8Array(ids.length), truncatedRecordCount };
   }
 
   /** Records of one or two texts. */
-  #encodeRecords(block: RecordBlock, { text, output }: BlockPlaces, count: number): EncodedBlock {
-    const { textOffsets, hasPair } = block;
-    const { exports } = this.#texts.engine;
+  #encodeRecords(block: RecordBlock, places: BlockPlaces, count: number): EncodedBlock {
+    const { exports, memory } = this.#texts.engine;
+    const { output } = places;
     const result = new EncodedRecords(count);
-    const write = (index: number): number => {
-      const before = exports.writeEnd() >>> 0;
-      this.#texts.write(text + (textOffsets[index] ?? 0), text + (textOffsets[index + 1] ?? 0));
-      return ((exports.writeEnd() >>> 0) - before) / 4;
-    };
     for (let record = 0, index = 0; record < count; record++, index++) {
-      const isPair = hasPair?.[record] === 1;
+      const isPair = block.hasPair?.[record] === 1;
       exports.beginWrite(output);
-      const first = write(index);
-      const second = isPair ? write(++index) : 0;
+      const first = this.#texts.write(block, places, index);
+      const second = isPair ? this.#texts.write(block, places, ++index) : 0;
       const kept = this.#frame.lengths(first, isPair ? second : undefined);
-      const ids = this.#texts.engine.memory.words.subarray(output >>> 2, (output >>> 2) + first + second);
+      const ids = memory.words.subarray(output >>> 2, (output >>> 2) + first + second);
       const part = (start: number, length: number, keptLength: number): Uint32Array => {
         const from = this.#frame.cutsLeft ? start + length - keptLength : start;
         return ids.subarray(from, from + keptLength);

@@ -1,7 +1,8 @@
 import type { AddedTokenScanner } from './added-token-scanner.ts';
 import type { CutRule } from './cut-rule.ts';
 import type { Address } from './engine/engine-exports.ts';
-import type { Engine } from './engine/engine.ts';
+import type { BlockPlaces, Engine } from './engine/engine.ts';
+import type { RecordBlock } from './record-block.ts';
 
 /** Ids of whole texts: added tokens, and the chunks of the stretches between them. */
 export class TextScanner {
@@ -17,14 +18,22 @@ export class TextScanner {
   }
 
   /** Counts up to `limit` tokens of a text; the engine says how many there were and whether there are more. */
-  count(start: Address, end: Address, limit: number): void {
+  count({ textOffsets }: RecordBlock, { text }: BlockPlaces, index: number, limit: number): void {
     this.engine.exports.beginCount(limit);
-    this.#scan(start, end, start, 0, true);
+    const start = text + (textOffsets[index] ?? 0);
+    this.#scan(start, text + (textOffsets[index + 1] ?? 0), start, 0, true);
   }
 
-  /** Writes the ids of a text behind those that were written before. */
-  write(start: Address, end: Address): void {
-    this.#scan(start, end, start, 0, false);
+  /**
+   * Writes the ids of a text behind those that were written before.
+   * @returns how many
+   */
+  write({ textOffsets }: RecordBlock, { text }: BlockPlaces, index: number): number {
+    this.engine.isBehind = true;
+    const before = this.engine.writeEnd;
+    const start = text + (textOffsets[index] ?? 0);
+    this.#scan(start, text + (textOffsets[index + 1] ?? 0), start, 0, false);
+    return (this.engine.writeEnd - before) / 4;
   }
 
   #scan(start: Address, end: Address, textStart: Address, level: number, isCounting: boolean): void {

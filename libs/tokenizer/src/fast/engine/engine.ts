@@ -61,6 +61,8 @@ export const PIPELINE_MODEL: EngineModel = { install: () => ({}) };
 export class Engine {
   readonly memory = new EngineMemory();
   readonly exports: EngineExports;
+  /** Whether the memo may come to count ids that are not among the seen ones: those that it learned while writing. */
+  isBehind = false;
   readonly #counts: Address;
   readonly #vocabSize: number;
   readonly #seen: Address;
@@ -151,9 +153,35 @@ export class Engine {
     return taken;
   }
 
+  /** Where the next id is written. */
+  get writeEnd(): Address {
+    return this.exports.writeEnd() >>> 0;
+  }
+
+  addTruncated({ truncatedCount }: BlockPlaces, count: number): void {
+    const { words } = this.memory;
+    words[truncatedCount >>> 2] = (words[truncatedCount >>> 2] ?? 0) + count;
+  }
+
+  truncatedCountOf({ truncatedCount }: BlockPlaces): number {
+    return this.memory.words[truncatedCount >>> 2] ?? 0;
+  }
+
+  /** Different ids that were ever counted. */
+  get distinctCount(): number {
+    this.#catchUp();
+    return this.exports.distinctCount();
+  }
+
   /** By full token id, 1 where it was ever counted. A view that is valid until memory grows. */
   get seen(): Uint8Array {
+    this.#catchUp();
     return this.memory.bytes.subarray(this.#seen, this.#seen + this.#vocabSize);
+  }
+
+  #catchUp(): void {
+    if (this.isBehind) this.exports.flush();
+    this.isBehind = false;
   }
 
   #tokenizeChunk(start: Address, end: Address, isFirst: boolean): number {
