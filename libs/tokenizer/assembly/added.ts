@@ -6,12 +6,13 @@ class Added {
   static firstBytes: u32 = 0;
 }
 
-export function hasAddedTokens(): bool {
-  return Added.pairs != 0;
+/** Whether an added token may begin in `[start, end)`. */
+export function mayHaveAddedToken(start: usize, end: usize): bool {
+  return Added.pairs != 0 && findCandidate(start, end) < end;
 }
 
 /** Where in `[start, end)` the first two bytes of an added token are, or a single byte that may be one; `end` if nowhere. */
-export function findCandidate(start: usize, end: usize): usize {
+function findCandidate(start: usize, end: usize): usize {
   const pairs = Added.pairs;
   const few = Added.firstBytes;
   let at = start;

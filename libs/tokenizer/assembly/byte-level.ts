@@ -2,6 +2,7 @@ import { Found, ODD, push } from './found';
 import { mergeRanked, Merges, MAX_SYMBOLS, NONE, rankOf } from './merge';
 import { pieceEnd, Split, split } from './split';
 import { nodeOf, tokenAt } from './trie';
+import { setWord, word } from './words';
 import { codePointAt, characterLength } from './utf8';
 
 /** Byte-level BPE behind one of the known patterns. */
@@ -94,12 +95,8 @@ function addPiece(start: usize, end: usize): bool {
   let previous: u32 = 0;
   for (let index: u32 = 0; index < count; index++) {
     const byte: u32 = load<u8>(start + index);
-    store<u32>(Merges.symbols + ((<usize>index) << 2), load<u32>(ByteLevel.byteIds + ((<usize>byte) << 2)));
-    if (index > 0)
-      store<u32>(
-        Merges.ranks + ((<usize>(index - 1)) << 2),
-        load<u32>(ByteLevel.pairRanks + ((<usize>((previous << 8) | byte)) << 2)),
-      );
+    setWord(Merges.symbols, index, word(ByteLevel.byteIds, byte));
+    if (index > 0) setWord(Merges.ranks, index - 1, word(ByteLevel.pairRanks, (previous << 8) | byte));
     previous = byte;
   }
   mergeRanked(count);
@@ -120,8 +117,5 @@ export function setByteLevel(
   ByteLevel.addsPrefixSpace = addsPrefixSpace != 0;
   ByteLevel.compositionClasses = compositionClasses;
   for (let pair: u32 = 0; pair < 0x10000; pair++)
-    store<u32>(
-      pairRanks + ((<usize>pair) << 2),
-      rankOf(load<u32>(byteIds + ((<usize>(pair >> 8)) << 2)), load<u32>(byteIds + ((<usize>(pair & 0xff)) << 2))),
-    );
+    setWord(pairRanks, pair, rankOf(word(byteIds, pair >> 8), word(byteIds, pair & 0xff)));
 }

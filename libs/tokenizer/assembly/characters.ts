@@ -2,6 +2,7 @@ import { Found, ODD, push } from './found';
 import { find, MAX_IDS, MAX_KEY_BYTES, Memo, UNIT } from './memo';
 import { mergeRanked, Merges, MAX_SYMBOLS, NONE, rankOf } from './merge';
 import { remember } from './remember';
+import { setWord, word } from './words';
 import { characterLength, codePointAt } from './utf8';
 
 /** BPE over characters, with bytes for unknown ones and marks for spaces. */
@@ -99,8 +100,8 @@ export function addPair(first: u32, second: u32): void {
 
 /** Puts a symbol and the rank of its merge with the one before it. */
 function addSymbol(at: u32, id: u32, rank: u32): void {
-  store<u32>(Merges.symbols + ((<usize>at) << 2), id);
-  if (at > 0) store<u32>(Merges.ranks + ((<usize>(at - 1)) << 2), rank);
+  setWord(Merges.symbols, at, id);
+  if (at > 0) setWord(Merges.ranks, at - 1, rank);
 }
 
 /** Adds the ids of a part of the work that no merge reaches over the ends of; false where it is too long. */
@@ -123,17 +124,16 @@ function addUnit(from: usize, to: usize, isRemembered: bool): bool {
     const lead: u32 = load<u8>(at);
     const size = characterLength(lead);
     const codePoint = lead < 0x80 ? lead : codePointAt(at);
-    const id = load<u32>(Characters.ids + ((<usize>codePoint) << 2));
+    const id = word(Characters.ids, codePoint);
     const plain = codePoint < 0x80 ? codePoint : codePoint == Characters.markCodePoint ? SPACE : NOT_PLAIN;
     if (id == 0) {
       // No merge takes a byte.
       for (let index: u32 = 0; index < size; index++)
-        addSymbol(count++, load<u32>(Characters.byteIds + ((<usize>load<u8>(at + index)) << 2)), NONE);
+        addSymbol(count++, word(Characters.byteIds, load<u8>(at + index)), NONE);
     } else {
       let rank = NONE;
-      if (plain < NOT_PLAIN && previous < NOT_PLAIN)
-        rank = load<u32>(Characters.plainRanks + ((<usize>((previous << 7) | plain)) << 2));
-      else if (count > 0) rank = rankOf(load<u32>(Merges.symbols + ((<usize>(count - 1)) << 2)), id - 1);
+      if (plain < NOT_PLAIN && previous < NOT_PLAIN) rank = word(Characters.plainRanks, (previous << 7) | plain);
+      else if (count > 0) rank = rankOf(word(Merges.symbols, count - 1), id - 1);
       addSymbol(count, id - 1, rank);
       count++;
     }
@@ -152,14 +152,13 @@ function copy(slot: usize): void {
   const idCount = (load<u32>(slot, 8) >> 8) & MAX_IDS;
   const value = load<u32>(slot, 12);
   if (idCount == 1) push(value);
-  else
-    for (let index: u32 = 0; index < idCount; index++) push(load<u32>(Memo.values + ((<usize>(value + index)) << 2)));
+  else for (let index: u32 = 0; index < idCount; index++) push(word(Memo.values, value + index));
 }
 
 /** Id + 1 of a character of ASCII, of the mark for a space. */
 function plainId(character: u32): u32 {
   const codePoint = character == SPACE ? Characters.markCodePoint : character;
-  return load<u32>(Characters.ids + ((<usize>codePoint) << 2));
+  return word(Characters.ids, codePoint);
 }
 
 /** The merges have to be there before. */
@@ -185,6 +184,6 @@ export function setCharacters(
       const left = plainId(first);
       const right = plainId(second);
       const rank = left == 0 || right == 0 ? NONE : rankOf(left - 1, right - 1);
-      store<u32>(plainRanks + ((<usize>((first << 7) | second)) << 2), rank);
+      setWord(plainRanks, (first << 7) | second, rank);
     }
 }

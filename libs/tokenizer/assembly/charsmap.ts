@@ -1,4 +1,5 @@
 import { classifyGrapheme } from './host';
+import { word } from './words';
 import { characterLength, codePointAt } from './utf8';
 
 /** SentencePiece's precompiled character map: a double array and the texts that it leads to. */
@@ -15,7 +16,7 @@ const SOLITARY: u32 = 1;
 const NOWHERE: i32 = -1;
 
 function unitAt(position: u32): u32 {
-  return position < Charsmap.unitCount ? load<u32>(Charsmap.units + ((<usize>position) << 2)) : 0;
+  return position < Charsmap.unitCount ? word(Charsmap.units, position) : 0;
 }
 
 function unitOffset(unit: u32): u32 {

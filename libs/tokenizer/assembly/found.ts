@@ -1,3 +1,5 @@
+import { setWord } from './words';
+
 /** Ids of the chunk that is tokenized now, and bytes that are worked on for it. */
 export class Found {
   /** `[FOUND_CAPACITY]` ids, 4 bytes each. */
@@ -16,7 +18,7 @@ export const FOUND_CAPACITY: u32 = 16384;
 export const WORK_BYTES: u32 = 16384;
 
 export function push(id: u32): void {
-  store<u32>(Found.ids + ((<usize>Found.count) << 2), id);
+  setWord(Found.ids, Found.count, id);
   Found.count++;
 }
 

@@ -1,3 +1,5 @@
+import { wordAt } from './words';
+
 /**
  * Chunks and their ids: an open-addressing table of bounded size that is emptied when it is full, since all that it holds
  * can be computed again.
@@ -119,7 +121,7 @@ export function insert(start: usize, end: usize, bits: u32, ids: usize, idCount:
   if (idCount == 1) value = load<u32>(ids);
   else {
     value = Memo.valueEnd;
-    memory.copy(Memo.values + ((<usize>value) << 2), ids, (<usize>idCount) << 2);
+    memory.copy(wordAt(Memo.values, value), ids, (<usize>idCount) << 2);
     Memo.valueEnd += idCount;
   }
   place(hash, key, bits | (idCount << 8), value);

@@ -1,4 +1,5 @@
 import { push } from './found';
+import { setWord, word, wordAt } from './words';
 
 /**
  * Merges of BPE, and the symbols of the word that is merged now.
@@ -69,7 +70,7 @@ export function addMerge(left: u32, right: u32, rank: u32, mergedId: u32): u32 {
   store<u8>(filterAt, <u8>((<u32>load<u8>(filterAt)) | ((<u32>1) << (bit & 7))));
   store<u32>(at, <u32>mixed);
   store<u32>(at, rank, 4);
-  store<u32>(Merges.mergedIds + ((<usize>rank) << 2), mergedId);
+  setWord(Merges.mergedIds, rank, mergedId);
   return 1;
 }
 
@@ -88,38 +89,36 @@ export function mergeRanked(count: u32): void {
   const previous = Merges.previous;
   // Four ranks are compared at a time.
   const padded = (count + 3) & ~3;
-  for (let at = count - 1; at < padded; at++) store<u32>(ranks + ((<usize>at) << 2), NONE);
+  for (let at = count - 1; at < padded; at++) setWord(ranks, at, NONE);
   for (let at: u32 = 0; at < count; at++) {
-    store<u32>(nexts + ((<usize>at) << 2), at + 1);
-    store<u32>(previous + ((<usize>at) << 2), at - 1);
+    setWord(nexts, at, at + 1);
+    setWord(previous, at, at - 1);
   }
   for (;;) {
     const best = lowest(ranks, padded);
     if (best == NONE) break;
-    const rank = load<u32>(ranks + ((<usize>best) << 2));
-    const merged = load<u32>(Merges.mergedIds + ((<usize>rank) << 2));
-    const gone = load<u32>(nexts + ((<usize>best) << 2));
-    const after = load<u32>(nexts + ((<usize>gone) << 2));
-    store<u32>(symbols + ((<usize>best) << 2), merged);
-    store<u32>(nexts + ((<usize>best) << 2), after);
-    store<u32>(ranks + ((<usize>gone) << 2), NONE);
+    const rank = word(ranks, best);
+    const merged = word(Merges.mergedIds, rank);
+    const gone = word(nexts, best);
+    const after = word(nexts, gone);
+    setWord(symbols, best, merged);
+    setWord(nexts, best, after);
+    setWord(ranks, gone, NONE);
     let rankAfter = NONE;
     if (after < count) {
-      store<u32>(previous + ((<usize>after) << 2), best);
-      rankAfter = rankOf(merged, load<u32>(symbols + ((<usize>after) << 2)));
+      setWord(previous, after, best);
+      rankAfter = rankOf(merged, word(symbols, after));
     }
-    store<u32>(ranks + ((<usize>best) << 2), rankAfter);
-    const before = load<u32>(previous + ((<usize>best) << 2));
-    if (before != NONE)
-      store<u32>(ranks + ((<usize>before) << 2), rankOf(load<u32>(symbols + ((<usize>before) << 2)), merged));
+    setWord(ranks, best, rankAfter);
+    const before = word(previous, best);
+    if (before != NONE) setWord(ranks, before, rankOf(word(symbols, before), merged));
   }
-  for (let at: u32 = 0; at < count; at = load<u32>(nexts + ((<usize>at) << 2)))
-    push(load<u32>(symbols + ((<usize>at) << 2)));
+  for (let at: u32 = 0; at < count; at = word(nexts, at)) push(word(symbols, at));
 }
 
 /** Where the lowest rank is, the first of equal ones; NONE where there is no rank. */
 function lowest(ranks: usize, padded: u32): u32 {
-  const end = ranks + ((<usize>padded) << 2);
+  const end = wordAt(ranks, padded);
   let least = v128.load(ranks);
   for (let at = ranks + 16; at < end; at += 16) least = i32x4.min_u(least, v128.load(at));
   least = i32x4.min_u(least, v128.shuffle<i32>(least, least, 2, 3, 0, 1));

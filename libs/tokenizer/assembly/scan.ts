@@ -1,4 +1,4 @@
-import { findCandidate, hasAddedTokens } from './added';
+import { mayHaveAddedToken } from './added';
 import { Found } from './found';
 import { classifyCharacter } from './host';
 import {
@@ -17,6 +17,7 @@ import {
 import { tokenize } from './model';
 import { remember } from './remember';
 import { add, addAll, spill } from './totals';
+import { setWord, word, wordAt } from './words';
 import { codePointBefore } from './utf8';
 
 /** Where text is cut into chunks: the fields of CutRule in `cut-rule.ts`. */
@@ -115,16 +116,15 @@ function write(slot: usize, idCount: u32): void {
   let end = Text.end;
   if (idCount == 1) store<u32>(end, value);
   else {
-    let from = Memo.values + ((<usize>value) << 2);
-    for (let index: u32 = 0; index < idCount; index++)
-      store<u32>(end + ((<usize>index) << 2), load<u32>(from + ((<usize>index) << 2)));
+    let from = wordAt(Memo.values, value);
+    for (let index: u32 = 0; index < idCount; index++) setWord(end, index, word(from, index));
   }
-  Text.end = end + ((<usize>idCount) << 2);
+  Text.end = wordAt(end, idCount);
 }
 
 /** Makes room for ids: they are the last thing in memory. */
 export function reserve(idCount: u32): void {
-  const needed = Text.end + ((<usize>idCount) << 2);
+  const needed = wordAt(Text.end, idCount);
   if (needed <= Text.capacityEnd) return;
   // A quarter more, so that growing costs little in sum.
   const bytes = needed - Text.capacityEnd + ((needed >> 2) & ~(<usize>7));
@@ -162,7 +162,7 @@ export function takeFound(idCount: u32): void {
 function countPart(slot: usize, idCount: u32): void {
   const counted = Text.limit - Text.tokenCount;
   const value = load<u32>(slot, 12);
-  if (idCount > 1) addAll(Memo.values + ((<usize>value) << 2), counted, 1);
+  if (idCount > 1) addAll(wordAt(Memo.values, value), counted, 1);
   Text.tokenCount += counted;
   Text.isTruncated = true;
 }
@@ -233,12 +233,12 @@ export function countRecords(
 ): u32 {
   const hasFirst: u32 = Cuts.hasFirst ? 1 : 0;
   for (let record = first; record < count; record++) {
-    const start = base + load<u32>(offsets + ((<usize>record) << 2));
-    const end = base + load<u32>(offsets + ((<usize>record) << 2), 4);
-    if (hasAddedTokens() && findCandidate(start, end) < end) return record;
+    const start = base + word(offsets, record);
+    const end = base + word(offsets, record + 1);
+    if (mayHaveAddedToken(start, end)) return record;
     beginCount(limit);
     if (start < end) scan(start, end, hasFirst);
-    store<u32>(lengths + ((<usize>record) << 2), Text.tokenCount);
+    setWord(lengths, record, Text.tokenCount);
     if (Text.isTruncated) store<u32>(truncated, load<u32>(truncated) + 1);
   }
   return count;
@@ -267,18 +267,18 @@ export function writeRecords(
 ): u32 {
   const hasFirst: u32 = Cuts.hasFirst ? 1 : 0;
   for (let record = first; record < count; record++) {
-    const start = base + load<u32>(offsets + ((<usize>record) << 2));
-    const end = base + load<u32>(offsets + ((<usize>record) << 2), 4);
-    if (hasAddedTokens() && findCandidate(start, end) < end) return record;
+    const start = base + word(offsets, record);
+    const end = base + word(offsets, record + 1);
+    if (mayHaveAddedToken(start, end)) return record;
     writeAll(before, beforeCount);
     const textAt = Text.end;
     if (start < end) scan(start, end, hasFirst);
     if ((Text.end - textAt) >> 2 > <usize>room) {
-      Text.end = textAt + ((<usize>room) << 2);
+      Text.end = wordAt(textAt, room);
       store<u32>(truncated, load<u32>(truncated) + 1);
     }
     writeAll(after, afterCount);
-    store<u32>(ends + ((<usize>record) << 2), <u32>((Text.end - out) >> 2));
+    setWord(ends, record, <u32>((Text.end - out) >> 2));
   }
   return count;
 }
@@ -286,7 +286,7 @@ export function writeRecords(
 function writeAll(ids: usize, count: u32): void {
   reserve(count);
   for (let index: u32 = 0; index < count; index++) {
-    store<u32>(Text.end, load<u32>(ids + ((<usize>index) << 2)));
+    store<u32>(Text.end, word(ids, index));
     Text.end += 4;
   }
 }

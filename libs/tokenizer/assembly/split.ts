@@ -1,3 +1,4 @@
+import { setWord, word } from './words';
 import { characterLength, codePointAt } from './utf8';
 
 /** The pieces of a chunk, as the pattern of a family splits it. */
@@ -36,7 +37,7 @@ const BLANK: u32 = 0x20;
 const LONG_S: u32 = 0x17f;
 
 function codePoint(at: u32): u32 {
-  return load<u32>(Split.codePoints + ((<usize>at) << 2));
+  return word(Split.codePoints, at);
 }
 
 function is(at: u32, bits: u32): bool {
@@ -48,23 +49,23 @@ function isNewline(character: u32): bool {
 }
 
 function addPiece(end: u32): void {
-  store<u32>(Split.ends + ((<usize>Split.pieceCount) << 2), end);
+  setWord(Split.ends, Split.pieceCount, end);
   Split.pieceCount++;
 }
 
 /** Where in memory a piece ends. */
 export function pieceEnd(piece: u32): usize {
-  return load<u32>(Split.places + ((<usize>load<u32>(Split.ends + ((<usize>piece) << 2))) << 2));
+  return word(Split.places, word(Split.ends, piece));
 }
 
 export function split(start: usize, end: usize): void {
   let count: u32 = 0;
   for (let at = start; at < end; at += characterLength(load<u8>(at))) {
-    store<u32>(Split.places + ((<usize>count) << 2), <u32>at);
-    store<u32>(Split.codePoints + ((<usize>count) << 2), codePointAt(at));
+    setWord(Split.places, count, <u32>at);
+    setWord(Split.codePoints, count, codePointAt(at));
     count++;
   }
-  store<u32>(Split.places + ((<usize>count) << 2), <u32>end);
+  setWord(Split.places, count, <u32>end);
   Split.pieceCount = 0;
   if (Split.family == DEEPSEEK) splitLikeDeepSeek(count);
   else

@@ -1,4 +1,5 @@
 import { MAX_IDS, Memo, SLOT_SHIFT } from './memo';
+import { word, wordAt } from './words';
 
 /** Occurrences of each token id, and which ids occurred at all. */
 export class Totals {
@@ -18,7 +19,7 @@ export function add(id: u32, times: u32): void {
 }
 
 export function addAll(ids: usize, count: u32, times: u32): void {
-  for (let index: u32 = 0; index < count; index++) add(load<u32>(ids + ((<usize>index) << 2)), times);
+  for (let index: u32 = 0; index < count; index++) add(word(ids, index), times);
 }
 
 /** Moves the count of one slot of the memo to the totals. */
@@ -27,7 +28,7 @@ export function spill(slot: usize): void {
   const idCount = (meta >> 8) & MAX_IDS;
   const value = load<u32>(slot, 12);
   if (idCount == 1) add(value, meta >> 16);
-  else addAll(Memo.values + ((<usize>value) << 2), idCount, meta >> 16);
+  else addAll(wordAt(Memo.values, value), idCount, meta >> 16);
   store<u16>(slot, 0, 10);
 }
 

@@ -1,3 +1,5 @@
+import { setWord, word } from './words';
+
 /** Tokens by their bytes: `compact-trie.ts`. */
 class Trie {
   /** By node two words: its first child, and id + 1 of the token that ends there or 0. */
@@ -12,7 +14,7 @@ class Trie {
 export const NO_NODE: u32 = 0;
 
 export function child(node: u32, byte: u32): u32 {
-  if (node == 0) return load<u32>(Trie.roots + ((<usize>byte) << 2));
+  if (node == 0) return word(Trie.roots, byte);
   return childOf(node, byte);
 }
 
@@ -50,5 +52,5 @@ export function setTrie(nodes: usize, labels: usize, roots: usize): void {
   Trie.nodes = nodes;
   Trie.labels = labels;
   Trie.roots = roots;
-  for (let byte: u32 = 0; byte < 256; byte++) store<u32>(roots + ((<usize>byte) << 2), childOf(0, byte));
+  for (let byte: u32 = 0; byte < 256; byte++) setWord(roots, byte, childOf(0, byte));
 }

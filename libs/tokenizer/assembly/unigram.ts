@@ -1,6 +1,7 @@
 import { Found, ODD, push, WORK_BYTES } from './found';
 import { apply, touches } from './charsmap';
 import { child, NO_NODE, tokenAt } from './trie';
+import { wordAt } from './words';
 import { characterLength, codePointAt } from './utf8';
 
 /** Unigram behind a character map and Metaspace. */
@@ -155,8 +156,8 @@ function writePath(length: u32): void {
     end = load<u32>(path, 8);
   }
   // It was followed from the end.
-  let left = Found.ids + ((<usize>first) << 2);
-  let right = Found.ids + ((<usize>Found.count) << 2) - 4;
+  let left = wordAt(Found.ids, first);
+  let right = wordAt(Found.ids, Found.count) - 4;
   for (; left < right; left += 4, right -= 4) {
     const id = load<u32>(left);
     store<u32>(left, load<u32>(right));

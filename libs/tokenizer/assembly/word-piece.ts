@@ -1,6 +1,7 @@
 import { Found, ODD, push, WORK_BYTES } from './found';
 import { normalizeCharacter } from './host';
 import { child, NO_NODE, tokenAt } from './trie';
+import { wordAt } from './words';
 import { characterLength, codePointAt } from './utf8';
 
 /** WordPiece behind BertNormalizer and BertPreTokenizer. */
@@ -56,10 +57,10 @@ function normalize(start: usize, end: usize): i32 {
     const lead: u32 = load<u8>(at);
     const size = characterLength(lead);
     const codePoint = lead < 0x80 ? lead : codePointAt(at);
-    let place = load<i32>(WordPiece.places + ((<usize>codePoint) << 2));
+    let place = load<i32>(wordAt(WordPiece.places, codePoint));
     if (place == 0) {
       place = normalizeCharacter(codePoint);
-      store<i32>(WordPiece.places + ((<usize>codePoint) << 2), place);
+      store<i32>(wordAt(WordPiece.places, codePoint), place);
     }
     if (place == MOVABLE || to > toLimit) return -1;
     let from = at;
