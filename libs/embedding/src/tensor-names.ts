@@ -13,18 +13,27 @@ const BASE_PREFIXES: Readonly<Record<string, string>> = {
   distilbert: 'distilbert.',
   electra: 'electra.',
   ernie: 'ernie.',
+  gemma2: 'model.',
+  gemma3_text: 'model.',
   gpt2: 'transformer.',
   layoutlm: 'layoutlm.',
+  llama: 'model.',
   modernbert: 'model.',
   mpnet: 'mpnet.',
+  qwen2: 'model.',
+  qwen3: 'model.',
   roberta: 'roberta.',
   'xlm-roberta': 'roberta.',
   'xlm-roberta-xl': 'roberta.',
   xmod: 'roberta.',
 };
 
-// First parts of a bare encoder's tensor names.
-const BASE_ROOTS: readonly string[] = ['embeddings', 'encoder', 'pooler', 'transformer'];
+// First parts of a bare model's tensor names.
+const BASE_ROOTS: readonly string[] = [
+  'embeddings', 'embeddings_project', 'encoder', 'pooler', 'transformer', // encoders
+  'embed_tokens', 'layers', 'norm', // Llama's kin
+  'wte', 'wpe', 'h', 'ln_f', // GPT-2
+]; // prettier-ignore
 
 /** The prefix of the base model's tensors in a task model of this type, such as `bert.`; undefined where not known. */
 export function basePrefix(modelType: string | undefined): string | undefined {

@@ -86,7 +86,7 @@ function prefixOf(config: ModelConfig, sourceName: string, trainedName: string):
 
 function checkPair(trainedCheckpoint: Checkpoint, source: TensorInfo, trained: TensorInfo, isEmbedding: boolean): void {
   // The head of another task has another number of labels: it is replaced as a whole.
-  const isHead = /^(?:classifier|score|qa_outputs)\b/.test(source.name);
+  const isHead = /^(?:pre_classifier|classifier|score|qa_outputs)\b/.test(source.name);
   if (!isEmbedding && !isHead && source.shape.join() !== trained.shape.join()) {
     throw new EmbeddingError(
       'SHAPE_MISMATCH',

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { TensorflowSession } from '@pemmican/engine';
 import {
   GraphBuilder, RuntimeDimensions, add, addConstant, cast, crossEntropyMean, densify, dropout, embeddingLookup, encodeSavedModel, firstToken, gelu, geluTanh,
-  gradients, layerNorm, linear, matmul, multiply, reduce, relu, reshape, scale, softmax, squaredErrorMean, subtract, sumDuplicateRows, symbol, tanh, transpose,
-  recompute, binary, unary, identity, type Tensor,
+  gatherRows, gradients, layerNorm, linear, linearWithoutBias, matmul, multiply, reduce, relativeShift, relu, reshape, rmsNorm, rotary, scale, silu, softmax,
+  split, squaredErrorMean, subtract, sumDuplicateRows, symbol, tanh, transpose, recompute, binary, unary, identity, type Tensor,
 } from './mod.ts'; // prettier-ignore
 
 // Deterministic numbers in (-1, 1).
@@ -177,6 +177,51 @@ const CASES: Record<string, { shapes: number[][]; build: Build }> = {
     build: (b, _d, [x, y]) => sumOf(b, matmul(b, x!, y!, { transposeB: true })),
   },
   linear: { shapes: [[2, 3], [4, 3], [4]], build: (b, _d, [x, w, c]) => sumOf(b, linear(b, x!, w!, c!)) },
+  'linear, input major': {
+    shapes: [[2, 3], [3, 4], [4]],
+    build: (b, _d, [x, w, c]) => sumOf(b, linear(b, x!, w!, c!, { isInputMajor: true })),
+  },
+  linearWithoutBias: {
+    shapes: [
+      [2, 3],
+      [4, 3],
+    ],
+    build: (b, _d, [x, w]) => sumOf(b, linearWithoutBias(b, x!, w!)),
+  },
+  silu: { shapes: [[5, 3]], build: (b, _d, [x]) => sumOf(b, silu(b, x!)) },
+  rmsNorm: { shapes: [[5, 4], [4]], build: (b, _d, [x, g]) => sumOf(b, rmsNorm(b, x!, g!, 1e-6)) },
+  'rmsNorm of heads, weights from 0': {
+    shapes: [[2, 3, 4], [4]],
+    build: (b, _d, [x, g]) => sumOf(b, rmsNorm(b, x!, g!, 1e-6, 1)),
+  },
+  rotary: {
+    shapes: [[2, 3, 4]],
+    build: (b, _d, [x]) => {
+      // The two halves have one angle, as the function asks.
+      const table = (seed: number): Tensor => {
+        const half = numbers(6, seed);
+        const rows = [0, 2, 4].flatMap((at) => [...half.slice(at, at + 2), ...half.slice(at, at + 2)]);
+        return b.constant(rows, 'float64', [3, 4]);
+      };
+      return sumOf(b, rotary(b, x!, table(5), table(6)));
+    },
+  },
+  gatherRows: {
+    shapes: [[3, 4]],
+    build: (b, d, [x]) => sumOf(b, gatherRows(b, d, x!, b.constant([2, 0, 2, 1, 2], 'int32'))),
+  },
+  split: {
+    shapes: [[2, 6]],
+    build: (b, _d, [x]) => {
+      const [first, second, third] = split(b, x!, 3);
+      return sumOf(b, add(b, multiply(b, first!, second!), third!));
+    },
+  },
+  'split with a part that nothing reads': {
+    shapes: [[2, 6]],
+    build: (b, _d, [x]) => sumOf(b, split(b, x!, 3)[1]!),
+  },
+  relativeShift: { shapes: [[2, 3, 6]], build: (b, d, [x]) => sumOf(b, relativeShift(b, d, x!)) },
   relu: { shapes: [[5, 3]], build: (b, _d, [x]) => sumOf(b, relu(b, x!)) },
   tanh: { shapes: [[5, 3]], build: (b, _d, [x]) => sumOf(b, tanh(b, x!)) },
   gelu: { shapes: [[5, 3]], build: (b, _d, [x]) => sumOf(b, gelu(b, x!)) },

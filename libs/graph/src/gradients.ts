@@ -45,11 +45,11 @@ export class GradientMap {
   /** Walks a tape backwards. */
   propagate(tape: readonly TapeEntry[]): void {
     for (const entry of tape.toReversed()) {
-      const outputGradient = this.getDense(entry.output);
-      if (outputGradient === undefined) continue;
-      // Nothing reads the output's gradient again, so it need not be kept by this map.
-      this.#gradients.delete(entry.output);
-      entry.backward(outputGradient).forEach((gradient, index) => {
+      const outputGradients = entry.outputs.map((output) => this.getDense(output));
+      if (outputGradients.every((gradient) => gradient === undefined)) continue;
+      // Nothing reads the outputs' gradients again, so they need not be kept by this map.
+      for (const output of entry.outputs) this.#gradients.delete(output);
+      entry.backward(outputGradients).forEach((gradient, index) => {
         const input = entry.inputs[index];
         if (gradient !== undefined && input !== undefined) this.accumulate(input, gradient);
       });

@@ -6,8 +6,18 @@ import type { Attribute, Gradient, GraphNode, MemoryCategory, Tensor } from './t
 /** How one call of a differentiable function is undone in the backward pass. */
 export interface TapeEntry {
   readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  /**
+   * From the gradient of each output (undefined where none flows, never everywhere) to that of each input, undefined where
+   * none flows.
+   */
+  readonly backward: (outputGradients: readonly (Tensor | undefined)[]) => readonly (Gradient | undefined)[];
+}
+
+/** A call with one output. */
+export interface SingleOutputCall {
+  readonly inputs: readonly Tensor[];
   readonly output: Tensor;
-  /** From the gradient of `output` to the gradient of each input; undefined where none flows. */
   readonly backward: (outputGradient: Tensor) => readonly (Gradient | undefined)[];
 }
 
@@ -119,7 +129,16 @@ export class GraphBuilder {
   }
 
   /** Registers the gradient of a function's call (nothing is recorded inside {@link withoutTape}). */
-  record(entry: TapeEntry): void {
+  record({ inputs, output, backward }: SingleOutputCall): void {
+    this.recordAll({
+      inputs,
+      outputs: [output],
+      backward: ([outputGradient]) => (outputGradient === undefined ? [] : backward(outputGradient)),
+    });
+  }
+
+  /** Registers the gradient of a call that has several outputs. */
+  recordAll(entry: TapeEntry): void {
     if (this.#isRecording) this.#tape.push(entry);
   }
 

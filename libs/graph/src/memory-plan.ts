@@ -19,7 +19,7 @@ const VIEW_OPS = new Set(['Identity', 'Reshape', 'ExpandDims']);
 
 // Ops that write over an operand of the same size when nothing else reads it any more (TensorFlow's buffer forwarding).
 const FORWARDING_OPS = new Set([
-  'AddV2', 'Sub', 'Mul', 'RealDiv', 'Neg', 'Erf', 'Exp', 'Square', 'Tanh', 'TanhGrad', 'Relu', 'ReluGrad', 'Rsqrt', 'Softmax', 'BiasAdd', 'SquaredDifference',
+  'AddV2', 'Sub', 'Mul', 'RealDiv', 'Neg', 'Erf', 'Exp', 'Square', 'Sigmoid', 'Tanh', 'TanhGrad', 'Relu', 'ReluGrad', 'Rsqrt', 'Softmax', 'BiasAdd', 'SquaredDifference',
 ]); // prettier-ignore
 
 // Ops that need nothing but what is fed run when the step begins, wherever they stand in the graph.

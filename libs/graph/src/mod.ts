@@ -25,7 +25,7 @@ export { GraphError, type GraphErrorCode } from './error.ts';
 export { GraphBuilder, firstOutput, outputOf, type TapeEntry } from './graph-builder.ts';
 export { GradientMap, gradients } from './gradients.ts';
 export { planMemory, type MemoryPlan, type MemoryPlanOptions } from './memory-plan.ts';
-export { gelu, geluTanh, relu, softmax, tanh } from './ops/activation.ts';
+export { gelu, geluTanh, relu, silu, softmax, tanh } from './ops/activation.ts';
 export {
   add,
   addConstant,
@@ -40,10 +40,13 @@ export {
 } from './ops/arithmetic.ts';
 export { dropout, type DropoutSource } from './ops/dropout.ts';
 export { densify, embeddingLookup, sumDuplicateRows } from './ops/embedding.ts';
+export { gatherRows } from './ops/gather.ts';
 export { crossEntropyMean, squaredErrorMean } from './ops/loss.ts';
-export { linear, matmul } from './ops/matmul.ts';
-export { layerNorm } from './ops/normalization.ts';
-export { RuntimeDimensions, dimensionAt, firstToken, group, identity, reshape, transpose } from './ops/shape.ts';
+export { linear, linearWithoutBias, matmul, type LinearOptions } from './ops/matmul.ts';
+export { layerNorm, rmsNorm } from './ops/normalization.ts';
+export { relativeShift } from './ops/relative-shift.ts';
+export { rotary } from './ops/rotary.ts';
+export { RuntimeDimensions, dimensionAt, firstToken, group, identity, reshape, split, transpose } from './ops/shape.ts';
 export {
   assignAddVariable,
   assignVariable,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  GraphBuilder, GraphError, RuntimeDimensions, add, crossEntropyMean, dropout, embeddingLookup, evaluateDimension, formatShape, gradients, layerNorm, linear,
-  matmul, multiplyDimensions, reshape, squaredErrorMean, symbol, transpose, type GraphErrorCode, type Shape, type Tensor,
+  GraphBuilder, GraphError, RuntimeDimensions, add, crossEntropyMean, dropout, embeddingLookup, evaluateDimension, formatShape, gatherRows, gradients, layerNorm, linear,
+  matmul, multiplyDimensions, relativeShift, reshape, rmsNorm, rotary, split, squaredErrorMean, symbol, transpose, type GraphErrorCode, type Shape, type Tensor,
 } from './mod.ts'; // prettier-ignore
 
 const TOKENS = multiplyDimensions(symbol('batch'), symbol('length'));
@@ -48,6 +48,31 @@ const REFUSED: Record<string, { build: () => unknown; code: GraphErrorCode; mess
     build: () => layerNorm(builder, floats(TOKENS, 4), floats(5), floats(5), 1e-12),
     code: 'SHAPE_MISMATCH',
     message: 'layerNorm of [batch*length, 4] with gamma [5]',
+  },
+  'rmsNorm with a gain of another size': {
+    build: () => rmsNorm(builder, floats(TOKENS, 4), floats(5), 1e-6),
+    code: 'SHAPE_MISMATCH',
+    message: 'rmsNorm of [batch*length, 4] with gamma [5]',
+  },
+  'rotary of an odd size': {
+    build: () => rotary(builder, floats(symbol('length'), 5), floats(symbol('length'), 5), floats(symbol('length'), 5)),
+    code: 'SHAPE_MISMATCH',
+    message: 'rotary of [length, 5]: the last dimension is not even',
+  },
+  'split into parts that are not whole': {
+    build: () => split(builder, floats(TOKENS, 5), 3),
+    code: 'SHAPE_MISMATCH',
+    message: 'split of [batch*length, 5] into 3 parts',
+  },
+  'gatherRows of three dimensions': {
+    build: () => gatherRows(builder, dimensions, floats(2, 3, 4), integers(2)),
+    code: 'SHAPE_MISMATCH',
+    message: 'gatherRows of [2] in [2, 3, 4]',
+  },
+  'relativeShift of another width': {
+    build: () => relativeShift(builder, dimensions, floats(2, symbol('length'), symbol('length'))),
+    code: 'SHAPE_MISMATCH',
+    message: 'relativeShift of [2, length, length], not [n, length, 2 length]',
   },
   'reshape to another element count': {
     build: () => reshape(builder, dimensions, floats(TOKENS, 12), [symbol('batch'), symbol('length'), 3, 5]),

@@ -19,9 +19,9 @@ export class ConfigReader {
     return this.#fields[field];
   }
 
-  /** A count from 1 to 2^24. */
-  count(field: string): number {
-    const value = this.#fields[field];
+  /** A count from 1 to 2^24; `fallback` where the field is not there. */
+  count(field: string, fallback?: number): number {
+    const value = this.#fields[field] === undefined ? fallback : this.#fields[field];
     if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_DIMENSION) return value;
     return this.fail(field, `an integer from 1 to ${MAX_DIMENSION}`);
   }
@@ -31,6 +31,28 @@ export class ConfigReader {
     const value = this.#fields[field] ?? fallback;
     if (typeof value === 'number' && value >= minimum && value < maximum) return value;
     return this.fail(field, `a number from ${minimum} to below ${maximum}`);
+  }
+
+  /** The fields of an object, or undefined where the field is not there or null. */
+  object(field: string): ConfigReader | undefined {
+    const value = this.#fields[field] ?? undefined;
+    if (value === undefined) return undefined;
+    if (typeof value !== 'object' || Array.isArray(value)) return this.fail(field, 'an object');
+    return new ConfigReader(value, `${this.fileName}: ${field}`);
+  }
+
+  /** true or false; `fallback` where the field is not there or null. */
+  flag(field: string, fallback: boolean): boolean {
+    const value = this.#fields[field] ?? fallback;
+    return typeof value === 'boolean' ? value : this.fail(field, 'true or false');
+  }
+
+  /** A token id below `vocabSize`; undefined where the field is null, `fallback` where it is not there. */
+  tokenId(field: string, fallback: number | undefined, vocabSize: number): number | undefined {
+    const value = this.#fields[field] === undefined ? fallback : this.#fields[field];
+    if (value === undefined || value === null) return undefined;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < vocabSize) return value;
+    return this.fail(field, `an integer from 0 to below ${vocabSize}, or null`);
   }
 
   /** One of a list of names. */

@@ -26,7 +26,7 @@ test('parseModel fills in the defaults of transformers’ BertConfig', () => {
 });
 
 test('parseModel refuses a model type that it does not know and lists those it knows', () => {
-  for (const model_type of ['llama', 'toString', '__proto__', 7, null, undefined]) {
+  for (const model_type of ['t6', 'toString', '__proto__', 7, null, undefined]) {
     assert.throws(
       () => parse({ model_type }),
       (error) =>

@@ -4,6 +4,11 @@ import type { GraphBuilder, RuntimeDimensions, Tensor } from '@pemmican/graph';
 export const TASKS = ['sequence-classification', 'regression'] as const;
 export type Task = (typeof TASKS)[number];
 
+/** Width of a head's output: one value in a regression, one logit a label otherwise. */
+export function outputCount(task: Task, labelCount: number): number {
+  return task === 'regression' ? 1 : labelCount;
+}
+
 /** How a parameter gets its first value where the checkpoint has none (a new head, a missing pooler). */
 export type Initializer =
   | { readonly kind: 'normal'; readonly standardDeviation: number }
@@ -54,12 +59,16 @@ export interface Model {
   readonly hiddenSize: number;
   /** Longest sequence in tokens. */
   readonly maxSequenceLength: number;
-  /** `config.pad_token_id`, whose embedding row gets no gradient; a full token id. */
+  /** The token whose embedding row gets no gradient (torch's `padding_idx`), in the id space of the config. */
   readonly padTokenId: number | undefined;
   /** Whether an output matrix shares the embedding matrix's tensor in the tasks that are supported. */
   readonly hasTiedEmbeddings: boolean;
   /** Canonical name of the embedding matrix. */
   readonly embeddingMatrixName: string;
+  /** What the names of the base model's parameters begin with, such as `bert.`; a head's do not. */
+  readonly basePrefix: string;
+  /** The head's last matrix `[labelCount, hiddenSize]`. */
+  readonly headWeightName: string;
   /** Parameters in a fixed order. */
   parameters(task: Task, labelCount: number, vocabRows: number): ParameterSpec[];
   /** Names that a checkpoint may use for a parameter, most usual first. */

@@ -1,8 +1,31 @@
 import { bertModel } from './bert.ts';
+import { debertaV2Model } from './deberta.ts';
+import { distilbertModel } from './distilbert.ts';
+import { electraModel } from './electra.ts';
 import { ModelError } from './error.ts';
+import { gemma2Model, gemma3TextModel } from './gemma.ts';
+import { gpt2Model } from './gpt2.ts';
+import { llamaModel } from './llama.ts';
 import type { Model } from './model-family.ts';
+import { mpnetModel } from './mpnet.ts';
+import { qwen2Model, qwen3Model } from './qwen.ts';
+import { robertaModel } from './roberta.ts';
 
-const FAMILIES: Readonly<Record<string, (config: unknown, fileName: string) => Model>> = { bert: bertModel };
+const FAMILIES: Readonly<Record<string, (config: unknown, fileName: string) => Model>> = {
+  bert: bertModel,
+  'deberta-v2': debertaV2Model,
+  distilbert: distilbertModel,
+  electra: electraModel,
+  gemma2: gemma2Model,
+  gemma3_text: gemma3TextModel,
+  gpt2: gpt2Model,
+  llama: llamaModel,
+  mpnet: mpnetModel,
+  qwen2: qwen2Model,
+  qwen3: qwen3Model,
+  roberta: (config, fileName) => robertaModel('roberta', config, fileName),
+  'xlm-roberta': (config, fileName) => robertaModel('xlm-roberta', config, fileName),
+};
 
 /** Values of `model_type` that can be trained. */
 export const SUPPORTED_MODEL_TYPES: readonly string[] = Object.keys(FAMILIES);

@@ -22,7 +22,7 @@ export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOpt
   if (config === undefined) throw new StorageError('NOT_FOUND', `${folder.name}/config.json`, 'there is no such file');
   const model = parseModel(config, `${folder.name}/config.json`);
   const checkpoint = await Checkpoint.open(folder);
-  const headLabels = checkpoint.has('classifier.weight') ? (checkpoint.get('classifier.weight').shape[0] ?? 2) : 2;
+  const headLabels = checkpoint.has(model.headWeightName) ? (checkpoint.get(model.headWeightName).shape[0] ?? 2) : 2;
   await checkpoint.close();
   const labelCount = request.options?.numLabels || headLabels;
   const estimate = (vocabRows: number): MemoryEstimate =>

@@ -18,6 +18,29 @@ export function tanh(builder: GraphBuilder, x: Tensor): Tensor {
 }
 
 /**
+ * `x * sigmoid(x)` (SiLU, arXiv 1606.08415; transformers' `silu`). Only `x` is kept: `sigmoid(x)` is computed again in the
+ * backward pass, as in {@link gelu}.
+ */
+export function silu(builder: GraphBuilder, x: Tensor): Tensor {
+  const forwardSigmoid = unary(builder, 'Sigmoid', x);
+  const output = binary(builder, 'Mul', x, forwardSigmoid);
+  const isKept = builder.isRecomputing;
+  builder.record({
+    inputs: [x],
+    output,
+    backward: (dy) => {
+      const later = identity(builder, x, { controlInputs: [dy.node] });
+      const sigmoid = isKept ? forwardSigmoid : unary(builder, 'Sigmoid', later);
+      // d/dx = s + x s (1 - s) = s + y (1 - s)
+      const y = binary(builder, 'Mul', later, sigmoid);
+      const rest = binary(builder, 'Mul', y, binary(builder, 'Sub', builder.constant(1, x.dtype), sigmoid));
+      return [dense(binary(builder, 'Mul', dy, binary(builder, 'AddV2', sigmoid, rest)))];
+    },
+  });
+  return output;
+}
+
+/**
  * `x * Phi(x)`, `Phi(x) = (1 + erf(x / sqrt(2))) / 2`: the exact GELU (arXiv 1606.08415; transformers' `gelu`).
  * Only `x` is kept for the backward pass: `Phi(x)` is computed again there, after `dy` is known, which saves one tensor
  * of `[tokens, intermediateSize]` a layer. Inside a recomputation it is kept: the backward pass follows at once.

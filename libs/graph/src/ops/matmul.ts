@@ -1,7 +1,7 @@
 import { dimensionsEqual, formatShape, type Dimension, type Shape } from '../dimension.ts';
 import { GraphError } from '../error.ts';
 import type { GraphBuilder } from '../graph-builder.ts';
-import type { Tensor } from '../tensor.ts';
+import type { Gradient, Tensor } from '../tensor.ts';
 import { dense, dtypeAttribute } from './arithmetic.ts';
 import { dimensionAt, identity } from './shape.ts';
 
@@ -81,12 +81,24 @@ export function matmul(builder: GraphBuilder, a: Tensor, b: Tensor, options: { t
   return output;
 }
 
+export interface LinearOptions {
+  /** The weight is `[inputSize, outputSize]`, as GPT-2's Conv1D keeps it, and not torch.nn.Linear's `[outputSize, inputSize]`. */
+  readonly isInputMajor?: boolean;
+}
+
 /**
  * `x W^T + b` with a weight `[outputSize, inputSize]` as torch.nn.Linear keeps it.
  * @param x `[rows, inputSize]`
+ * @param bias `[outputSize]`
  */
-export function linear(builder: GraphBuilder, x: Tensor, weight: Tensor, bias: Tensor): Tensor {
-  const y = product(builder, x, weight, { transposeB: true });
+export function linear(
+  builder: GraphBuilder,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  options: LinearOptions = {},
+): Tensor {
+  const y = product(builder, x, weight, { transposeB: options.isInputMajor !== true });
   if (!dimensionsEqual(dimensionAt(y.shape, 1), dimensionAt(bias.shape, 0))) {
     throw new GraphError(
       'SHAPE_MISMATCH',
@@ -98,16 +110,37 @@ export function linear(builder: GraphBuilder, x: Tensor, weight: Tensor, bias: T
   builder.record({
     inputs: [x, weight, bias],
     output,
-    backward: (dy) => {
-      const weightGradient = product(builder, dy, x, { transposeA: true });
-      // After the weight's gradient nothing reads x any more: its bytes are free before those of its gradient are taken.
-      const later = identity(builder, dy, { controlInputs: [weightGradient.node] });
-      return [
-        dense(product(builder, later, weight, {})),
-        dense(weightGradient),
-        dense(builder.add('BiasAddGrad', [dy], { T }, { dtype: dy.dtype, shape: bias.shape })),
-      ];
-    },
+    backward: (dy) => [
+      ...linearGradients(builder, x, weight, dy, options),
+      dense(builder.add('BiasAddGrad', [dy], { T }, { dtype: dy.dtype, shape: bias.shape })),
+    ],
   });
   return output;
+}
+
+/** `x W^T`; see {@link linear}. */
+export function linearWithoutBias(builder: GraphBuilder, x: Tensor, weight: Tensor): Tensor {
+  const output = product(builder, x, weight, { transposeB: true });
+  builder.record({
+    inputs: [x, weight],
+    output,
+    backward: (dy) => linearGradients(builder, x, weight, dy, {}),
+  });
+  return output;
+}
+
+/** Gradients of `x` and of the weight. */
+function linearGradients(
+  builder: GraphBuilder,
+  x: Tensor,
+  weight: Tensor,
+  dy: Tensor,
+  { isInputMajor = false }: LinearOptions,
+): [Gradient, Gradient] {
+  const weightGradient = isInputMajor
+    ? product(builder, x, dy, { transposeA: true })
+    : product(builder, dy, x, { transposeA: true });
+  // After the weight's gradient nothing reads x any more: its bytes are free before those of its gradient are taken.
+  const later = identity(builder, dy, { controlInputs: [weightGradient.node] });
+  return [dense(product(builder, later, weight, { transposeB: isInputMajor })), dense(weightGradient)];
 }

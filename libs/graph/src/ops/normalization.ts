@@ -51,3 +51,36 @@ export function layerNorm(builder: GraphBuilder, x: Tensor, gamma: Tensor, beta:
   });
   return output;
 }
+
+/**
+ * `x / sqrt(mean(x^2) + epsilon) * (gamma + offset)` over the last axis (RMSNorm, arXiv 1910.07467). Kept for the backward
+ * pass: `x` and one number a row.
+ * @param x `[..., hiddenSize]`
+ * @param gamma `[hiddenSize]`
+ * @param offset what is added to gamma: 1 in Gemma, whose weights count from 0
+ */
+export function rmsNorm(builder: GraphBuilder, x: Tensor, gamma: Tensor, epsilon: number, offset = 0): Tensor {
+  const axis = x.shape.length - 1;
+  if (gamma.shape.length !== 1 || !dimensionsEqual(dimensionAt(x.shape, axis), dimensionAt(gamma.shape, 0))) {
+    throw new GraphError('SHAPE_MISMATCH', `rmsNorm of ${formatShape(x.shape)} with gamma ${formatShape(gamma.shape)}`);
+  }
+  const meanSquare = reduce(builder, 'Mean', unary(builder, 'Square', x), [axis], true);
+  const inverse = unary(builder, 'Rsqrt', binary(builder, 'AddV2', meanSquare, builder.constant(epsilon, x.dtype)));
+  const factor = offset === 0 ? gamma : binary(builder, 'AddV2', gamma, builder.constant(offset, x.dtype));
+  const output = binary(builder, 'Mul', binary(builder, 'Mul', x, inverse), factor);
+  builder.record({
+    inputs: [x, gamma],
+    output,
+    backward: (dy) => {
+      const later = identity(builder, x, { controlInputs: [dy.node] });
+      const normalized = binary(builder, 'Mul', later, inverse);
+      const leading = Array.from({ length: axis }, (_, index) => index);
+      const gammaGradient = reduce(builder, 'Sum', binary(builder, 'Mul', dy, normalized), leading, false);
+      const scaled = binary(builder, 'Mul', dy, factor);
+      const meanProjected = reduce(builder, 'Mean', binary(builder, 'Mul', scaled, normalized), [axis], true);
+      const centred = binary(builder, 'Sub', scaled, binary(builder, 'Mul', normalized, meanProjected));
+      return [dense(binary(builder, 'Mul', centred, inverse)), dense(gammaGradient)];
+    },
+  });
+  return output;
+}

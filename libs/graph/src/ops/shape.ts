@@ -115,6 +115,38 @@ export function transpose(builder: GraphBuilder, x: Tensor, permutation: readonl
   return output;
 }
 
+/** Equal parts of a matrix's columns: `[rows, size]` to `count` tensors `[rows, size / count]`. */
+export function split(builder: GraphBuilder, x: Tensor, count: number): Tensor[] {
+  const [rows, size] = [dimensionAt(x.shape, 0), dimensionAt(x.shape, 1)];
+  if (x.shape.length !== 2 || typeof size !== 'number' || size % count !== 0)
+    throw new GraphError('SHAPE_MISMATCH', `split of ${formatShape(x.shape)} into ${count} parts`);
+  const T = dtypeAttribute(x.dtype);
+  const part = { dtype: x.dtype, shape: [rows, size / count] };
+  const { outputs } = builder.addNode(
+    'Split',
+    [builder.constant(1, 'int32'), x],
+    { T, num_split: { kind: 'int', value: count } },
+    Array.from({ length: count }, () => part),
+  );
+  builder.recordAll({
+    inputs: [x],
+    outputs,
+    backward: (gradients) => {
+      const parts = gradients.map(
+        (gradient, index) => gradient ?? builder.add('ZerosLike', [outputs[index] ?? x], { T }, part),
+      );
+      const joined = builder.add(
+        'ConcatV2',
+        [...parts, builder.constant(1, 'int32')],
+        { T, N: { kind: 'int', value: count }, Tidx: dtypeAttribute('int32') },
+        { dtype: x.dtype, shape: x.shape },
+      );
+      return [dense(joined)];
+    },
+  });
+  return outputs;
+}
+
 /** The same value, after `controlInputs` ran. */
 export function identity(
   builder: GraphBuilder,

@@ -22,7 +22,7 @@ export async function* predictRun(
   if (labelCount === undefined)
     throw new PreconditionError(
       'HEAD_MISSING',
-      `${prepared.folder.name}: has no classifier.weight, so there is nothing to predict with`,
+      `${prepared.folder.name}: has no ${prepared.model.headWeightName}, so there is nothing to predict with`,
     );
   if (request.dataset === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
   const data = await prepareData(prepared, {

@@ -72,7 +72,7 @@ export async function prepareModel(modelUri: string, hub: HubOptions): Promise<P
     reduction,
     vocabRows,
     tokenizerFiles: [...files].map(([fileName, bytes]) => ({ fileName, bytes })),
-    headLabelCount: checkpoint.has('classifier.weight') ? checkpoint.get('classifier.weight').shape[0] : undefined,
+    headLabelCount: checkpoint.has(model.headWeightName) ? checkpoint.get(model.headWeightName).shape[0] : undefined,
   };
 }
 
@@ -91,7 +91,7 @@ export function locateParameters(
   const prefixLength = model.embeddingMatrixName.length - embeddingName.length;
   const tensorNames = sources.map(
     ({ spec, checkpointName }) =>
-      checkpointName ?? (spec.name.startsWith('classifier.') ? spec.name : spec.name.slice(prefixLength)),
+      checkpointName ?? (spec.name.startsWith(model.basePrefix) ? spec.name.slice(prefixLength) : spec.name),
   );
   return { specs, sources, tensorNames };
 }

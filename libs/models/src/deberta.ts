@@ -1,0 +1,302 @@
+import {
+  add,
+  addConstant,
+  firstToken,
+  gatherRows,
+  relativeShift,
+  scale,
+  softmax,
+  transpose,
+  type Tensor,
+} from '@pemmican/graph';
+import { paddingScores, positionIds } from './attention-mask.ts';
+import { checkpointNames } from './checkpoint-names.ts';
+import { ConfigReader } from './config-reader.ts';
+import { logBucket } from './deberta-buckets.ts';
+import { readEncoderConfig, type EncoderConfig } from './encoder-config.ts';
+import {
+  addAttentionOutputAndFeedForward,
+  attentionOutput,
+  feedForward,
+  type EncoderLayerNames,
+} from './encoder-layer.ts';
+import { ACTIVATIONS, BATCH, ForwardContext, LENGTH, TOKENS, type Activation } from './forward-context.ts';
+import { outputCount, type Model, type ParameterSpec, type Task } from './model-family.ts';
+import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
+
+interface DebertaConfig extends EncoderConfig {
+  readonly tokenTypeCount: number;
+  readonly layerNormEpsilon: number;
+  readonly poolerDropout: number;
+  readonly poolerActivation: Activation;
+  readonly classifierDropout: number;
+  readonly hasPositionInput: boolean;
+  /** Whether positions are projected by the content's own matrices. */
+  readonly sharesProjections: boolean;
+  readonly hasContentToPosition: boolean;
+  readonly hasPositionToContent: boolean;
+  readonly normalizesPositions: boolean;
+  /** Buckets of a direction; 0 where each distance has its own row. */
+  readonly bucketCount: number;
+  readonly maxRelativePosition: number;
+}
+
+const PREFIX = 'deberta.';
+const EMBEDDING_MATRIX_NAME = 'deberta.embeddings.word_embeddings.weight';
+const POSITION_TERMS = ['c2p', 'p2c'];
+const DOUBLE_LENGTH = { coefficient: 2, symbols: ['length'] };
+
+/**
+ * DeBERTa v2 and v3 (arXiv 2006.03654, 2111.09543) and mDeBERTa: attention by content and by relative position apart. The
+ * convolution of v2's two largest checkpoints is not supported.
+ */
+export function debertaV2Model(config: unknown, fileName: string): Model {
+  const parsed = parseConfig(new ConfigReader(config, fileName));
+  return {
+    modelType: 'deberta-v2',
+    vocabSize: parsed.vocabSize,
+    hiddenSize: parsed.hiddenSize,
+    maxSequenceLength: parsed.maxPositionCount,
+    padTokenId: parsed.padTokenId,
+    hasTiedEmbeddings: false,
+    embeddingMatrixName: EMBEDDING_MATRIX_NAME,
+    basePrefix: PREFIX,
+    headWeightName: 'classifier.weight',
+    parameters: (task, labelCount, vocabRows) => parameters(parsed, task, labelCount, vocabRows),
+    checkpointNames: (name) => checkpointNames(name, PREFIX),
+    forward: (...graph) => logits(parsed, new ForwardContext(...graph)),
+    architecture: () => 'DebertaV2ForSequenceClassification',
+  };
+}
+
+function parseConfig(reader: ConfigReader): DebertaConfig {
+  const config = readEncoderConfig(reader, 0);
+  if (reader.get('relative_attention') !== true) reader.fail('relative_attention', 'true');
+  if ((reader.get('conv_kernel_size') ?? 0) !== 0)
+    reader.fail('conv_kernel_size', '0 (the convolution is not supported)');
+  if (reader.count('embedding_size', config.hiddenSize) !== config.hiddenSize)
+    reader.fail('embedding_size', `hidden_size ${config.hiddenSize}`);
+  if (
+    reader.count('attention_head_size', config.hiddenSize / config.headCount) * config.headCount !==
+    config.hiddenSize
+  )
+    reader.fail('attention_head_size', `hidden_size / num_attention_heads ${config.hiddenSize / config.headCount}`);
+  const terms = positionTerms(reader);
+  const buckets = reader.number('position_buckets', -1, -1, 65_536);
+  const given = reader.number('max_relative_positions', -1, -1, 65_536);
+  return {
+    ...config,
+    tokenTypeCount: reader.get('type_vocab_size') === 0 ? 0 : reader.count('type_vocab_size', 1),
+    layerNormEpsilon: reader.number('layer_norm_eps', 1e-7, 0, 1),
+    poolerDropout: reader.number('pooler_dropout', 0, 0, 1),
+    poolerActivation: reader.choice('pooler_hidden_act', 'gelu', ACTIVATIONS),
+    classifierDropout: reader.number('cls_dropout', config.hiddenDropout, 0, 1),
+    hasPositionInput: reader.flag('position_biased_input', true),
+    sharesProjections: reader.flag('share_att_key', false),
+    hasContentToPosition: terms.includes('c2p'),
+    hasPositionToContent: terms.includes('p2c'),
+    normalizesPositions: reader.choice('norm_rel_ebd', 'none', ['none', 'layer_norm']) === 'layer_norm',
+    bucketCount: Math.max(0, buckets),
+    maxRelativePosition: given < 1 ? config.maxPositionCount : given,
+  };
+}
+
+/** `pos_att_type`: a list, or names with bars between them. */
+function positionTerms(reader: ConfigReader): readonly string[] {
+  const value = reader.get('pos_att_type') ?? [];
+  const names = typeof value === 'string' ? value.toLowerCase().split('|') : value;
+  const terms = Array.isArray(names) ? names.map((name) => String(name).trim()) : ['?'];
+  const isKnown = terms.length > 0 && terms.every((name) => POSITION_TERMS.includes(name));
+  return isKnown ? terms : reader.fail('pos_att_type', 'c2p, p2c or both');
+}
+
+const layerPrefix = (layer: number): string => `deberta.encoder.layer.${layer}`;
+
+function layerNames(layer: number): EncoderLayerNames {
+  const prefix = layerPrefix(layer);
+  return {
+    query: `${prefix}.attention.self.query_proj`,
+    key: `${prefix}.attention.self.key_proj`,
+    value: `${prefix}.attention.self.value_proj`,
+    attentionOutput: `${prefix}.attention.output.dense`,
+    attentionNorm: `${prefix}.attention.output.LayerNorm`,
+    intermediate: `${prefix}.intermediate.dense`,
+    output: `${prefix}.output.dense`,
+    outputNorm: `${prefix}.output.LayerNorm`,
+  };
+}
+
+/** Names of the matrices that project positions to keys and to queries. */
+function positionNames(config: DebertaConfig, layer: number): { key: string; query: string } {
+  if (config.sharesProjections) return layerNames(layer);
+  const prefix = `${layerPrefix(layer)}.attention.self`;
+  return { key: `${prefix}.pos_key_proj`, query: `${prefix}.pos_query_proj` };
+}
+
+/** Rows of a direction in the matrix of relative positions. */
+function spanOf(config: DebertaConfig): number {
+  return config.bucketCount > 0 ? config.bucketCount : config.maxRelativePosition;
+}
+
+function parameters(config: DebertaConfig, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
+  const { hiddenSize } = config;
+  const list = new ParameterList();
+  list.embeddingMatrix(EMBEDDING_MATRIX_NAME, vocabRows, hiddenSize);
+  if (config.hasPositionInput)
+    list.weight('deberta.embeddings.position_embeddings', [config.maxPositionCount, hiddenSize]);
+  if (config.tokenTypeCount > 0)
+    list.weight('deberta.embeddings.token_type_embeddings', [config.tokenTypeCount, hiddenSize]);
+  list.layerNorm('deberta.embeddings.LayerNorm', hiddenSize);
+  for (let layer = 0; layer < config.layerCount; layer++) {
+    const names = layerNames(layer);
+    for (const name of [names.query, names.key, names.value]) list.linear(name, hiddenSize, hiddenSize);
+    if (!config.sharesProjections) {
+      const { key, query } = positionNames(config, layer);
+      if (config.hasContentToPosition) list.linear(key, hiddenSize, hiddenSize);
+      if (config.hasPositionToContent) list.linear(query, hiddenSize, hiddenSize);
+    }
+    addAttentionOutputAndFeedForward(list, names, config);
+  }
+  list.weight('deberta.encoder.rel_embeddings', [2 * spanOf(config), hiddenSize]);
+  if (config.normalizesPositions) list.layerNorm('deberta.encoder.LayerNorm', hiddenSize);
+  list.linear('pooler.dense', hiddenSize, hiddenSize, { standardDeviation: config.initializerRange });
+  list.linear('classifier', outputCount(task, labelCount), hiddenSize, { standardDeviation: HEAD_STANDARD_DEVIATION });
+  return list.specs;
+}
+
+function logits(config: DebertaConfig, context: ForwardContext): Tensor {
+  const { builder, dimensions } = context;
+  const padding = context.reshape(paddingScores(context), [1, BATCH, 1, LENGTH]);
+  const distances = distanceRows(config, context);
+  let positions = context.parameter('deberta.encoder.rel_embeddings.weight');
+  if (config.normalizesPositions)
+    positions = context.layerNorm(positions, 'deberta.encoder.LayerNorm', config.layerNormEpsilon);
+  const options = {
+    ...config,
+    attentionOutputDropout: config.hiddenDropout,
+    outputDropout: config.hiddenDropout,
+    paddingScores: padding,
+  };
+  let hidden = embeddings(config, context);
+  for (let layer = 0; layer < config.layerCount; layer++) {
+    hidden = context.layer(hidden, `${layerPrefix(layer)}.`, [positions], (x) => {
+      const mixed = disentangledAttention(config, context, x, { layer, padding, positions, distances });
+      const names = layerNames(layer);
+      return feedForward(context, attentionOutput(context, mixed, x, names, options), names, options);
+    });
+  }
+  const first = firstToken(builder, dimensions, context.reshape(hidden, [BATCH, LENGTH, config.hiddenSize]));
+  const dense = context.linear(context.dropout(first, config.poolerDropout), 'pooler.dense');
+  const pooled = context.activation(dense, config.poolerActivation);
+  return context.linear(context.dropout(pooled, config.classifierDropout), 'classifier');
+}
+
+/** `[tokens, hiddenSize]` */
+function embeddings(config: DebertaConfig, context: ForwardContext): Tensor {
+  const { builder } = context;
+  let sum = context.wordEmbedding('deberta.embeddings.word_embeddings');
+  if (config.hasPositionInput)
+    sum = add(builder, sum, context.embedding('deberta.embeddings.position_embeddings', positionIds(context)));
+  if (config.tokenTypeCount > 0) {
+    const typeIds = context.reshape(context.inputs.tokenTypeIds, [TOKENS]);
+    sum = add(builder, sum, context.embedding('deberta.embeddings.token_type_embeddings', typeIds));
+  }
+  const normalized = context.layerNorm(sum, 'deberta.embeddings.LayerNorm', config.layerNormEpsilon);
+  return context.dropout(normalized, config.hiddenDropout);
+}
+
+/** Which rows of the matrix of relative positions a batch reads, int32 `[2 length]` each. */
+interface DistanceRows {
+  /** Entry c: seen from a query, the key at the distance `key - query = c - length`. */
+  readonly fromQuery: Tensor;
+  /** Entry c: seen from a key, the query at the distance `query - key = c - length`. */
+  readonly fromKey: Tensor;
+}
+
+function distanceRows(config: DebertaConfig, context: ForwardContext): DistanceRows {
+  const { builder } = context;
+  const int32 = { kind: 'dtype', value: 'int32' } as const;
+  const span = spanOf(config);
+  const furthest = config.maxPositionCount;
+  // transformers counts distances as query minus key.
+  const row = (queryMinusKey: number): number => {
+    const bucket =
+      config.bucketCount > 0 ? logBucket(queryMinusKey, config.bucketCount, config.maxRelativePosition) : queryMinusKey;
+    return Math.min(Math.max(bucket + span, 0), 2 * span - 1);
+  };
+  const length = context.dimensions.scalar(LENGTH);
+  const begin = builder.add(
+    'Sub',
+    [builder.constant(furthest, 'int32'), length],
+    { T: int32 },
+    { dtype: 'int32', shape: [] },
+  );
+  const asVector = (scalar: Tensor): Tensor =>
+    builder.add(
+      'ExpandDims',
+      [scalar, builder.constant(0, 'int32')],
+      { T: int32, Tdim: int32 },
+      { dtype: 'int32', shape: [1] },
+    );
+  const read = (rowOf: (distance: number) => number): Tensor =>
+    builder.add(
+      'Slice',
+      [
+        builder.constant(
+          Array.from({ length: 2 * furthest }, (_, index) => rowOf(index - furthest)),
+          'int32',
+        ),
+        asVector(begin),
+        asVector(context.dimensions.scalar(DOUBLE_LENGTH)),
+      ],
+      { T: int32, Index: int32 },
+      { dtype: 'int32', shape: [DOUBLE_LENGTH] },
+    );
+  return { fromQuery: read((distance) => row(-distance)), fromKey: read(row) };
+}
+
+/** Attention without its output matrix, `[tokens, hiddenSize]`; heads come before the batch so that positions serve all rows. */
+function disentangledAttention(
+  config: DebertaConfig,
+  context: ForwardContext,
+  x: Tensor,
+  layer: { layer: number; padding: Tensor; positions: Tensor; distances: DistanceRows },
+): Tensor {
+  const { builder, dimensions } = context;
+  const { headCount, hiddenSize } = config;
+  const headSize = hiddenSize / headCount;
+  const names = layerNames(layer.layer);
+  const heads = (value: Tensor): Tensor =>
+    transpose(builder, context.reshape(value, [BATCH, LENGTH, headCount, headSize]), [2, 0, 1, 3]);
+  const terms = 1 + Number(config.hasContentToPosition) + Number(config.hasPositionToContent);
+  const factor = 1 / Math.fround(Math.sqrt(headSize * terms));
+  const query = heads(scale(builder, context.linear(x, names.query), factor));
+  const key = heads(context.linear(x, names.key));
+  const value = heads(context.linear(x, names.value));
+  let scores = context.matmul(query, key, { transposeB: true });
+
+  const positions = context.dropout(layer.positions, config.hiddenDropout);
+  const projections = positionNames(config, layer.layer);
+  /** `[headCount * batch, length, length]`: what rows give to the positions at each distance from them. */
+  const byDistance = (rows: Tensor, indices: Tensor, projection: string): Tensor => {
+    const projected = context.linear(gatherRows(builder, dimensions, positions, indices), projection);
+    const table = transpose(builder, context.reshape(projected, [DOUBLE_LENGTH, headCount, headSize]), [1, 0, 2]);
+    const all = context.matmul(context.reshape(rows, [headCount, TOKENS, headSize]), table, { transposeB: true });
+    const count = { coefficient: headCount, symbols: ['batch'] };
+    return relativeShift(builder, dimensions, context.reshape(all, [count, LENGTH, DOUBLE_LENGTH]));
+  };
+  const square = [headCount, BATCH, LENGTH, LENGTH];
+  if (config.hasContentToPosition)
+    scores = add(
+      builder,
+      scores,
+      context.reshape(byDistance(query, layer.distances.fromQuery, projections.key), square),
+    );
+  if (config.hasPositionToContent) {
+    const fromKeys = byDistance(scale(builder, key, factor), layer.distances.fromKey, projections.query);
+    scores = add(builder, scores, context.reshape(transpose(builder, fromKeys, [0, 2, 1]), square));
+  }
+  const probabilities = softmax(builder, addConstant(builder, scores, layer.padding));
+  const mixed = context.matmul(context.dropout(probabilities, config.attentionDropout), value);
+  return context.reshape(transpose(builder, mixed, [1, 2, 0, 3]), [TOKENS, hiddenSize]);
+}

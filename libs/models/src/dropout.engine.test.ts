@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { binary, cast, gradients, identity, reduce, unary, type Tensor } from '@pemmican/graph';
+import { familyFixtures, type Case, type Fixture } from '../test/fixtures.ts';
+import {
+  feeds, lossOf, modelOf, paddingOf, relativeDifference, startGraph, taskOf, withSession,
+} from '../test/model-graph.ts'; // prettier-ignore
+import { SeededRandom, type Model } from './mod.ts';
+
+const FIXTURES = familyFixtures();
+
+// Whatever a family calls its probabilities of dropout.
+const DROPOUT = {
+  hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.3, classifier_dropout: 0.25,
+  dropout: 0.2, attention_dropout: 0.3, seq_classif_dropout: 0.25,
+  embd_pdrop: 0.2, attn_pdrop: 0.3, resid_pdrop: 0.25,
+}; // prettier-ignore
+
+/** The row of a matrix that gets no gradient; positions of RoBERTa's kin have one too. */
+function paddingRowOf(model: Model, name: string): number | undefined {
+  const hasPaddingPosition = ['roberta', 'xlm-roberta', 'mpnet'].includes(model.modelType);
+  if (name === model.embeddingMatrixName || (hasPaddingPosition && name.endsWith('.position_embeddings.weight')))
+    return model.padTokenId;
+  return undefined;
+}
+
+/** `|slope - difference| / |difference|` along a random direction of all parameters, in float64 with dropout on. */
+function directionalError(fixture: Fixture, one: Case, gradientCheckpointing: boolean): number {
+  const step = 2e-6;
+  const graph = startGraph('float64', taskOf(one));
+  const { builder } = graph;
+  const model = modelOf(one, DROPOUT);
+  const specs = model.parameters(taskOf(one), one.labelCount, fixture.vocabRows);
+  const random = new SeededRandom(5, 'direction');
+  const directions = specs.map(({ name, shape }) => {
+    const values = Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal());
+    // A padding row's gradient is left out on purpose: do not move along it.
+    const paddingRow = paddingRowOf(model, name);
+    if (paddingRow !== undefined) values.fill(0, paddingRow * shape[1]!, (paddingRow + 1) * shape[1]!);
+    return builder.constant(values, 'float64', shape);
+  });
+  const points = specs.map(({ name, shape }) => builder.constant(one.parameters[name]!.value, 'float64', shape));
+  const build = (values: readonly Tensor[]): Tensor => {
+    const parameters = new Map(specs.map((spec, index) => [spec.name, values[index]!]));
+    const options = { isTraining: true, gradientCheckpointing, ...paddingOf(model) };
+    return lossOf(graph, one, model.forward(builder, graph.dimensions, parameters, graph.inputs, options));
+  };
+  const at = (shift: number): Tensor =>
+    builder.withoutTape(() =>
+      build(
+        points.map((point, i) =>
+          binary(builder, 'AddV2', point, binary(builder, 'Mul', directions[i]!, builder.constant(shift))),
+        ),
+      ),
+    );
+  const [ahead, behind] = [at(step), at(-step)];
+  const difference = binary(builder, 'RealDiv', binary(builder, 'Sub', ahead, behind), builder.constant(2 * step));
+  const parameters = points.map((point) => identity(builder, point));
+  const map = gradients(builder, build(parameters));
+  let slope = builder.constant(0);
+  parameters.forEach((parameter, index) => {
+    const product = binary(builder, 'Mul', map.getDense(parameter)!, directions[index]!);
+    const axes = parameter.shape.map((_, axis) => axis);
+    slope = binary(builder, 'AddV2', slope, reduce(builder, 'Sum', product, axes, false));
+  });
+  const error = unary(
+    builder,
+    'Abs',
+    binary(builder, 'RealDiv', binary(builder, 'Sub', slope, difference), difference),
+  );
+  identity(builder, cast(builder, error, 'float32'), { name: 'error' });
+  return withSession(builder, (session) => session.run(feeds(fixture, one, [11, 12]), ['error'])[0]!.data[0]!);
+}
+
+for (const [family, fixture] of FIXTURES) {
+  const one = fixture.cases[0]!;
+  for (const gradientCheckpointing of [false, true])
+    test(`model.forward with dropout has the slope of central differences: ${family}${gradientCheckpointing ? ', recomputed' : ''}`, () => {
+      // Rounding of the loss (1e-16) over twice the step leaves about 1e-10; the formula's own error is of order step^2.
+      // A mask drawn anew in the backward pass, or any dropped term, shows as more than 1e-2.
+      const error = directionalError(fixture, one, gradientCheckpointing);
+      assert.ok(error < 1e-6, `relative error ${error}`);
+    });
+
+  test(`model.forward draws dropout from the fed seed: the same twice, another for another seed, none in evaluation: ${family}`, () => {
+    const graph = startGraph('float32', taskOf(one));
+    const model = modelOf(one, DROPOUT);
+    const weights = new Map(
+      Object.entries(one.parameters).map(([name, { value, shape }]) => [
+        name,
+        graph.builder.constant(value, 'float32', shape),
+      ]),
+    );
+    const forward = (name: string, isTraining: boolean, dropout?: number): void => {
+      const options = { isTraining, ...(dropout === undefined ? {} : { dropout }) };
+      const logits = model.forward(graph.builder, graph.dimensions, weights, graph.inputs, options);
+      identity(graph.builder, logits, { name });
+    };
+    forward('train', true);
+    forward('evaluate', false);
+    forward('overridden', true, 0);
+    withSession(graph.builder, (session) => {
+      const run = (fetch: string, seed: [number, number]): number[] =>
+        Array.from(session.run(feeds(fixture, one, seed), [fetch])[0]!.data);
+      assert.deepEqual(run('train', [1, 2]), run('train', [1, 2]));
+      assert.notDeepEqual(run('train', [1, 2]), run('train', [1, 3]));
+      assert.notDeepEqual(run('train', [1, 2]), run('train', [2, 2]));
+      assert.ok(relativeDifference(run('evaluate', [1, 2]), one.logits) < 2e-5);
+      assert.deepEqual(run('evaluate', [1, 2]), run('evaluate', [7, 9]));
+      assert.ok(relativeDifference(run('overridden', [1, 2]), one.logits) < 2e-5);
+    });
+  });
+}

@@ -1,0 +1,54 @@
+import type { ConfigReader } from './config-reader.ts';
+import { ACTIVATIONS, type Activation } from './forward-context.ts';
+
+/** The fields of an encoder's config.json that decide the computation in every family. */
+export interface EncoderConfig {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly layerCount: number;
+  readonly headCount: number;
+  readonly intermediateSize: number;
+  readonly maxPositionCount: number;
+  readonly activation: Activation;
+  readonly hiddenDropout: number;
+  readonly attentionDropout: number;
+  readonly initializerRange: number;
+  readonly padTokenId: number | undefined;
+}
+
+/** Names of the fields, by transformers' BertConfig. */
+const BERT_FIELDS = {
+  hiddenSize: 'hidden_size',
+  layerCount: 'num_hidden_layers',
+  headCount: 'num_attention_heads',
+  intermediateSize: 'intermediate_size',
+  activation: 'hidden_act',
+  hiddenDropout: 'hidden_dropout_prob',
+  attentionDropout: 'attention_probs_dropout_prob',
+} as const;
+
+/** @throws ModelError INVALID_CONFIG */
+export function readEncoderConfig(
+  reader: ConfigReader,
+  defaultPadTokenId: number,
+  fields: Readonly<Record<keyof typeof BERT_FIELDS, string>> = BERT_FIELDS,
+): EncoderConfig {
+  if (reader.get('is_decoder') === true) reader.fail('is_decoder', 'false (encoders only)');
+  const hiddenSize = reader.count(fields.hiddenSize);
+  const headCount = reader.count(fields.headCount);
+  if (hiddenSize % headCount !== 0) reader.fail(fields.headCount, `a divisor of ${fields.hiddenSize} ${hiddenSize}`);
+  const vocabSize = reader.count('vocab_size');
+  return {
+    vocabSize,
+    hiddenSize,
+    layerCount: reader.count(fields.layerCount),
+    headCount,
+    intermediateSize: reader.count(fields.intermediateSize),
+    maxPositionCount: reader.count('max_position_embeddings'),
+    activation: reader.choice(fields.activation, 'gelu', ACTIVATIONS),
+    hiddenDropout: reader.number(fields.hiddenDropout, 0.1, 0, 1),
+    attentionDropout: reader.number(fields.attentionDropout, 0.1, 0, 1),
+    initializerRange: reader.number('initializer_range', 0.02, 0, 100),
+    padTokenId: reader.tokenId('pad_token_id', defaultPadTokenId, vocabSize),
+  };
+}

@@ -1,0 +1,72 @@
+import { transpose, type Tensor } from '@pemmican/graph';
+import { lengthRange } from './attention-mask.ts';
+import { LENGTH, type ForwardContext } from './forward-context.ts';
+
+/** How distances between tokens fall into buckets (T5, arXiv 1910.10683, section 2.1). */
+export interface RelativePositionBuckets {
+  readonly bucketCount: number;
+  /** Distances from here on share the last bucket. */
+  readonly maxDistance: number;
+  /** Whether tokens after have buckets of their own; otherwise they share bucket 0 with the token itself. */
+  readonly isBidirectional: boolean;
+}
+
+/**
+ * The bucket of `key position - query position`: half of a direction's buckets hold one distance each, the others widen
+ * with the logarithm. In float32 steps, as torch computes it: a double would put some distances one bucket further.
+ */
+export function relativePositionBucket(relativePosition: number, buckets: RelativePositionBuckets): number {
+  const perDirection = buckets.isBidirectional ? Math.floor(buckets.bucketCount / 2) : buckets.bucketCount;
+  const isAfter = relativePosition > 0;
+  const first = buckets.isBidirectional && isAfter ? perDirection : 0;
+  const distance = buckets.isBidirectional ? Math.abs(relativePosition) : Math.max(0, -relativePosition);
+  const exact = Math.floor(perDirection / 2);
+  if (distance < exact) return first + distance;
+  const logarithm = Math.fround(Math.log(Math.fround(distance / exact)));
+  const share = Math.fround(logarithm / Math.fround(Math.log(buckets.maxDistance / exact)));
+  const bucket = exact + Math.trunc(Math.fround(share * (perDirection - exact)));
+  return first + Math.min(bucket, perDirection - 1);
+}
+
+/**
+ * Learned scores of relative positions, `[1, headCount, length, length]`: element `[0, h, i, j]` is what head `h` adds for
+ * the key at `j` seen from the query at `i`.
+ * @param name of the matrix `[bucketCount, headCount]`
+ */
+export function relativePositionScores(
+  context: ForwardContext,
+  name: string,
+  buckets: RelativePositionBuckets,
+): Tensor {
+  const { builder } = context;
+  const int32 = { kind: 'dtype', value: 'int32' } as const;
+  const { maxDistance } = buckets;
+  const table = builder.constant(
+    Array.from({ length: 2 * maxDistance + 1 }, (_, index) => relativePositionBucket(index - maxDistance, buckets)),
+    'int32',
+  );
+  const range = lengthRange(context);
+  const column = builder.add(
+    'ExpandDims',
+    [range, builder.constant(1, 'int32')],
+    { T: int32, Tdim: int32 },
+    { dtype: 'int32', shape: [LENGTH, 1] },
+  );
+  const square = { dtype: 'int32', shape: [LENGTH, LENGTH] } as const;
+  let indices = builder.add('Sub', [range, column], { T: int32 }, square);
+  // Everything from maxDistance on is in the last bucket.
+  indices = builder.add('Maximum', [indices, builder.constant(-maxDistance, 'int32')], { T: int32 }, square);
+  indices = builder.add('Minimum', [indices, builder.constant(maxDistance, 'int32')], { T: int32 }, square);
+  indices = builder.add('AddV2', [indices, builder.constant(maxDistance, 'int32')], { T: int32 }, square);
+  const ids = builder.add(
+    'GatherV2',
+    [table, indices, builder.constant(0, 'int32')],
+    { Tparams: int32, Tindices: int32, Taxis: int32 },
+    square,
+  );
+  const pairs = { coefficient: 1, symbols: ['length', 'length'] };
+  const rows = context.embedding(name, context.reshape(ids, [pairs]));
+  const headCount = rows.shape[1] ?? 1;
+  const scores = transpose(builder, context.reshape(rows, [LENGTH, LENGTH, headCount]), [2, 0, 1]);
+  return context.reshape(scores, [1, headCount, LENGTH, LENGTH]);
+}

@@ -1,0 +1,116 @@
+import { add, firstToken, tanh, type Tensor } from '@pemmican/graph';
+import { paddedPositionIds, paddingScores, zeroIds } from './attention-mask.ts';
+import { checkpointNames } from './checkpoint-names.ts';
+import { ConfigReader } from './config-reader.ts';
+import { readEncoderConfig, type EncoderConfig } from './encoder-config.ts';
+import { addEncoderLayer, bertLayerNames, encoderLayer } from './encoder-layer.ts';
+import { BATCH, ForwardContext, LENGTH } from './forward-context.ts';
+import { outputCount, type Model, type ParameterSpec, type Task } from './model-family.ts';
+import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
+
+interface RobertaConfig extends EncoderConfig {
+  readonly padTokenId: number;
+  readonly tokenTypeCount: number;
+  readonly layerNormEpsilon: number;
+  readonly classifierDropout: number;
+}
+
+const PREFIX = 'roberta.';
+const EMBEDDING_MATRIX_NAME = 'roberta.embeddings.word_embeddings.weight';
+const ARCHITECTURES = {
+  roberta: 'RobertaForSequenceClassification',
+  'xlm-roberta': 'XLMRobertaForSequenceClassification',
+} as const;
+
+/**
+ * RoBERTa (arXiv 1907.11692), and XLM-R (arXiv 1911.02116) and XLM-V (arXiv 2301.10472), which have its architecture.
+ * Positions count from `pad_token_id + 1` and skip padding; every token has type 0, as transformers' tokenizers of these
+ * families give no token types.
+ */
+export function robertaModel(modelType: keyof typeof ARCHITECTURES, config: unknown, fileName: string): Model {
+  const parsed = parseConfig(new ConfigReader(config, fileName));
+  return {
+    modelType,
+    vocabSize: parsed.vocabSize,
+    hiddenSize: parsed.hiddenSize,
+    maxSequenceLength: parsed.maxPositionCount - parsed.padTokenId - 1,
+    padTokenId: parsed.padTokenId,
+    hasTiedEmbeddings: false,
+    embeddingMatrixName: EMBEDDING_MATRIX_NAME,
+    basePrefix: PREFIX,
+    headWeightName: 'classifier.out_proj.weight',
+    parameters: (task, labelCount, vocabRows) => parameters(parsed, task, labelCount, vocabRows),
+    checkpointNames: (name) => checkpointNames(name, PREFIX),
+    forward: (...graph) => logits(parsed, new ForwardContext(...graph)),
+    architecture: () => ARCHITECTURES[modelType],
+  };
+}
+
+function parseConfig(reader: ConfigReader): RobertaConfig {
+  reader.choice('position_embedding_type', 'absolute', ['absolute']);
+  const config = readEncoderConfig(reader, 1);
+  const { padTokenId, maxPositionCount } = config;
+  if (padTokenId === undefined) return reader.fail('pad_token_id', 'an integer (positions count from it)');
+  if (padTokenId + 1 >= maxPositionCount)
+    return reader.fail('max_position_embeddings', `more than pad_token_id + 1 = ${padTokenId + 1}`);
+  return {
+    ...config,
+    padTokenId,
+    tokenTypeCount: reader.count('type_vocab_size', 2),
+    layerNormEpsilon: reader.number('layer_norm_eps', 1e-12, 0, 1),
+    classifierDropout: reader.number('classifier_dropout', config.hiddenDropout, 0, 1),
+  };
+}
+
+const layerPrefix = (layer: number): string => `roberta.encoder.layer.${layer}`;
+
+function parameters(config: RobertaConfig, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
+  const { hiddenSize } = config;
+  const list = new ParameterList();
+  list.embeddingMatrix(EMBEDDING_MATRIX_NAME, vocabRows, hiddenSize);
+  list.weight('roberta.embeddings.token_type_embeddings', [config.tokenTypeCount, hiddenSize]);
+  list.layerNorm('roberta.embeddings.LayerNorm', hiddenSize);
+  list.weight('roberta.embeddings.position_embeddings', [config.maxPositionCount, hiddenSize]);
+  for (let layer = 0; layer < config.layerCount; layer++)
+    addEncoderLayer(list, bertLayerNames(layerPrefix(layer)), config);
+  const head = { standardDeviation: HEAD_STANDARD_DEVIATION };
+  list.linear('classifier.dense', hiddenSize, hiddenSize, head);
+  list.linear('classifier.out_proj', outputCount(task, labelCount), hiddenSize, head);
+  return list.specs;
+}
+
+function logits(config: RobertaConfig, context: ForwardContext): Tensor {
+  const { builder, dimensions } = context;
+  const options = {
+    ...config,
+    attentionOutputDropout: config.hiddenDropout,
+    outputDropout: config.hiddenDropout,
+    paddingScores: paddingScores(context),
+  };
+  let hidden = embeddings(config, context);
+  for (let layer = 0; layer < config.layerCount; layer++) {
+    const names = bertLayerNames(layerPrefix(layer));
+    hidden = context.layer(hidden, `${layerPrefix(layer)}.`, [], (x) => encoderLayer(context, x, names, options));
+  }
+  const first = firstToken(builder, dimensions, context.reshape(hidden, [BATCH, LENGTH, config.hiddenSize]));
+  const dense = context.linear(context.dropout(first, config.classifierDropout), 'classifier.dense');
+  return context.linear(context.dropout(tanh(builder, dense), config.classifierDropout), 'classifier.out_proj');
+}
+
+/** `[tokens, hiddenSize]` */
+function embeddings(config: RobertaConfig, context: ForwardContext): Tensor {
+  const { builder } = context;
+  const words = context.wordEmbedding('roberta.embeddings.word_embeddings');
+  const types = context.embedding('roberta.embeddings.token_type_embeddings', zeroIds(context));
+  // The position of padding is a padding row too, and gets no gradient.
+  const positions = context.embedding(
+    'roberta.embeddings.position_embeddings',
+    paddedPositionIds(context, config.padTokenId),
+    config.padTokenId,
+  );
+  const sum = add(builder, add(builder, words, types), positions);
+  return context.dropout(
+    context.layerNorm(sum, 'roberta.embeddings.LayerNorm', config.layerNormEpsilon),
+    config.hiddenDropout,
+  );
+}

@@ -1,0 +1,36 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
+
+/** One tiny model of tools/oracles/src/models/make_fixtures.py: transformers 5.23 on PyTorch 2.15, float64. */
+export interface Case {
+  readonly name: string;
+  readonly config: Record<string, unknown>;
+  readonly labelCount: number;
+  readonly inputIds: number[];
+  readonly attentionMask: number[];
+  readonly tokenTypeIds: number[];
+  readonly labels: number[];
+  readonly logits: number[];
+  readonly loss: number;
+  readonly parameters: Record<string, { shape: number[]; value: number[]; gradient: number[] }>;
+}
+
+export interface Fixture {
+  readonly batch: number;
+  readonly length: number;
+  readonly vocabRows: number;
+  readonly cases: Case[];
+}
+
+const FOLDER = path.join(import.meta.dirname, '../fixtures');
+
+export function readFixture(name: string): unknown {
+  return JSON.parse(gunzipSync(readFileSync(path.join(FOLDER, `${name}.json.gz`))).toString());
+}
+
+/** Every family's fixture, by model_type. */
+export function familyFixtures(): Map<string, Fixture> {
+  const names = readdirSync(FOLDER).map((file) => file.replace('.json.gz', ''));
+  return new Map(names.filter((name) => name !== 'tables').map((name) => [name, readFixture(name) as Fixture]));
+}
