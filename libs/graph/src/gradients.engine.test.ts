@@ -4,7 +4,7 @@ import { TensorflowSession } from '@pemmican/engine';
 import {
   GraphBuilder, RuntimeDimensions, add, addConstant, cast, crossEntropyMean, densify, dropout, embeddingLookup, encodeSavedModel, firstToken, gelu, geluTanh,
   gatherRows, gradients, layerNorm, linear, linearWithoutBias, matmul, multiply, reduce, relativeShift, relu, reshape, rmsNorm, rotary, scale, silu, softmax,
-  split, squaredErrorMean, subtract, sumDuplicateRows, symbol, tanh, transpose, recompute, binary, unary, identity, type Tensor,
+  split, squaredErrorMean, subtract, sumDuplicateRows, symbol, tanh, transpose, vocabularyCrossEntropyMean, recompute, binary, unary, identity, type Tensor,
 } from './mod.ts'; // prettier-ignore
 
 // Deterministic numbers in (-1, 1).
@@ -239,6 +239,31 @@ const CASES: Record<string, { shapes: number[][]; build: Build }> = {
   crossEntropyMean: {
     shapes: [[3, 4]],
     build: (b, _d, [x]) => crossEntropyMean(b, x!, b.constant([0, 3, 1], 'int32')),
+  },
+  'vocabularyCrossEntropyMean in chunks, with a bias': {
+    shapes: [[4, 3], [7, 3], [7]],
+    build: (b, _d, [h, m, c]) =>
+      vocabularyCrossEntropyMean(b, h!, m!, c, b.constant([6, 2, 2, 0], 'int32'), { chunkRows: 3 }),
+  },
+  'vocabularyCrossEntropyMean in one chunk, capped': {
+    shapes: [
+      [4, 3],
+      [7, 3],
+    ],
+    build: (b, _d, [h, m]) =>
+      vocabularyCrossEntropyMean(b, h!, m!, undefined, b.constant([6, 2, 2, 0], 'int32'), { softCap: 0.8 }),
+  },
+  'vocabularyCrossEntropyMean of a tied matrix': {
+    shapes: [[7, 3], [7]],
+    build: (b, d, [m, c], ids) =>
+      vocabularyCrossEntropyMean(
+        b,
+        embeddingLookup(b, m!, flatIds(b, d, ids)),
+        m!,
+        c,
+        reshape(b, d, ids, [{ coefficient: 1, symbols: ['batch', 'length'] }]),
+        { chunkRows: 2, softCap: 1.5 },
+      ),
   },
   squaredErrorMean: {
     shapes: [[3, 1]],

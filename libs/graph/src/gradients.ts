@@ -3,6 +3,7 @@ import { GraphError } from './error.ts';
 import type { GraphBuilder, TapeEntry } from './graph-builder.ts';
 import { binary } from './ops/arithmetic.ts';
 import { densify } from './ops/embedding.ts';
+import { scatterRows } from './ops/scatter.ts';
 import type { Gradient, Tensor } from './tensor.ts';
 
 /** Gradients of one scalar with respect to the tensors that it was computed from. */
@@ -34,12 +35,19 @@ export class GradientMap {
       );
     }
     const before = this.#gradients.get(tensor);
-    if (before === undefined) this.#gradients.set(tensor, gradient);
-    else
-      this.#gradients.set(tensor, {
-        kind: 'dense',
-        value: binary(this.#builder, 'AddV2', this.#dense(before), this.#dense(gradient)),
-      });
+    this.#gradients.set(tensor, before === undefined ? gradient : this.#sum(before, gradient));
+  }
+
+  #sum(a: Gradient, b: Gradient): Gradient {
+    const builder = this.#builder;
+    if (a.kind === 'dense' && b.kind === 'dense')
+      return { kind: 'dense', value: binary(builder, 'AddV2', a.value, b.value) };
+    if (a.kind === 'rows' && b.kind === 'rows')
+      return { kind: 'dense', value: binary(builder, 'AddV2', densify(builder, a), densify(builder, b)) };
+    // A tied matrix: the input side's rows are added into the output side's gradient, in place.
+    const [whole, rows] = a.kind === 'dense' ? [a, b] : [b, a];
+    if (whole.kind !== 'dense' || rows.kind !== 'rows') throw new TypeError('One of the two is dense');
+    return { kind: 'dense', value: scatterRows(builder, 'TensorScatterAdd', whole.value, rows.ids, rows.values) };
   }
 
   /** Walks a tape backwards. */
@@ -54,10 +62,6 @@ export class GradientMap {
         if (gradient !== undefined && input !== undefined) this.accumulate(input, gradient);
       });
     }
-  }
-
-  #dense(gradient: Gradient): Tensor {
-    return gradient.kind === 'dense' ? gradient.value : densify(this.#builder, gradient);
   }
 }
 

@@ -24,12 +24,17 @@ export interface SingleOutputCall {
 interface NodeOptions {
   readonly name?: string;
   readonly controlInputs?: readonly GraphNode[];
+  /** The outputs share the first input's bytes, as those of an Identity do. */
+  readonly isView?: boolean;
 }
 
 export interface OutputType {
   readonly dtype: Dtype;
   readonly shape: Shape;
 }
+
+// Ops whose output is always a view of their first input.
+const VIEW_OPS: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'ExpandDims']);
 
 const NAME = /^[A-Za-z.][A-Za-z0-9_./-]*$/;
 
@@ -80,6 +85,7 @@ export class GraphBuilder {
       attributes,
       outputs: [],
       category: this.#category,
+      isView: options.isView ?? VIEW_OPS.has(op),
     };
     outputs.forEach((output, outputIndex) => node.outputs.push({ node, outputIndex, ...output }));
     this.nodes.push(node);

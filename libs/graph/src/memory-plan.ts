@@ -14,12 +14,10 @@ export interface MemoryPlan {
   readonly peakBytes: number;
 }
 
-// Ops whose output is a view of their first input.
-const VIEW_OPS = new Set(['Identity', 'Reshape', 'ExpandDims']);
-
 // Ops that write over an operand of the same size when nothing else reads it any more (TensorFlow's buffer forwarding).
 const FORWARDING_OPS = new Set([
-  'AddV2', 'Sub', 'Mul', 'RealDiv', 'Neg', 'Erf', 'Exp', 'Square', 'Sigmoid', 'Tanh', 'TanhGrad', 'Relu', 'ReluGrad', 'Rsqrt', 'Softmax', 'BiasAdd', 'SquaredDifference',
+  'AddV2', 'Sub', 'Mul', 'RealDiv', 'Neg', 'Erf', 'Exp', 'Square', 'Sigmoid', 'Tanh', 'TanhGrad', 'Relu', 'ReluGrad', 'Rsqrt', 'Softmax', 'BiasAdd', 'SquaredDifference', 'Log', 'TensorScatterAdd',
+  'TensorScatterUpdate',
 ]); // prettier-ignore
 
 // Ops that need nothing but what is fed run when the step begins, wherever they stand in the graph.
@@ -196,8 +194,8 @@ function assignBuffers(
     for (const input of node.inputs) lastReader.set(input, index);
   });
   nodes.forEach((node, index) => {
-    // A variable's value is counted by itself, and reading it shares its buffer.
-    if (node.op === 'VarHandleOp' || node.op === 'ReadVariableOp') return;
+    // A variable's value is counted by itself; reading it, and a view of what was read, share its buffer.
+    if (node.op === 'VarHandleOp' || node.op === 'ReadVariableOp' || isViewOfVariable(node, buffers)) return;
     for (const output of node.outputs) {
       const end = SOURCE_OPS.has(node.op) ? nodes.length : (lastReader.get(output) ?? index);
       const shared = sharedBuffer(node, output, index, buffers, sizeOf);
@@ -215,6 +213,11 @@ function assignBuffers(
   });
 }
 
+function isViewOfVariable(node: GraphNode, buffers: ReadonlyMap<Tensor, Buffer>): boolean {
+  const [first] = node.inputs;
+  return node.isView && first !== undefined && !buffers.has(first);
+}
+
 function sharedBuffer(
   node: GraphNode,
   output: Tensor,
@@ -223,7 +226,7 @@ function sharedBuffer(
   sizeOf: (tensor: Tensor) => number,
 ): Buffer | undefined {
   const [first] = node.inputs;
-  if (VIEW_OPS.has(node.op) && first !== undefined) return buffers.get(first);
+  if (node.isView && first !== undefined) return buffers.get(first);
   if (!FORWARDING_OPS.has(node.op)) return undefined;
   const bytes = sizeOf(output);
   for (const input of node.inputs) {

@@ -57,6 +57,7 @@ export {
   type Variable,
   type VariablePort,
 } from './ops/variable.ts';
+export { vocabularyCrossEntropyMean, type VocabularyLossOptions } from './ops/vocabulary-loss.ts';
 export { recompute } from './recompute.ts';
 export { encodeSavedModel, tensorReference } from './saved-model.ts';
 export { TENSOR_VALUE_DTYPES, type GraphSession, type TensorValue, type TensorValueDtype } from './session.ts';

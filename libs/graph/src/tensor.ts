@@ -23,6 +23,8 @@ export interface GraphNode {
   readonly attributes: Readonly<Record<string, Attribute>>;
   readonly outputs: Tensor[];
   readonly category: MemoryCategory;
+  /** Whether the outputs share the first input's bytes. */
+  readonly isView: boolean;
 }
 
 /** One output of a node. Immutable; shapes are symbolic. */

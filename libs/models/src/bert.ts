@@ -5,7 +5,14 @@ import { ConfigReader } from './config-reader.ts';
 import { readEncoderConfig, type EncoderConfig } from './encoder-config.ts';
 import { addEncoderLayer, bertLayerNames, encoderLayer } from './encoder-layer.ts';
 import { BATCH, ForwardContext, LENGTH, TOKENS } from './forward-context.ts';
-import { outputCount, type Model, type ParameterSpec, type Task } from './model-family.ts';
+import {
+  ENCODER_TASKS,
+  addMaskedLanguageModelHead,
+  maskedLanguageModelHead,
+  type MaskedLanguageModelNames,
+  type MaskedLanguageModelOptions,
+} from './language-model-head.ts';
+import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
 import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
 
 interface BertConfig extends EncoderConfig {
@@ -26,14 +33,15 @@ export function bertModel(config: unknown, fileName: string): Model {
     hiddenSize: parsed.hiddenSize,
     maxSequenceLength: parsed.maxPositionCount,
     padTokenId: parsed.padTokenId,
-    hasTiedEmbeddings: false,
+    tasks: ENCODER_TASKS,
+    isTied: (task) => task === 'masked-lm' && parsed.isTied,
     embeddingMatrixName: EMBEDDING_MATRIX_NAME,
     basePrefix: PREFIX,
     headWeightName: 'classifier.weight',
     parameters: (task, labelCount, vocabRows) => parameters(parsed, task, labelCount, vocabRows),
     checkpointNames: (name) => checkpointNames(name, PREFIX),
-    forward: (...graph) => logits(parsed, new ForwardContext(...graph)),
-    architecture: () => 'BertForSequenceClassification',
+    forward: (...graph) => output(parsed, new ForwardContext(...graph)),
+    architecture: (task) => (task === 'masked-lm' ? 'BertForMaskedLM' : 'BertForSequenceClassification'),
   };
 }
 
@@ -50,6 +58,24 @@ function parseConfig(reader: ConfigReader): BertConfig {
 
 const layerPrefix = (layer: number): string => `bert.encoder.layer.${layer}`;
 
+const MASKED_LM: MaskedLanguageModelNames = {
+  dense: 'cls.predictions.transform.dense',
+  norm: 'cls.predictions.transform.LayerNorm',
+  decoder: 'cls.predictions.decoder',
+  tiedBias: 'cls.predictions.bias',
+};
+
+function maskedLanguageModelOptions(config: BertConfig): MaskedLanguageModelOptions {
+  return {
+    hiddenSize: config.hiddenSize,
+    outputSize: config.hiddenSize,
+    activation: config.activation,
+    layerNormEpsilon: config.layerNormEpsilon,
+    isTied: config.isTied,
+    embeddingMatrixName: EMBEDDING_MATRIX_NAME,
+  };
+}
+
 function parameters(config: BertConfig, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
   const { hiddenSize } = config;
   const list = new ParameterList();
@@ -59,12 +85,18 @@ function parameters(config: BertConfig, task: Task, labelCount: number, vocabRow
   list.layerNorm('bert.embeddings.LayerNorm', hiddenSize);
   for (let layer = 0; layer < config.layerCount; layer++)
     addEncoderLayer(list, bertLayerNames(layerPrefix(layer)), config);
-  list.linear('bert.pooler.dense', hiddenSize, hiddenSize, { standardDeviation: config.initializerRange });
-  list.linear('classifier', outputCount(task, labelCount), hiddenSize, { standardDeviation: HEAD_STANDARD_DEVIATION });
+  if (task === 'masked-lm') {
+    addMaskedLanguageModelHead(list, MASKED_LM, maskedLanguageModelOptions(config), vocabRows);
+  } else {
+    list.linear('bert.pooler.dense', hiddenSize, hiddenSize, { standardDeviation: config.initializerRange });
+    list.linear('classifier', outputCount(task, labelCount), hiddenSize, {
+      standardDeviation: HEAD_STANDARD_DEVIATION,
+    });
+  }
   return list.specs;
 }
 
-function logits(config: BertConfig, context: ForwardContext): Tensor {
+function output(config: BertConfig, context: ForwardContext): ModelOutput {
   const { builder, dimensions } = context;
   const options = {
     ...config,
@@ -77,9 +109,11 @@ function logits(config: BertConfig, context: ForwardContext): Tensor {
     const names = bertLayerNames(layerPrefix(layer));
     hidden = context.layer(hidden, `${layerPrefix(layer)}.`, [], (x) => encoderLayer(context, x, names, options));
   }
+  if (context.options.task === 'masked-lm')
+    return maskedLanguageModelHead(context, hidden, MASKED_LM, maskedLanguageModelOptions(config));
   const sequence = context.reshape(hidden, [BATCH, LENGTH, config.hiddenSize]);
   const pooled = tanh(builder, context.linear(firstToken(builder, dimensions, sequence), 'bert.pooler.dense'));
-  return context.linear(context.dropout(pooled, config.classifierDropout), 'classifier');
+  return { kind: 'logits', logits: context.linear(context.dropout(pooled, config.classifierDropout), 'classifier') };
 }
 
 /** `[tokens, hiddenSize]` */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GraphBuilder, GraphError, RuntimeDimensions, symbol, type Tensor } from '@pemmican/graph';
-import { ModelError, SUPPORTED_MODEL_TYPES, parseModel, type Model } from './mod.ts';
+import { ModelError, SUPPORTED_MODEL_TYPES, parseModel, type Model, type ModelOutput } from './mod.ts';
 
 const CONFIG = {
   model_type: 'bert',
@@ -20,7 +20,9 @@ test('parseModel fills in the defaults of transformers’ BertConfig', () => {
   assert.equal(model.modelType, 'bert');
   assert.equal(model.padTokenId, 0);
   assert.equal(model.maxSequenceLength, 9);
-  assert.equal(model.hasTiedEmbeddings, false);
+  assert.equal(model.isTied('sequence-classification'), false);
+  assert.equal(model.isTied('masked-lm'), true);
+  assert.equal(parse({ tie_word_embeddings: false }).isTied('masked-lm'), false);
   assert.equal(parse({ pad_token_id: null }).padTokenId, undefined);
   assert.equal(parse({ pad_token_id: 5 }).padTokenId, 5);
 });
@@ -119,11 +121,14 @@ test('model.forward refuses parameters that are missing or of another shape whil
       .parameters('sequence-classification', 2, 30)
       .map(({ name, shape: own }) => [name, builder.placeholder(`p/${name}`, 'float32', own)]),
   );
-  const forward = (changed: string, tensor: Tensor | undefined): Tensor => {
+  const forward = (changed: string, tensor: Tensor | undefined): ModelOutput => {
     const map = new Map(parameters);
     if (tensor === undefined) map.delete(changed);
     else map.set(changed, tensor);
-    return model.forward(builder, dimensions, map, inputs, { isTraining: false });
+    return model.forward(builder, dimensions, map, inputs, {
+      task: 'sequence-classification',
+      isTraining: false,
+    });
   };
   const query = 'bert.encoder.layer.0.attention.self.query.weight';
   assert.throws(() => forward(query, undefined), { name: 'ModelError', code: 'MISSING_TENSOR' });

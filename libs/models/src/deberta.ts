@@ -58,13 +58,14 @@ export function debertaV2Model(config: unknown, fileName: string): Model {
     hiddenSize: parsed.hiddenSize,
     maxSequenceLength: parsed.maxPositionCount,
     padTokenId: parsed.padTokenId,
-    hasTiedEmbeddings: false,
+    tasks: ['sequence-classification', 'regression'],
+    isTied: () => false,
     embeddingMatrixName: EMBEDDING_MATRIX_NAME,
     basePrefix: PREFIX,
     headWeightName: 'classifier.weight',
     parameters: (task, labelCount, vocabRows) => parameters(parsed, task, labelCount, vocabRows),
     checkpointNames: (name) => checkpointNames(name, PREFIX),
-    forward: (...graph) => logits(parsed, new ForwardContext(...graph)),
+    forward: (...graph) => ({ kind: 'logits', logits: logits(parsed, new ForwardContext(...graph)) }),
     architecture: () => 'DebertaV2ForSequenceClassification',
   };
 }

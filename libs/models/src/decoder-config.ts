@@ -26,6 +26,10 @@ export interface DecoderConfig {
   readonly queryScale: number;
   /** What embeddings are multiplied by. */
   readonly embeddingScale: number;
+  /** Whether the output matrix is the embedding matrix. */
+  readonly isTied: boolean;
+  /** Logits over the vocabulary become `cap * tanh(logit / cap)`. */
+  readonly logitSoftCap: number | undefined;
   /** Scores become `cap * tanh(score / cap)`. */
   readonly scoreSoftCap: number | undefined;
   readonly hasQueryKeyValueBias: boolean;
@@ -47,6 +51,7 @@ export interface DecoderDefaults {
   readonly activationField?: string;
   readonly activation?: Activation;
   readonly headSize?: number;
+  readonly isTied?: boolean;
   readonly ropeTheta: number;
 }
 
@@ -78,6 +83,8 @@ export function readDecoderConfig(reader: ConfigReader, defaults: DecoderDefault
     padTokenId: reader.tokenId('pad_token_id', defaults.padTokenId, vocabSize),
     queryScale: 1 / Math.sqrt(headSize),
     embeddingScale: 1,
+    isTied: reader.flag('tie_word_embeddings', defaults.isTied ?? false),
+    logitSoftCap: undefined,
     scoreSoftCap: undefined,
     hasQueryKeyValueBias: false,
     hasAttentionOutputBias: false,

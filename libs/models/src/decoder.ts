@@ -15,30 +15,37 @@ import { causalScores, lastTokenIndices } from './attention-mask.ts';
 import { checkpointNames } from './checkpoint-names.ts';
 import type { DecoderConfig, LayerType } from './decoder-config.ts';
 import { BATCH, ForwardContext, LENGTH, TOKENS } from './forward-context.ts';
-import { outputCount, type Model, type ParameterSpec, type Task } from './model-family.ts';
+import { DECODER_TASKS, targetRows } from './language-model-head.ts';
+import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
 import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
 import { rotaryAngles, type RotaryAngles } from './rope.ts';
 
 const PREFIX = 'model.';
 const EMBEDDING_MATRIX_NAME = 'model.embed_tokens.weight';
 const HEAD = 'score';
+const OUTPUT_MATRIX = 'lm_head';
 
-/** A decoder of Llama's kind with a classification head on the last token (transformers' GenericForSequenceClassification). */
-export function decoderModel(modelType: string, architecture: string, config: DecoderConfig): Model {
+/**
+ * A decoder of Llama's kind: a causal language model, or with a classification head on the last token (transformers'
+ * GenericForSequenceClassification).
+ */
+export function decoderModel(modelType: string, architecturePrefix: string, config: DecoderConfig): Model {
   return {
     modelType,
     vocabSize: config.vocabSize,
     hiddenSize: config.hiddenSize,
     maxSequenceLength: config.maxPositionCount,
     padTokenId: config.padTokenId,
-    hasTiedEmbeddings: false,
+    tasks: DECODER_TASKS,
+    isTied: (task) => task === 'causal-lm' && config.isTied,
     embeddingMatrixName: EMBEDDING_MATRIX_NAME,
     basePrefix: PREFIX,
     headWeightName: `${HEAD}.weight`,
     parameters: (task, labelCount, vocabRows) => parameters(config, task, labelCount, vocabRows),
     checkpointNames: (name) => checkpointNames(name, PREFIX),
-    forward: (...graph) => logits(config, new ForwardContext(...graph)),
-    architecture: () => architecture,
+    forward: (...graph) => output(config, new ForwardContext(...graph)),
+    architecture: (task) =>
+      `${architecturePrefix}${task === 'causal-lm' ? 'ForCausalLM' : 'ForSequenceClassification'}`,
   };
 }
 
@@ -75,11 +82,13 @@ function parameters(config: DecoderConfig, task: Task, labelCount: number, vocab
     }
   }
   list.norm('model.norm', hiddenSize);
-  list.weight(HEAD, [outputCount(task, labelCount), hiddenSize], { standardDeviation: HEAD_STANDARD_DEVIATION });
+  if (task !== 'causal-lm')
+    list.weight(HEAD, [outputCount(task, labelCount), hiddenSize], { standardDeviation: HEAD_STANDARD_DEVIATION });
+  else if (!config.isTied) list.weight(OUTPUT_MATRIX, [vocabRows, hiddenSize]);
   return list.specs;
 }
 
-function logits(config: DecoderConfig, context: ForwardContext): Tensor {
+function output(config: DecoderConfig, context: ForwardContext): ModelOutput {
   const { builder, dimensions } = context;
   const types = new Set(config.layerTypes);
   const kinds = new Map<LayerType, Attention>();
@@ -97,9 +106,17 @@ function logits(config: DecoderConfig, context: ForwardContext): Tensor {
     const decoder = new DecoderLayer(config, context, layerPrefix(layer), kind);
     hidden = context.layer(hidden, `${layerPrefix(layer)}.`, [], (x) => decoder.apply(x));
   });
-  // Only these rows go on, so only they are normalized.
+  // Only the rows that go on are normalized.
+  if (context.options.task === 'causal-lm') {
+    return {
+      kind: 'vocabulary',
+      hidden: norm(config, context, targetRows(context, hidden), 'model.norm'),
+      matrix: context.parameter(config.isTied ? EMBEDDING_MATRIX_NAME : `${OUTPUT_MATRIX}.weight`),
+      ...(config.logitSoftCap === undefined ? {} : { softCap: config.logitSoftCap }),
+    };
+  }
   const last = gatherRows(builder, dimensions, hidden, lastTokenIndices(context, config.padTokenId));
-  return context.linearWithoutBias(norm(config, context, last, 'model.norm'), HEAD);
+  return { kind: 'logits', logits: context.linearWithoutBias(norm(config, context, last, 'model.norm'), HEAD) };
 }
 
 /** What layers of one type share. */

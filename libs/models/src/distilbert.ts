@@ -5,7 +5,14 @@ import { ConfigReader } from './config-reader.ts';
 import { readEncoderConfig, type EncoderConfig } from './encoder-config.ts';
 import { addEncoderLayer, encoderLayer, type EncoderLayerNames } from './encoder-layer.ts';
 import { BATCH, ForwardContext, LENGTH } from './forward-context.ts';
-import { outputCount, type Model, type ParameterSpec, type Task } from './model-family.ts';
+import {
+  ENCODER_TASKS,
+  addMaskedLanguageModelHead,
+  maskedLanguageModelHead,
+  type MaskedLanguageModelNames,
+  type MaskedLanguageModelOptions,
+} from './language-model-head.ts';
+import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
 import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
 
 interface DistilBertConfig extends EncoderConfig {
@@ -35,14 +42,15 @@ export function distilbertModel(config: unknown, fileName: string): Model {
     hiddenSize: parsed.hiddenSize,
     maxSequenceLength: parsed.maxPositionCount,
     padTokenId: parsed.padTokenId,
-    hasTiedEmbeddings: false,
+    tasks: ENCODER_TASKS,
+    isTied: (task) => task === 'masked-lm' && parsed.isTied,
     embeddingMatrixName: EMBEDDING_MATRIX_NAME,
     basePrefix: PREFIX,
     headWeightName: 'classifier.weight',
     parameters: (task, labelCount, vocabRows) => parameters(parsed, task, labelCount, vocabRows),
     checkpointNames: (name) => checkpointNames(name, PREFIX),
-    forward: (...graph) => logits(parsed, new ForwardContext(...graph)),
-    architecture: () => 'DistilBertForSequenceClassification',
+    forward: (...graph) => output(parsed, new ForwardContext(...graph)),
+    architecture: (task) => (task === 'masked-lm' ? 'DistilBertForMaskedLM' : 'DistilBertForSequenceClassification'),
   };
 }
 
@@ -67,6 +75,24 @@ function layerNames(layer: number): EncoderLayerNames {
   };
 }
 
+const MASKED_LM: MaskedLanguageModelNames = {
+  dense: 'vocab_transform',
+  norm: 'vocab_layer_norm',
+  decoder: 'vocab_projector',
+  tiedBias: 'vocab_projector.bias',
+};
+
+function maskedLanguageModelOptions(config: DistilBertConfig): MaskedLanguageModelOptions {
+  return {
+    hiddenSize: config.hiddenSize,
+    outputSize: config.hiddenSize,
+    activation: config.activation,
+    layerNormEpsilon: LAYER_NORM_EPSILON,
+    isTied: config.isTied,
+    embeddingMatrixName: EMBEDDING_MATRIX_NAME,
+  };
+}
+
 function parameters(config: DistilBertConfig, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
   const { hiddenSize } = config;
   const list = new ParameterList();
@@ -74,13 +100,17 @@ function parameters(config: DistilBertConfig, task: Task, labelCount: number, vo
   list.weight('distilbert.embeddings.position_embeddings', [config.maxPositionCount, hiddenSize]);
   list.layerNorm('distilbert.embeddings.LayerNorm', hiddenSize);
   for (let layer = 0; layer < config.layerCount; layer++) addEncoderLayer(list, layerNames(layer), config);
-  const head = { standardDeviation: HEAD_STANDARD_DEVIATION };
-  list.linear('pre_classifier', hiddenSize, hiddenSize, head);
-  list.linear('classifier', outputCount(task, labelCount), hiddenSize, head);
+  if (task === 'masked-lm') {
+    addMaskedLanguageModelHead(list, MASKED_LM, maskedLanguageModelOptions(config), vocabRows);
+  } else {
+    const head = { standardDeviation: HEAD_STANDARD_DEVIATION };
+    list.linear('pre_classifier', hiddenSize, hiddenSize, head);
+    list.linear('classifier', outputCount(task, labelCount), hiddenSize, head);
+  }
   return list.specs;
 }
 
-function logits(config: DistilBertConfig, context: ForwardContext): Tensor {
+function output(config: DistilBertConfig, context: ForwardContext): ModelOutput {
   const { builder, dimensions } = context;
   const options = {
     ...config,
@@ -94,9 +124,11 @@ function logits(config: DistilBertConfig, context: ForwardContext): Tensor {
     hidden = context.layer(hidden, `${layerPrefix(layer)}.`, [], (x) =>
       encoderLayer(context, x, layerNames(layer), options),
     );
+  if (context.options.task === 'masked-lm')
+    return maskedLanguageModelHead(context, hidden, MASKED_LM, maskedLanguageModelOptions(config));
   const first = firstToken(builder, dimensions, context.reshape(hidden, [BATCH, LENGTH, config.hiddenSize]));
   const pooled = relu(builder, context.linear(first, 'pre_classifier'));
-  return context.linear(context.dropout(pooled, config.classifierDropout), 'classifier');
+  return { kind: 'logits', logits: context.linear(context.dropout(pooled, config.classifierDropout), 'classifier') };
 }
 
 /** `[tokens, hiddenSize]` */

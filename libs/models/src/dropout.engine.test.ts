@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { binary, cast, gradients, identity, reduce, unary, type Tensor } from '@pemmican/graph';
 import { familyFixtures, type Case, type Fixture } from '../test/fixtures.ts';
 import {
-  feeds, lossOf, modelOf, paddingOf, relativeDifference, startGraph, taskOf, withSession,
+  feeds, logitsOf, lossOf, modelOf, paddingOf, relativeDifference, startGraph, withSession,
 } from '../test/model-graph.ts'; // prettier-ignore
 import { SeededRandom, type Model } from './mod.ts';
 
@@ -27,10 +27,10 @@ function paddingRowOf(model: Model, name: string): number | undefined {
 /** `|slope - difference| / |difference|` along a random direction of all parameters, in float64 with dropout on. */
 function directionalError(fixture: Fixture, one: Case, gradientCheckpointing: boolean): number {
   const step = 2e-6;
-  const graph = startGraph('float64', taskOf(one));
+  const graph = startGraph('float64', one.task);
   const { builder } = graph;
   const model = modelOf(one, DROPOUT);
-  const specs = model.parameters(taskOf(one), one.labelCount, fixture.vocabRows);
+  const specs = model.parameters(one.task, one.labelCount, fixture.vocabRows);
   const random = new SeededRandom(5, 'direction');
   const directions = specs.map(({ name, shape }) => {
     const values = Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal());
@@ -42,8 +42,8 @@ function directionalError(fixture: Fixture, one: Case, gradientCheckpointing: bo
   const points = specs.map(({ name, shape }) => builder.constant(one.parameters[name]!.value, 'float64', shape));
   const build = (values: readonly Tensor[]): Tensor => {
     const parameters = new Map(specs.map((spec, index) => [spec.name, values[index]!]));
-    const options = { isTraining: true, gradientCheckpointing, ...paddingOf(model) };
-    return lossOf(graph, one, model.forward(builder, graph.dimensions, parameters, graph.inputs, options));
+    const options = { task: one.task, isTraining: true, gradientCheckpointing, ...paddingOf(model) };
+    return lossOf(graph, model.forward(builder, graph.dimensions, parameters, graph.inputs, options), one.task);
   };
   const at = (shift: number): Tensor =>
     builder.withoutTape(() =>
@@ -83,7 +83,7 @@ for (const [family, fixture] of FIXTURES) {
     });
 
   test(`model.forward draws dropout from the fed seed: the same twice, another for another seed, none in evaluation: ${family}`, () => {
-    const graph = startGraph('float32', taskOf(one));
+    const graph = startGraph('float32', one.task);
     const model = modelOf(one, DROPOUT);
     const weights = new Map(
       Object.entries(one.parameters).map(([name, { value, shape }]) => [
@@ -92,9 +92,9 @@ for (const [family, fixture] of FIXTURES) {
       ]),
     );
     const forward = (name: string, isTraining: boolean, dropout?: number): void => {
-      const options = { isTraining, ...(dropout === undefined ? {} : { dropout }) };
-      const logits = model.forward(graph.builder, graph.dimensions, weights, graph.inputs, options);
-      identity(graph.builder, logits, { name });
+      const options = { task: one.task, isTraining, ...(dropout === undefined ? {} : { dropout }) };
+      const output = model.forward(graph.builder, graph.dimensions, weights, graph.inputs, options);
+      identity(graph.builder, logitsOf(graph, output), { name });
     };
     forward('train', true);
     forward('evaluate', false);

@@ -5,7 +5,14 @@ import { ConfigReader } from './config-reader.ts';
 import { readEncoderConfig, type EncoderConfig } from './encoder-config.ts';
 import { addEncoderLayer, bertLayerNames, encoderLayer } from './encoder-layer.ts';
 import { BATCH, ForwardContext, LENGTH, TOKENS } from './forward-context.ts';
-import { outputCount, type Model, type ParameterSpec, type Task } from './model-family.ts';
+import {
+  ENCODER_TASKS,
+  addMaskedLanguageModelHead,
+  maskedLanguageModelHead,
+  type MaskedLanguageModelNames,
+  type MaskedLanguageModelOptions,
+} from './language-model-head.ts';
+import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
 import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
 
 interface ElectraConfig extends EncoderConfig {
@@ -28,14 +35,15 @@ export function electraModel(config: unknown, fileName: string): Model {
     hiddenSize: parsed.embeddingSize,
     maxSequenceLength: parsed.maxPositionCount,
     padTokenId: parsed.padTokenId,
-    hasTiedEmbeddings: false,
+    tasks: ENCODER_TASKS,
+    isTied: (task) => task === 'masked-lm' && parsed.isTied,
     embeddingMatrixName: EMBEDDING_MATRIX_NAME,
     basePrefix: PREFIX,
     headWeightName: 'classifier.out_proj.weight',
     parameters: (task, labelCount, vocabRows) => parameters(parsed, task, labelCount, vocabRows),
     checkpointNames: (name) => checkpointNames(name, PREFIX),
-    forward: (...graph) => logits(parsed, new ForwardContext(...graph)),
-    architecture: () => 'ElectraForSequenceClassification',
+    forward: (...graph) => output(parsed, new ForwardContext(...graph)),
+    architecture: (task) => (task === 'masked-lm' ? 'ElectraForMaskedLM' : 'ElectraForSequenceClassification'),
   };
 }
 
@@ -53,6 +61,24 @@ function parseConfig(reader: ConfigReader): ElectraConfig {
 
 const layerPrefix = (layer: number): string => `electra.encoder.layer.${layer}`;
 
+const MASKED_LM: MaskedLanguageModelNames = {
+  dense: 'generator_predictions.dense',
+  norm: 'generator_predictions.LayerNorm',
+  decoder: 'generator_lm_head',
+  tiedBias: 'generator_lm_head.bias',
+};
+
+function maskedLanguageModelOptions(config: ElectraConfig): MaskedLanguageModelOptions {
+  return {
+    hiddenSize: config.hiddenSize,
+    outputSize: config.embeddingSize,
+    activation: 'gelu',
+    layerNormEpsilon: config.layerNormEpsilon,
+    isTied: config.isTied,
+    embeddingMatrixName: EMBEDDING_MATRIX_NAME,
+  };
+}
+
 function parameters(config: ElectraConfig, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
   const { hiddenSize, embeddingSize } = config;
   const list = new ParameterList();
@@ -63,13 +89,17 @@ function parameters(config: ElectraConfig, task: Task, labelCount: number, vocab
   if (embeddingSize !== hiddenSize) list.linear('electra.embeddings_project', hiddenSize, embeddingSize);
   for (let layer = 0; layer < config.layerCount; layer++)
     addEncoderLayer(list, bertLayerNames(layerPrefix(layer)), config);
-  const head = { standardDeviation: HEAD_STANDARD_DEVIATION };
-  list.linear('classifier.dense', hiddenSize, hiddenSize, head);
-  list.linear('classifier.out_proj', outputCount(task, labelCount), hiddenSize, head);
+  if (task === 'masked-lm') {
+    addMaskedLanguageModelHead(list, MASKED_LM, maskedLanguageModelOptions(config), vocabRows);
+  } else {
+    const head = { standardDeviation: HEAD_STANDARD_DEVIATION };
+    list.linear('classifier.dense', hiddenSize, hiddenSize, head);
+    list.linear('classifier.out_proj', outputCount(task, labelCount), hiddenSize, head);
+  }
   return list.specs;
 }
 
-function logits(config: ElectraConfig, context: ForwardContext): Tensor {
+function output(config: ElectraConfig, context: ForwardContext): ModelOutput {
   const { builder, dimensions } = context;
   const options = {
     ...config,
@@ -82,9 +112,14 @@ function logits(config: ElectraConfig, context: ForwardContext): Tensor {
     const names = bertLayerNames(layerPrefix(layer));
     hidden = context.layer(hidden, `${layerPrefix(layer)}.`, [], (x) => encoderLayer(context, x, names, options));
   }
+  if (context.options.task === 'masked-lm')
+    return maskedLanguageModelHead(context, hidden, MASKED_LM, maskedLanguageModelOptions(config));
   const first = firstToken(builder, dimensions, context.reshape(hidden, [BATCH, LENGTH, config.hiddenSize]));
   const dense = context.linear(context.dropout(first, config.classifierDropout), 'classifier.dense');
-  return context.linear(context.dropout(gelu(builder, dense), config.classifierDropout), 'classifier.out_proj');
+  return {
+    kind: 'logits',
+    logits: context.linear(context.dropout(gelu(builder, dense), config.classifierDropout), 'classifier.out_proj'),
+  };
 }
 
 /** `[tokens, hiddenSize]` */

@@ -14,6 +14,8 @@ export interface EncoderConfig {
   readonly attentionDropout: number;
   readonly initializerRange: number;
   readonly padTokenId: number | undefined;
+  /** Whether a language model's output matrix is the embedding matrix. */
+  readonly isTied: boolean;
 }
 
 /** Names of the fields, by transformers' BertConfig. */
@@ -50,5 +52,6 @@ export function readEncoderConfig(
     attentionDropout: reader.number(fields.attentionDropout, 0.1, 0, 1),
     initializerRange: reader.number('initializer_range', 0.02, 0, 100),
     padTokenId: reader.tokenId('pad_token_id', defaultPadTokenId, vocabSize),
+    isTied: reader.flag('tie_word_embeddings', true),
   };
 }

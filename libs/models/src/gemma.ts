@@ -10,11 +10,10 @@ const MAX = Number.MAX_VALUE;
 export function gemma2Model(config: unknown, fileName: string): Model {
   const reader = new ConfigReader(config, fileName);
   const parsed = readGemma(reader, 10_000);
-  const cap =
-    reader.get('attn_logit_softcapping') === null ? undefined : reader.number('attn_logit_softcapping', 50, 0, MAX);
-  return decoderModel('gemma2', 'Gemma2ForSequenceClassification', {
+  return decoderModel('gemma2', 'Gemma2', {
     ...parsed,
-    scoreSoftCap: cap,
+    logitSoftCap: softCap(reader, 'final_logit_softcapping', 30),
+    scoreSoftCap: softCap(reader, 'attn_logit_softcapping', 50),
     layerTypes: readLayerTypes(reader, parsed.layerCount, (layer) => layer % 2 === 0),
   });
 }
@@ -26,8 +25,10 @@ export function gemma3TextModel(config: unknown, fileName: string): Model {
   const period = reader.count('sliding_window_pattern', 6);
   const local = reader.number('rope_local_base_freq', 10_000, 1, MAX);
   const hasNewNames = reader.object('rope_parameters') !== undefined;
-  return decoderModel('gemma3_text', 'Gemma3TextForSequenceClassification', {
+  return decoderModel('gemma3_text', 'Gemma3Text', {
     ...parsed,
+    logitSoftCap: softCap(reader, 'final_logit_softcapping', undefined),
+    scoreSoftCap: softCap(reader, 'attn_logit_softcapping', undefined),
     hasQueryKeyNorm: true,
     layerTypes: readLayerTypes(reader, parsed.layerCount, (layer) => (layer + 1) % period !== 0),
     rope: {
@@ -37,6 +38,13 @@ export function gemma3TextModel(config: unknown, fileName: string): Model {
   });
 }
 
+/** `cap * tanh(x / cap)`, or nothing where the field is null. */
+function softCap(reader: ConfigReader, field: string, fallback: number | undefined): number | undefined {
+  const value = reader.get(field);
+  if (value === null || (value === undefined && fallback === undefined)) return undefined;
+  return reader.number(field, fallback ?? NaN, Number.MIN_VALUE, MAX);
+}
+
 /** What Gemma 2 and 3 share: scaled embeddings, four normalizations a layer whose weights count from 0, a query scale of its own. */
 function readGemma(reader: ConfigReader, ropeTheta: number): DecoderConfig {
   const parsed = readDecoderConfig(reader, {
@@ -44,6 +52,7 @@ function readGemma(reader: ConfigReader, ropeTheta: number): DecoderConfig {
     activationField: 'hidden_activation',
     activation: 'gelu_pytorch_tanh',
     headSize: 256,
+    isTied: true,
     ropeTheta,
   });
   if (reader.flag('use_bidirectional_attention', false)) reader.fail('use_bidirectional_attention', 'false');

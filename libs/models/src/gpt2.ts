@@ -3,7 +3,8 @@ import { causalScores, lastTokenIndices, positionIds } from './attention-mask.ts
 import { checkpointNames } from './checkpoint-names.ts';
 import { ConfigReader } from './config-reader.ts';
 import { ACTIVATIONS, ForwardContext, type Activation } from './forward-context.ts';
-import { outputCount, type Model, type ParameterSpec, type Task } from './model-family.ts';
+import { DECODER_TASKS, targetRows } from './language-model-head.ts';
+import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
 import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
 
 interface Gpt2Config {
@@ -19,6 +20,7 @@ interface Gpt2Config {
   readonly attentionDropout: number;
   readonly residualDropout: number;
   readonly padTokenId: number | undefined;
+  readonly isTied: boolean;
   readonly hasScaledScores: boolean;
   readonly hasScoresScaledByLayer: boolean;
 }
@@ -26,8 +28,9 @@ interface Gpt2Config {
 const PREFIX = 'transformer.';
 const EMBEDDING_MATRIX_NAME = 'transformer.wte.weight';
 const HEAD = 'score';
+const OUTPUT_MATRIX = 'lm_head';
 
-/** GPT-2 with a classification head on the last token (transformers' GPT2ForSequenceClassification). */
+/** GPT-2: a causal language model, or with a classification head on the last token (transformers' GPT2ForSequenceClassification). */
 export function gpt2Model(config: unknown, fileName: string): Model {
   const parsed = parseConfig(new ConfigReader(config, fileName));
   return {
@@ -37,14 +40,15 @@ export function gpt2Model(config: unknown, fileName: string): Model {
     maxSequenceLength: parsed.maxPositionCount,
     // Its embedding has no padding row: pad_token_id only says where a row ends.
     padTokenId: undefined,
-    hasTiedEmbeddings: false,
+    tasks: DECODER_TASKS,
+    isTied: (task) => task === 'causal-lm' && parsed.isTied,
     embeddingMatrixName: EMBEDDING_MATRIX_NAME,
     basePrefix: PREFIX,
     headWeightName: `${HEAD}.weight`,
     parameters: (task, labelCount, vocabRows) => parameters(parsed, task, labelCount, vocabRows),
     checkpointNames: (name) => checkpointNames(name, PREFIX),
-    forward: (...graph) => logits(parsed, new ForwardContext(...graph)),
-    architecture: () => 'GPT2ForSequenceClassification',
+    forward: (...graph) => output(parsed, new ForwardContext(...graph)),
+    architecture: (task) => (task === 'causal-lm' ? 'GPT2LMHeadModel' : 'GPT2ForSequenceClassification'),
   };
 }
 
@@ -68,6 +72,7 @@ function parseConfig(reader: ConfigReader): Gpt2Config {
     attentionDropout: reader.number('attn_pdrop', 0.1, 0, 1),
     residualDropout: reader.number('resid_pdrop', 0.1, 0, 1),
     padTokenId: reader.tokenId('pad_token_id', undefined, vocabSize),
+    isTied: reader.flag('tie_word_embeddings', true),
     hasScaledScores: reader.flag('scale_attn_weights', true),
     hasScoresScaledByLayer: reader.flag('scale_attn_by_inverse_layer_idx', false),
   };
@@ -95,11 +100,13 @@ function parameters(config: Gpt2Config, task: Task, labelCount: number, vocabRow
     conv1d(`${prefix}.mlp.c_proj`, hiddenSize, intermediateSize);
   }
   list.layerNorm('transformer.ln_f', hiddenSize);
-  list.weight(HEAD, [outputCount(task, labelCount), hiddenSize], { standardDeviation: HEAD_STANDARD_DEVIATION });
+  if (task !== 'causal-lm')
+    list.weight(HEAD, [outputCount(task, labelCount), hiddenSize], { standardDeviation: HEAD_STANDARD_DEVIATION });
+  else if (!config.isTied) list.weight(OUTPUT_MATRIX, [vocabRows, hiddenSize]);
   return list.specs;
 }
 
-function logits(config: Gpt2Config, context: ForwardContext): Tensor {
+function output(config: Gpt2Config, context: ForwardContext): ModelOutput {
   const { builder, dimensions } = context;
   const scores = causalScores(context);
   const words = context.wordEmbedding('transformer.wte');
@@ -119,9 +126,14 @@ function logits(config: Gpt2Config, context: ForwardContext): Tensor {
       return add(builder, middle, context.dropout(fed, config.residualDropout));
     });
   }
-  // Only these rows go on, so only they are normalized.
+  // Only the rows that go on are normalized.
+  const normalize = (rows: Tensor): Tensor => context.layerNorm(rows, 'transformer.ln_f', config.layerNormEpsilon);
+  if (context.options.task === 'causal-lm') {
+    const matrix = context.parameter(config.isTied ? EMBEDDING_MATRIX_NAME : `${OUTPUT_MATRIX}.weight`);
+    return { kind: 'vocabulary', hidden: normalize(targetRows(context, hidden)), matrix };
+  }
   const last = gatherRows(builder, dimensions, hidden, lastTokenIndices(context, config.padTokenId));
-  return context.linearWithoutBias(context.layerNorm(last, 'transformer.ln_f', config.layerNormEpsilon), HEAD);
+  return { kind: 'logits', logits: context.linearWithoutBias(normalize(last), HEAD) };
 }
 
 function queryScale(config: Gpt2Config, layer: number): number {

@@ -8,7 +8,7 @@ export function llamaModel(config: unknown, fileName: string): Model {
   const reader = new ConfigReader(config, fileName);
   const parsed = readDecoderConfig(reader, { ropeTheta: 10_000 });
   const hasAttentionBias = reader.flag('attention_bias', false);
-  return decoderModel('llama', 'LlamaForSequenceClassification', {
+  return decoderModel('llama', 'Llama', {
     ...parsed,
     hasQueryKeyValueBias: hasAttentionBias,
     hasAttentionOutputBias: hasAttentionBias,

@@ -1,8 +1,13 @@
 import type { GraphBuilder, RuntimeDimensions, Tensor } from '@pemmican/graph';
 
 /** What a model learns. */
-export const TASKS = ['sequence-classification', 'regression'] as const;
+export const TASKS = ['sequence-classification', 'regression', 'masked-lm', 'causal-lm'] as const;
 export type Task = (typeof TASKS)[number];
+
+/** Tasks that predict tokens of the vocabulary. */
+export function isLanguageModeling(task: Task): boolean {
+  return task === 'masked-lm' || task === 'causal-lm';
+}
 
 /** Width of a head's output: one value in a regression, one logit a label otherwise. */
 export function outputCount(task: Task, labelCount: number): number {
@@ -38,9 +43,32 @@ export interface ModelInputs {
   readonly tokenTypeIds: Tensor;
   /** int32 `[2]`, seed of dropout in this step. */
   readonly dropoutSeed: Tensor;
+  /** int32 `[targets]`, the places in `[tokens]` that predict a token; only in language modeling. */
+  readonly targetPositions?: Tensor;
 }
 
+/** What a forward pass ends with. */
+export type ModelOutput =
+  | {
+      readonly kind: 'logits';
+      /** `[batch, labelCount]` */
+      readonly logits: Tensor;
+    }
+  | {
+      /** Logits over the vocabulary, as what they are the product of: they need not exist whole. */
+      readonly kind: 'vocabulary';
+      /** `[targets, hiddenSize]` */
+      readonly hidden: Tensor;
+      /** `[vocabSize, hiddenSize]` */
+      readonly matrix: Tensor;
+      /** `[vocabSize]` */
+      readonly bias?: Tensor;
+      /** Logits become `cap * tanh(logit / cap)`. */
+      readonly softCap?: number;
+    };
+
 export interface ForwardOptions {
+  readonly task: Task;
   /** false in evaluation: no dropout. */
   readonly isTraining: boolean;
   /** Probability in place of the config's. */
@@ -61,26 +89,27 @@ export interface Model {
   readonly maxSequenceLength: number;
   /** The token whose embedding row gets no gradient (torch's `padding_idx`), in the id space of the config. */
   readonly padTokenId: number | undefined;
-  /** Whether an output matrix shares the embedding matrix's tensor in the tasks that are supported. */
-  readonly hasTiedEmbeddings: boolean;
+  /** Tasks for which the family has a head. */
+  readonly tasks: readonly Task[];
+  /** Whether the task's output matrix is the embedding matrix. */
+  isTied(task: Task): boolean;
   /** Canonical name of the embedding matrix. */
   readonly embeddingMatrixName: string;
   /** What the names of the base model's parameters begin with, such as `bert.`; a head's do not. */
   readonly basePrefix: string;
-  /** The head's last matrix `[labelCount, hiddenSize]`. */
+  /** The classification head's last matrix `[labelCount, hiddenSize]`. */
   readonly headWeightName: string;
   /** Parameters in a fixed order. */
   parameters(task: Task, labelCount: number, vocabRows: number): ParameterSpec[];
   /** Names that a checkpoint may use for a parameter, most usual first. */
   checkpointNames(parameterName: string): string[];
-  /** Logits `[batch, labelCount]`. */
   forward(
     builder: GraphBuilder,
     dimensions: RuntimeDimensions,
     parameters: ReadonlyMap<string, Tensor>,
     inputs: ModelInputs,
     options: ForwardOptions,
-  ): Tensor;
+  ): ModelOutput;
   /** `architectures` entry of config.json for a task. */
   architecture(task: Task): string;
 }

@@ -5,7 +5,14 @@ import { ConfigReader } from './config-reader.ts';
 import { readEncoderConfig, type EncoderConfig } from './encoder-config.ts';
 import { addEncoderLayer, encoderLayer, type EncoderLayerNames } from './encoder-layer.ts';
 import { BATCH, ForwardContext, LENGTH } from './forward-context.ts';
-import { outputCount, type Model, type ParameterSpec, type Task } from './model-family.ts';
+import {
+  ENCODER_TASKS,
+  addMaskedLanguageModelHead,
+  maskedLanguageModelHead,
+  type MaskedLanguageModelNames,
+  type MaskedLanguageModelOptions,
+} from './language-model-head.ts';
+import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
 import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
 import { relativePositionScores } from './relative-position.ts';
 
@@ -30,14 +37,15 @@ export function mpnetModel(config: unknown, fileName: string): Model {
     hiddenSize: parsed.hiddenSize,
     maxSequenceLength: parsed.maxPositionCount - PADDING_ID - 1,
     padTokenId: PADDING_ID,
-    hasTiedEmbeddings: false,
+    tasks: ENCODER_TASKS,
+    isTied: (task) => task === 'masked-lm' && parsed.isTied,
     embeddingMatrixName: EMBEDDING_MATRIX_NAME,
     basePrefix: PREFIX,
     headWeightName: 'classifier.out_proj.weight',
     parameters: (task, labelCount, vocabRows) => parameters(parsed, task, labelCount, vocabRows),
     checkpointNames: (name) => checkpointNames(name, PREFIX),
-    forward: (...graph) => logits(parsed, new ForwardContext(...graph)),
-    architecture: () => 'MPNetForSequenceClassification',
+    forward: (...graph) => output(parsed, new ForwardContext(...graph)),
+    architecture: (task) => (task === 'masked-lm' ? 'MPNetForMaskedLM' : 'MPNetForSequenceClassification'),
   };
 }
 
@@ -66,6 +74,24 @@ function layerNames(layer: number): EncoderLayerNames {
   };
 }
 
+const MASKED_LM: MaskedLanguageModelNames = {
+  dense: 'lm_head.dense',
+  norm: 'lm_head.layer_norm',
+  decoder: 'lm_head.decoder',
+  tiedBias: 'lm_head.bias',
+};
+
+function maskedLanguageModelOptions(config: MpnetConfig): MaskedLanguageModelOptions {
+  return {
+    hiddenSize: config.hiddenSize,
+    outputSize: config.hiddenSize,
+    activation: 'gelu',
+    layerNormEpsilon: config.layerNormEpsilon,
+    isTied: config.isTied,
+    embeddingMatrixName: EMBEDDING_MATRIX_NAME,
+  };
+}
+
 function parameters(config: MpnetConfig, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
   const { hiddenSize } = config;
   const list = new ParameterList();
@@ -74,13 +100,17 @@ function parameters(config: MpnetConfig, task: Task, labelCount: number, vocabRo
   list.layerNorm('mpnet.embeddings.LayerNorm', hiddenSize);
   for (let layer = 0; layer < config.layerCount; layer++) addEncoderLayer(list, layerNames(layer), config);
   list.weight('mpnet.encoder.relative_attention_bias', [config.bucketCount, config.headCount]);
-  const head = { standardDeviation: HEAD_STANDARD_DEVIATION };
-  list.linear('classifier.dense', hiddenSize, hiddenSize, head);
-  list.linear('classifier.out_proj', outputCount(task, labelCount), hiddenSize, head);
+  if (task === 'masked-lm') {
+    addMaskedLanguageModelHead(list, MASKED_LM, maskedLanguageModelOptions(config), vocabRows);
+  } else {
+    const head = { standardDeviation: HEAD_STANDARD_DEVIATION };
+    list.linear('classifier.dense', hiddenSize, hiddenSize, head);
+    list.linear('classifier.out_proj', outputCount(task, labelCount), hiddenSize, head);
+  }
   return list.specs;
 }
 
-function logits(config: MpnetConfig, context: ForwardContext): Tensor {
+function output(config: MpnetConfig, context: ForwardContext): ModelOutput {
   const { builder, dimensions } = context;
   const buckets = { bucketCount: BUCKETS_IN_USE, maxDistance: MAX_DISTANCE, isBidirectional: true };
   const positionScores = relativePositionScores(context, 'mpnet.encoder.relative_attention_bias', buckets);
@@ -95,9 +125,14 @@ function logits(config: MpnetConfig, context: ForwardContext): Tensor {
     hidden = context.layer(hidden, `${layerPrefix(layer)}.`, [positionScores], (x) =>
       encoderLayer(context, x, layerNames(layer), { ...options, positionScores }),
     );
+  if (context.options.task === 'masked-lm')
+    return maskedLanguageModelHead(context, hidden, MASKED_LM, maskedLanguageModelOptions(config));
   const first = firstToken(builder, dimensions, context.reshape(hidden, [BATCH, LENGTH, config.hiddenSize]));
   const dense = context.linear(context.dropout(first, config.hiddenDropout), 'classifier.dense');
-  return context.linear(context.dropout(tanh(builder, dense), config.hiddenDropout), 'classifier.out_proj');
+  return {
+    kind: 'logits',
+    logits: context.linear(context.dropout(tanh(builder, dense), config.hiddenDropout), 'classifier.out_proj'),
+  };
 }
 
 /** `[tokens, hiddenSize]` */

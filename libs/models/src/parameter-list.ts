@@ -41,6 +41,11 @@ export class ParameterList {
     this.#add(`${name}.weight`, [size], false);
   }
 
+  /** A bias by its whole name. */
+  vector(name: string, size: number): void {
+    this.#add(name, [size], false);
+  }
+
   #add(name: string, shape: readonly number[], hasWeightDecay: boolean, initializer?: Initializer): void {
     this.specs.push({ name, shape, hasWeightDecay, ...(initializer === undefined ? {} : { initializer }) });
   }

@@ -7,7 +7,7 @@ import type { Model } from './model-family.ts';
 export function qwen2Model(config: unknown, fileName: string): Model {
   const reader = new ConfigReader(config, fileName);
   const parsed = withWindow(reader, readDecoderConfig(reader, { ropeTheta: 10_000 }));
-  return decoderModel('qwen2', 'Qwen2ForSequenceClassification', { ...parsed, hasQueryKeyValueBias: true });
+  return decoderModel('qwen2', 'Qwen2', { ...parsed, hasQueryKeyValueBias: true });
 }
 
 /** Qwen 3 (arXiv 2505.09388): no biases, and each head's query and key normalized. */
@@ -15,7 +15,7 @@ export function qwen3Model(config: unknown, fileName: string): Model {
   const reader = new ConfigReader(config, fileName);
   const parsed = withWindow(reader, readDecoderConfig(reader, { ropeTheta: 10_000, headSize: 128 }));
   const hasBias = reader.flag('attention_bias', false);
-  return decoderModel('qwen3', 'Qwen3ForSequenceClassification', {
+  return decoderModel('qwen3', 'Qwen3', {
     ...parsed,
     hasQueryKeyNorm: true,
     hasQueryKeyValueBias: hasBias,

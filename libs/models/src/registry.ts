@@ -6,7 +6,7 @@ import { ModelError } from './error.ts';
 import { gemma2Model, gemma3TextModel } from './gemma.ts';
 import { gpt2Model } from './gpt2.ts';
 import { llamaModel } from './llama.ts';
-import type { Model } from './model-family.ts';
+import type { Model, Task } from './model-family.ts';
 import { mpnetModel } from './mpnet.ts';
 import { qwen2Model, qwen3Model } from './qwen.ts';
 import { robertaModel } from './roberta.ts';
@@ -45,4 +45,17 @@ export function parseModel(config: unknown, fileName: string): Model {
     );
   }
   return family(config, fileName);
+}
+
+/**
+ * Checks that a family has a head for a task.
+ * @param name of the model, for the message
+ * @throws ModelError UNSUPPORTED_TASK with the list of what is supported
+ */
+export function requireTask(model: Model, task: Task, name: string): void {
+  if (model.tasks.includes(task)) return;
+  throw new ModelError(
+    'UNSUPPORTED_TASK',
+    `${name}: a ${model.modelType} model is not trained for ${task} here; it is for ${model.tasks.join(', ')}`,
+  );
 }

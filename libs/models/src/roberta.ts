@@ -5,7 +5,14 @@ import { ConfigReader } from './config-reader.ts';
 import { readEncoderConfig, type EncoderConfig } from './encoder-config.ts';
 import { addEncoderLayer, bertLayerNames, encoderLayer } from './encoder-layer.ts';
 import { BATCH, ForwardContext, LENGTH } from './forward-context.ts';
-import { outputCount, type Model, type ParameterSpec, type Task } from './model-family.ts';
+import {
+  ENCODER_TASKS,
+  addMaskedLanguageModelHead,
+  maskedLanguageModelHead,
+  type MaskedLanguageModelNames,
+  type MaskedLanguageModelOptions,
+} from './language-model-head.ts';
+import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
 import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
 
 interface RobertaConfig extends EncoderConfig {
@@ -17,17 +24,14 @@ interface RobertaConfig extends EncoderConfig {
 
 const PREFIX = 'roberta.';
 const EMBEDDING_MATRIX_NAME = 'roberta.embeddings.word_embeddings.weight';
-const ARCHITECTURES = {
-  roberta: 'RobertaForSequenceClassification',
-  'xlm-roberta': 'XLMRobertaForSequenceClassification',
-} as const;
+const ARCHITECTURE_PREFIXES = { roberta: 'Roberta', 'xlm-roberta': 'XLMRoberta' } as const;
 
 /**
  * RoBERTa (arXiv 1907.11692), and XLM-R (arXiv 1911.02116) and XLM-V (arXiv 2301.10472), which have its architecture.
  * Positions count from `pad_token_id + 1` and skip padding; every token has type 0, as transformers' tokenizers of these
  * families give no token types.
  */
-export function robertaModel(modelType: keyof typeof ARCHITECTURES, config: unknown, fileName: string): Model {
+export function robertaModel(modelType: keyof typeof ARCHITECTURE_PREFIXES, config: unknown, fileName: string): Model {
   const parsed = parseConfig(new ConfigReader(config, fileName));
   return {
     modelType,
@@ -35,14 +39,16 @@ export function robertaModel(modelType: keyof typeof ARCHITECTURES, config: unkn
     hiddenSize: parsed.hiddenSize,
     maxSequenceLength: parsed.maxPositionCount - parsed.padTokenId - 1,
     padTokenId: parsed.padTokenId,
-    hasTiedEmbeddings: false,
+    tasks: ENCODER_TASKS,
+    isTied: (task) => task === 'masked-lm' && parsed.isTied,
     embeddingMatrixName: EMBEDDING_MATRIX_NAME,
     basePrefix: PREFIX,
     headWeightName: 'classifier.out_proj.weight',
     parameters: (task, labelCount, vocabRows) => parameters(parsed, task, labelCount, vocabRows),
     checkpointNames: (name) => checkpointNames(name, PREFIX),
-    forward: (...graph) => logits(parsed, new ForwardContext(...graph)),
-    architecture: () => ARCHITECTURES[modelType],
+    forward: (...graph) => output(parsed, new ForwardContext(...graph)),
+    architecture: (task) =>
+      `${ARCHITECTURE_PREFIXES[modelType]}${task === 'masked-lm' ? 'ForMaskedLM' : 'ForSequenceClassification'}`,
   };
 }
 
@@ -64,6 +70,24 @@ function parseConfig(reader: ConfigReader): RobertaConfig {
 
 const layerPrefix = (layer: number): string => `roberta.encoder.layer.${layer}`;
 
+const MASKED_LM: MaskedLanguageModelNames = {
+  dense: 'lm_head.dense',
+  norm: 'lm_head.layer_norm',
+  decoder: 'lm_head.decoder',
+  tiedBias: 'lm_head.bias',
+};
+
+function maskedLanguageModelOptions(config: RobertaConfig): MaskedLanguageModelOptions {
+  return {
+    hiddenSize: config.hiddenSize,
+    outputSize: config.hiddenSize,
+    activation: 'gelu',
+    layerNormEpsilon: config.layerNormEpsilon,
+    isTied: config.isTied,
+    embeddingMatrixName: EMBEDDING_MATRIX_NAME,
+  };
+}
+
 function parameters(config: RobertaConfig, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
   const { hiddenSize } = config;
   const list = new ParameterList();
@@ -73,13 +97,17 @@ function parameters(config: RobertaConfig, task: Task, labelCount: number, vocab
   list.weight('roberta.embeddings.position_embeddings', [config.maxPositionCount, hiddenSize]);
   for (let layer = 0; layer < config.layerCount; layer++)
     addEncoderLayer(list, bertLayerNames(layerPrefix(layer)), config);
-  const head = { standardDeviation: HEAD_STANDARD_DEVIATION };
-  list.linear('classifier.dense', hiddenSize, hiddenSize, head);
-  list.linear('classifier.out_proj', outputCount(task, labelCount), hiddenSize, head);
+  if (task === 'masked-lm') {
+    addMaskedLanguageModelHead(list, MASKED_LM, maskedLanguageModelOptions(config), vocabRows);
+  } else {
+    const head = { standardDeviation: HEAD_STANDARD_DEVIATION };
+    list.linear('classifier.dense', hiddenSize, hiddenSize, head);
+    list.linear('classifier.out_proj', outputCount(task, labelCount), hiddenSize, head);
+  }
   return list.specs;
 }
 
-function logits(config: RobertaConfig, context: ForwardContext): Tensor {
+function output(config: RobertaConfig, context: ForwardContext): ModelOutput {
   const { builder, dimensions } = context;
   const options = {
     ...config,
@@ -92,9 +120,14 @@ function logits(config: RobertaConfig, context: ForwardContext): Tensor {
     const names = bertLayerNames(layerPrefix(layer));
     hidden = context.layer(hidden, `${layerPrefix(layer)}.`, [], (x) => encoderLayer(context, x, names, options));
   }
+  if (context.options.task === 'masked-lm')
+    return maskedLanguageModelHead(context, hidden, MASKED_LM, maskedLanguageModelOptions(config));
   const first = firstToken(builder, dimensions, context.reshape(hidden, [BATCH, LENGTH, config.hiddenSize]));
   const dense = context.linear(context.dropout(first, config.classifierDropout), 'classifier.dense');
-  return context.linear(context.dropout(tanh(builder, dense), config.classifierDropout), 'classifier.out_proj');
+  return {
+    kind: 'logits',
+    logits: context.linear(context.dropout(tanh(builder, dense), config.classifierDropout), 'classifier.out_proj'),
+  };
 }
 
 /** `[tokens, hiddenSize]` */

@@ -1,16 +1,20 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import type { Task } from '../src/mod.ts';
 
 /** One tiny model of tools/oracles/src/models/make_fixtures.py: transformers 5.23 on PyTorch 2.15, float64. */
 export interface Case {
   readonly name: string;
+  readonly task: Task;
   readonly config: Record<string, unknown>;
   readonly labelCount: number;
   readonly inputIds: number[];
   readonly attentionMask: number[];
   readonly tokenTypeIds: number[];
+  /** Of records, or the tokens that `targetPositions` predict. */
   readonly labels: number[];
+  readonly targetPositions?: number[];
   readonly logits: number[];
   readonly loss: number;
   readonly parameters: Record<string, { shape: number[]; value: number[]; gradient: number[] }>;

@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { TensorflowSession } from '@pemmican/engine';
 import {
-  GraphBuilder, RuntimeDimensions, cast, crossEntropyMean, encodeSavedModel, reshape, squaredErrorMean, symbol,
+  GraphBuilder, RuntimeDimensions, add, cast, crossEntropyMean, encodeSavedModel, matmul, reshape, scale, squaredErrorMean, symbol, tanh,
+  vocabularyCrossEntropyMean,
   type GraphSession, type Tensor, type TensorValue,
 } from '@pemmican/graph'; // prettier-ignore
-import { parseModel, type Model, type ModelInputs, type Task } from '../src/mod.ts';
+import {
+  isLanguageModeling,
+  parseModel,
+  type Model,
+  type ModelInputs,
+  type ModelOutput,
+  type Task,
+} from '../src/mod.ts';
 import type { Case, Fixture } from './fixtures.ts';
-
-export const taskOf = (one: Case): Task => (one.labelCount === 1 ? 'regression' : 'sequence-classification');
 
 export const modelOf = (one: Case, changes: Record<string, unknown> = {}): Model =>
   parseModel({ ...one.config, ...changes }, 'config.json');
@@ -27,37 +33,63 @@ export function startGraph(floatDtype: 'float32' | 'float64', task: Task): Graph
   const builder = new GraphBuilder({ floatDtype });
   const shape = [symbol('batch'), symbol('length')];
   const inputIds = builder.placeholder('inputIds', 'int32', shape);
-  const labels = builder.placeholder('labels', task === 'regression' ? 'float32' : 'int32', [symbol('batch')]);
+  const items = [symbol(isLanguageModeling(task) ? 'targets' : 'batch')];
+  const labels = builder.placeholder('labels', task === 'regression' ? 'float32' : 'int32', items);
+  const inputs = {
+    inputIds,
+    attentionMask: cast(builder, builder.placeholder('attentionMask', 'float32', shape), floatDtype),
+    tokenTypeIds: builder.placeholder('tokenTypeIds', 'int32', shape),
+    dropoutSeed: builder.placeholder('dropoutSeed', 'int32', [2]),
+  };
   return {
     builder,
     dimensions: new RuntimeDimensions(builder, inputIds),
-    inputs: {
-      inputIds,
-      attentionMask: cast(builder, builder.placeholder('attentionMask', 'float32', shape), floatDtype),
-      tokenTypeIds: builder.placeholder('tokenTypeIds', 'int32', shape),
-      dropoutSeed: builder.placeholder('dropoutSeed', 'int32', [2]),
-    },
+    inputs: isLanguageModeling(task)
+      ? { ...inputs, targetPositions: builder.placeholder('targetPositions', 'int32', items) }
+      : inputs,
     labels: task === 'regression' ? cast(builder, labels, floatDtype) : labels,
   };
 }
 
-export function lossOf({ builder, dimensions, labels }: Graph, one: Case, logits: Tensor): Tensor {
-  return taskOf(one) === 'regression'
-    ? squaredErrorMean(builder, reshape(builder, dimensions, logits, [symbol('batch')]), labels)
-    : crossEntropyMean(builder, logits, labels);
+// Fewer than the vocabulary has, and no divisor of it.
+const CHUNK_ROWS = 9;
+
+export function lossOf({ builder, dimensions, labels }: Graph, output: ModelOutput, task: Task): Tensor {
+  if (output.kind === 'vocabulary') {
+    const { hidden, matrix, bias, softCap } = output;
+    const options = { chunkRows: CHUNK_ROWS, ...(softCap === undefined ? {} : { softCap }) };
+    return vocabularyCrossEntropyMean(builder, hidden, matrix, bias, labels, options);
+  }
+  return task === 'regression'
+    ? squaredErrorMean(builder, reshape(builder, dimensions, output.logits, [symbol('batch')]), labels)
+    : crossEntropyMean(builder, output.logits, labels);
+}
+
+/** `[batch, labelCount]`, or `[targets, vocabSize]`: whole here, to compare them. */
+export function logitsOf({ builder }: Graph, output: ModelOutput): Tensor {
+  if (output.kind === 'logits') return output.logits;
+  const { hidden, matrix, bias, softCap } = output;
+  let logits = matmul(builder, hidden, matrix, { transposeB: true });
+  if (bias !== undefined) logits = add(builder, logits, bias);
+  return softCap === undefined ? logits : scale(builder, tanh(builder, scale(builder, logits, 1 / softCap)), softCap);
 }
 
 export function feeds(fixture: Fixture, one: Case, seed: readonly [number, number]): Record<string, TensorValue> {
   const shape = [fixture.batch, fixture.length];
+  const { targetPositions } = one;
+  const items = [targetPositions?.length ?? fixture.batch];
   return {
     inputIds: { dtype: 'int32', shape, data: Int32Array.from(one.inputIds) },
     attentionMask: { dtype: 'float32', shape, data: Float32Array.from(one.attentionMask) },
     tokenTypeIds: { dtype: 'int32', shape, data: Int32Array.from(one.tokenTypeIds) },
     labels:
-      taskOf(one) === 'regression'
-        ? { dtype: 'float32', shape: [fixture.batch], data: Float32Array.from(one.labels) }
-        : { dtype: 'int32', shape: [fixture.batch], data: Int32Array.from(one.labels) },
+      one.task === 'regression'
+        ? { dtype: 'float32', shape: items, data: Float32Array.from(one.labels) }
+        : { dtype: 'int32', shape: items, data: Int32Array.from(one.labels) },
     dropoutSeed: { dtype: 'int32', shape: [2], data: Int32Array.from(seed) },
+    ...(targetPositions === undefined
+      ? {}
+      : { targetPositions: { dtype: 'int32', shape: items, data: Int32Array.from(targetPositions) } }),
   };
 }
 

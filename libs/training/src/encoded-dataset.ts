@@ -97,6 +97,8 @@ export interface Batch {
   readonly labels: Float64Array;
   /** Tokens without padding. */
   readonly tokenCount: number;
+  /** Which record each row is. */
+  readonly records: Uint32Array;
 }
 
 /**
@@ -122,5 +124,5 @@ export function makeBatch(dataset: EncodedDataset, records: Uint32Array, padId: 
     attentionMask.fill(1, row * length, row * length + end - start);
     labels[row] = dataset.labels[record] ?? 0;
   });
-  return { rowCount: records.length, length, inputIds, attentionMask, tokenTypeIds, labels, tokenCount };
+  return { rowCount: records.length, length, inputIds, attentionMask, tokenTypeIds, labels, tokenCount, records };
 }

@@ -1,9 +1,9 @@
 import type { GraphSession } from '@pemmican/graph';
-import type { Task } from '@pemmican/models';
-import { makeBatch, type Batch, type EncodedDataset } from './encoded-dataset.ts';
+import { isLanguageModeling, type Task } from '@pemmican/models';
+import { makeBatch, type EncodedDataset } from './encoded-dataset.ts';
 import { accuracy, f1, matthewsCorrelation, pearson, spearman, type Metric } from './metrics.ts';
-import { FEED, FETCH } from './training-program.ts';
-import type { TensorValue } from '@pemmican/graph';
+import { inputFeeds, makeTaskBatch, recordsInOrder, type BatchOptions } from './task-batch.ts';
+import { FETCH } from './training-program.ts';
 
 /** Scores of a data set. */
 export interface EvaluationResult {
@@ -11,46 +11,22 @@ export interface EvaluationResult {
   readonly metrics: Partial<Record<Metric, number>> & { readonly loss: number };
 }
 
-/** Feeds that a forward pass takes. */
-export function batchFeeds(batch: Batch, task: Task): Record<string, TensorValue> {
-  const shape = [batch.rowCount, batch.length];
-  return {
-    [FEED.inputIds]: { dtype: 'int32', shape, data: batch.inputIds },
-    [FEED.attentionMask]: { dtype: 'float32', shape, data: batch.attentionMask },
-    [FEED.tokenTypeIds]: { dtype: 'int32', shape, data: batch.tokenTypeIds },
-    [FEED.labels]:
-      task === 'regression'
-        ? { dtype: 'float32', shape: [batch.rowCount], data: Float32Array.from(batch.labels) }
-        : { dtype: 'int32', shape: [batch.rowCount], data: Int32Array.from(batch.labels) },
-  };
-}
-
-interface Scoring {
-  readonly task: Task;
+interface Scoring extends BatchOptions {
   readonly batchSize: number;
-  readonly padId: number;
 }
 
-/** Batches of consecutive records. */
-export function* batchesInOrder(dataset: EncodedDataset, batchSize: number, padId: number): Generator<Batch> {
-  for (let first = 0; first < dataset.recordCount; first += batchSize) {
-    const records = Uint32Array.from(
-      { length: Math.min(batchSize, dataset.recordCount - first) },
-      (_, index) => first + index,
-    );
-    yield makeBatch(dataset, records, padId);
-  }
-}
+// Every evaluation hides the same tokens, so that losses compare.
+const EVALUATION_PASS = 'evaluation';
 
 /** Logits of each batch in order: row-major `[rowCount, labelCount]`. */
 export function* predictLogits(
   session: GraphSession,
   dataset: EncodedDataset,
-  scoring: Scoring,
+  scoring: Pick<Scoring, 'batchSize' | 'padId'>,
 ): Generator<{ rowCount: number; logits: Float32Array }> {
-  for (const batch of batchesInOrder(dataset, scoring.batchSize, scoring.padId)) {
-    const { [FEED.labels]: _, ...feeds } = batchFeeds(batch, scoring.task);
-    const [logits] = session.run(feeds, [FETCH.evaluationLogits]);
+  for (const records of recordsInOrder(dataset.recordCount, scoring.batchSize)) {
+    const batch = makeBatch(dataset, records, scoring.padId);
+    const [logits] = session.run(inputFeeds(batch), [FETCH.evaluationLogits]);
     if (logits?.dtype !== 'float32') throw new TypeError('Logits are not float32');
     yield { rowCount: batch.rowCount, logits: logits.data };
   }
@@ -64,33 +40,49 @@ export async function evaluate(
   scoring: Scoring,
   onBatch: () => Promise<void> = () => Promise.resolve(),
 ): Promise<EvaluationResult> {
-  const predicted = new Float64Array(dataset.recordCount);
-  let [row, lossSum] = [0, 0];
-  for (const batch of batchesInOrder(dataset, scoring.batchSize, scoring.padId)) {
-    const [loss, logits] = session.run(batchFeeds(batch, scoring.task), [FETCH.evaluationLoss, FETCH.evaluationLogits]);
-    lossSum += (loss?.data[0] ?? NaN) * batch.rowCount;
-    for (let index = 0; index < batch.rowCount; index++) {
+  const isClassifying = !isLanguageModeling(scoring.task);
+  const predicted = new Float64Array(isClassifying ? dataset.recordCount : 0);
+  let [row, lossSum, itemCount] = [0, 0, 0];
+  for (const records of recordsInOrder(dataset.recordCount, scoring.batchSize)) {
+    const batch = makeTaskBatch(dataset, records, scoring, EVALUATION_PASS);
+    const fetches = isClassifying ? [FETCH.evaluationLoss, FETCH.evaluationLogits] : [FETCH.evaluationLoss];
+    const [loss, logits] = session.run(batch.feeds, fetches);
+    lossSum += (loss?.data[0] ?? NaN) * batch.itemCount;
+    itemCount += batch.itemCount;
+    for (let index = 0; isClassifying && index < records.length; index++) {
       const scores = logits?.data.subarray(index * labelCount, (index + 1) * labelCount) ?? new Float32Array();
       predicted[row++] = scoring.task === 'regression' ? (scores[0] ?? NaN) : largestIndex(scores);
     }
     await onBatch();
   }
-  const loss = lossSum / dataset.recordCount;
-  if (scoring.task === 'regression') {
-    return {
-      recordCount: dataset.recordCount,
-      metrics: { loss, pearson: pearson(predicted, dataset.labels), spearman: spearman(predicted, dataset.labels) },
-    };
-  }
+  const loss = lossSum / itemCount;
   return {
     recordCount: dataset.recordCount,
-    metrics: {
-      loss,
-      accuracy: accuracy(predicted, dataset.labels),
-      f1: f1(predicted, dataset.labels, labelCount),
-      matthews_correlation: matthewsCorrelation(predicted, dataset.labels, labelCount),
-    },
+    metrics: { loss, ...scores(scoring.task, loss, predicted, dataset.labels, labelCount) },
   };
+}
+
+/** A task's metrics beside the loss. */
+function scores(
+  task: Task,
+  loss: number,
+  predicted: Float64Array,
+  labels: Float64Array,
+  labelCount: number,
+): Partial<Record<Metric, number>> {
+  switch (task) {
+    case 'masked-lm':
+    case 'causal-lm':
+      return { perplexity: Math.exp(loss) };
+    case 'regression':
+      return { pearson: pearson(predicted, labels), spearman: spearman(predicted, labels) };
+    case 'sequence-classification':
+      return {
+        accuracy: accuracy(predicted, labels),
+        f1: f1(predicted, labels, labelCount),
+        matthews_correlation: matthewsCorrelation(predicted, labels, labelCount),
+      };
+  }
 }
 
 /** Index of the largest score, the first of equal ones. */

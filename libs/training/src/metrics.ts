@@ -1,19 +1,22 @@
-import type { Task } from '@pemmican/models';
+import { isLanguageModeling, type Task } from '@pemmican/models';
 
 /** Metrics of each task. */
 export const METRICS = {
   'sequence-classification': ['loss', 'accuracy', 'f1', 'matthews_correlation'],
   regression: ['loss', 'pearson', 'spearman'],
+  'masked-lm': ['loss', 'perplexity'],
+  'causal-lm': ['loss', 'perplexity'],
 } as const satisfies Record<Task, readonly string[]>;
 export type Metric = (typeof METRICS)[Task][number];
 
 /** Whether a larger value of a metric is better. */
 export function isGreaterBetter(metric: Metric): boolean {
-  return metric !== 'loss';
+  return metric !== 'loss' && metric !== 'perplexity';
 }
 
 /** The metric that decides for a task when none is named. */
 export function defaultMetric(task: Task): Metric {
+  if (isLanguageModeling(task)) return 'loss';
   return task === 'regression' ? 'pearson' : 'accuracy';
 }
 

@@ -37,6 +37,7 @@ export { loadWeights } from './parameter-transfer.ts';
 export { buildPredictionProgram, type PredictionProgram } from './prediction-program.ts';
 export { planRun, unusedRowDecayFactor, type RunPlan } from './run-plan.ts';
 export { SCHEDULES, learningRateAt, type Schedule } from './schedule.ts';
+export type { MaskingOptions } from './token-targets.ts';
 export { train, type CheckpointStore, type TrainingEvent, type TrainingRun } from './trainer.ts';
 export {
   FEED,

@@ -39,6 +39,8 @@ export interface TrainingOptions {
   readonly loadBestModelAtEnd: boolean;
   readonly metricForBestModel: Metric;
   readonly bf16: boolean;
+  /** Share of the tokens that masked language modeling predicts. */
+  readonly mlmProbability: number;
 }
 
 export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
@@ -68,6 +70,7 @@ export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
   loadBestModelAtEnd: false,
   metricForBestModel: 'accuracy',
   bf16: false,
+  mlmProbability: 0.15,
 };
 
 // Past these a value is a slip of the pen, and what it would allocate or loop over is not bounded by anything else.
@@ -103,6 +106,7 @@ const RANGES: Partial<Record<keyof TrainingOptions, Range>> = {
   evalSteps: { minimum: 0, maximum: MAX_STEPS, isInteger: true },
   saveSteps: { minimum: 0, maximum: MAX_STEPS, isInteger: true },
   saveTotalLimit: { minimum: 1, maximum: 1_000_000, isInteger: true },
+  mlmProbability: { minimum: 0, maximum: 1, excludesMinimum: true },
 };
 
 function isInside(value: number, range: Range): boolean {

@@ -28,12 +28,13 @@ export function buildPredictionProgram(
     spec,
     weight: builder.withCategory('weights', () => variable(builder, `weights/${spec.name}`, spec.shape)),
   }));
-  const inputs = modelInputs(builder);
+  const inputs = modelInputs(builder, options.task);
   const dimensions = new RuntimeDimensions(builder, inputs.inputIds);
   builder.withoutTape(() => {
     const weights = new Map(variables.map(({ spec, weight }) => [spec.name, readVariable(builder, weight)]));
-    const logits = model.forward(builder, dimensions, weights, inputs, { isTraining: false });
-    identity(builder, logits, { name: FETCH.evaluationLogits });
+    const output = model.forward(builder, dimensions, weights, inputs, { task: options.task, isTraining: false });
+    if (output.kind !== 'logits') throw new TypeError(`There are no logits to predict in ${options.task}`);
+    identity(builder, output.logits, { name: FETCH.evaluationLogits });
   });
   const parameters = variables.map(({ spec, weight }) => ({ spec, weight: variablePort(builder, weight) }));
   return { savedModel: encodeSavedModel(builder, builder.constant(1)), parameters };

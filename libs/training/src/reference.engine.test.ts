@@ -11,12 +11,11 @@ import { modelFolder } from '@pemmican/testkit';
 import { TokenIdMap } from '@pemmican/vocabulary';
 import { EncodedDatasetBuilder, type EncodedDataset } from './encoded-dataset.ts';
 import { predictLogits } from './evaluation.ts';
-import { batchFeeds } from './evaluation.ts';
 import { DEFAULT_TRAINING_OPTIONS } from './options.ts';
 import { clearMoments, writeVariable } from './parameter-transfer.ts';
 import { FEED, FETCH, buildTrainingProgram, type TrainingProgram } from './training-program.ts';
 import { train, type CheckpointStore, type TrainingEvent } from './trainer.ts';
-import { makeBatch } from './encoded-dataset.ts';
+import { makeTaskBatch } from './task-batch.ts';
 
 /**
  * What PyTorch 2.15 and transformers 5.23 computed (libs/training/fixtures/README.md says how): all-MiniLM-L6-v2 with a
@@ -163,14 +162,12 @@ let reduced: Arm;
 
 test('the first step has the loss, logits and every gradient norm of PyTorch', async () => {
   full = await openArm(false);
-  const batch = makeBatch(
-    full.data,
-    Uint32Array.from({ length: 16 }, (_, index) => index),
-    0,
-  );
+  const records = Uint32Array.from({ length: 16 }, (_, index) => index);
+  const options = { task: 'sequence-classification', padId: 0, seed: 0 } as const;
+  const batch = makeTaskBatch(full.data, records, options, 'first');
   const names = full.program.parameters.map(({ spec }) => spec.name);
   const feeds = {
-    ...batchFeeds(batch, 'sequence-classification'),
+    ...batch.feeds,
     [FEED.dropoutSeed]: { dtype: 'int32', shape: [2], data: Int32Array.of(0, 0) },
     [FEED.lossWeight]: { dtype: 'float32', shape: [], data: Float32Array.of(1) },
   } as const;
@@ -187,13 +184,8 @@ test('the first step has the loss, logits and every gradient norm of PyTorch', a
       `${name}: ${norms[index]!.data[0]!}, PyTorch ${expected}`,
     );
   });
-  const logits = [
-    ...predictLogits(
-      full.session,
-      { ...full.data, recordCount: 16 },
-      { task: 'sequence-classification', batchSize: 16, padId: 0 },
-    ),
-  ][0]!.logits;
+  const logits = [...predictLogits(full.session, { ...full.data, recordCount: 16 }, { batchSize: 16, padId: 0 })][0]!
+    .logits;
   reference.step1.logits.flat().forEach((expected, index) => {
     assert.ok(Math.abs(logits[index]! - expected) < 1e-5);
   });

@@ -10,14 +10,16 @@ import {
   type EvaluationEntry,
   type TrainerState,
 } from './checkpoint.ts';
-import { epochOrder, makeBatch, type EncodedDataset } from './encoded-dataset.ts';
+import { epochOrder, type EncodedDataset } from './encoded-dataset.ts';
 import { TrainingError } from './error.ts';
-import { batchFeeds, evaluate } from './evaluation.ts';
+import { evaluate } from './evaluation.ts';
 import { isGreaterBetter } from './metrics.ts';
 import type { TrainingOptions } from './options.ts';
 import { clearMoments } from './parameter-transfer.ts';
 import { planRun, stepPosition, type RunPlan } from './run-plan.ts';
 import { learningRateAt } from './schedule.ts';
+import { makeTaskBatch, type BatchOptions } from './task-batch.ts';
+import type { MaskingOptions } from './token-targets.ts';
 import { FEED, FETCH, type TrainingProgram } from './training-program.ts';
 
 /** Where a run keeps its checkpoints. */
@@ -60,6 +62,8 @@ export interface TrainingRun {
   readonly labelCount: number;
   /** Id that fills batches up, in the space of the data sets. */
   readonly padId: number;
+  /** Set for masked language modeling. */
+  readonly masking?: MaskingOptions | undefined;
   readonly train: EncodedDataset;
   readonly validation: EncodedDataset | undefined;
   readonly checkpoints: CheckpointStore;
@@ -210,35 +214,39 @@ class Trainer {
     const { session, options } = this.#run;
     const isAccumulating = this.#run.program.accumulators.length > 0;
     let [loss, gradNorm, tokenCount, longestRowTokens] = [0, NaN, 0, 0];
-    const batchSize = options.perDeviceTrainBatchSize;
-    const rowCount = Math.min(
-      position.batchCount * batchSize,
-      this.#run.train.recordCount - position.firstBatch * batchSize,
-    );
-    for (let microBatch = 0; microBatch < position.batchCount; microBatch++) {
-      const batch = makeBatch(
+    const batches = Array.from({ length: position.batchCount }, (_, microBatch) =>
+      makeTaskBatch(
         this.#run.train,
         this.#records(position, position.firstBatch + microBatch),
-        this.#run.padId,
-      );
+        this.#batchOptions,
+        `epoch:${position.epochIndex}`,
+      ),
+    );
+    const stepItemCount = batches.reduce((sum, { itemCount }) => sum + itemCount, 0);
+    batches.forEach(({ batch, feeds: batchFeeds, itemCount }, microBatch) => {
       const feeds = {
-        ...batchFeeds(batch, options.task),
+        ...batchFeeds,
         [FEED.dropoutSeed]: { dtype: 'int32', shape: [2], data: dropoutSeed(options.seed, stepIndex, microBatch) },
-        // Weighted by rows, so that a step is the same whether its rows come in one batch or in several.
-        [FEED.lossWeight]: scalar(batch.rowCount / rowCount),
+        // Weighted by what the loss is a mean over, so that a step is the same whether it comes in one batch or in several.
+        [FEED.lossWeight]: scalar(itemCount / stepItemCount),
       } as const;
       tokenCount += batch.tokenCount;
       longestRowTokens = Math.max(longestRowTokens, batch.length);
       if (isAccumulating) {
-        loss += (first(session.run(feeds, [FETCH.accumulateLoss])) * batch.rowCount) / rowCount;
+        loss += (first(session.run(feeds, [FETCH.accumulateLoss])) * itemCount) / stepItemCount;
       } else {
         const [lossValue, normValue] = session.run({ ...feeds, ...optimizerFeeds }, [FETCH.trainLoss, FETCH.trainNorm]);
         loss = lossValue?.data[0] ?? NaN;
         gradNorm = normValue?.data[0] ?? NaN;
       }
-    }
+    });
     if (isAccumulating) gradNorm = first(session.run(optimizerFeeds, [FETCH.applyNorm]));
     return { loss, gradNorm, tokenCount, longestRowTokens };
+  }
+
+  get #batchOptions(): BatchOptions {
+    const { options, padId, masking } = this.#run;
+    return { task: options.task, seed: options.seed, padId, masking };
   }
 
   #records(position: { readonly epochIndex: number }, batchIndex: number): Uint32Array {
@@ -255,14 +263,14 @@ class Trainer {
 
   /** Evaluates and says whether the result is the best so far. */
   async *#evaluate(isInitial = false): AsyncGenerator<TrainingEvent, boolean, undefined> {
-    const { validation, session, options, labelCount, padId } = this.#run;
+    const { validation, session, options, labelCount } = this.#run;
     if (validation === undefined || this.#evaluatedStep === this.#state.step) return false;
     const startMs = this.#run.now();
     const result = await evaluate(
       session,
       validation,
       labelCount,
-      { task: options.task, batchSize: options.perDeviceEvalBatchSize, padId },
+      { ...this.#batchOptions, batchSize: options.perDeviceEvalBatchSize },
       () => this.#run.breathe(),
     );
     this.#evaluatedStep = this.#state.step;

@@ -13,6 +13,7 @@ import {
   symbol,
   variable,
   variablePort,
+  vocabularyCrossEntropyMean,
   type Gradient,
   type GraphNode,
   type MemoryPlan,
@@ -20,7 +21,15 @@ import {
   type Variable,
   type VariablePort,
 } from '@pemmican/graph';
-import type { Model, ModelInputs, ParameterSpec, Task } from '@pemmican/models';
+import {
+  isLanguageModeling,
+  type Model,
+  type ModelInputs,
+  type ModelOutput,
+  type ParameterSpec,
+  type Task,
+} from '@pemmican/models';
+import { DEFAULT_TRAINING_OPTIONS } from './options.ts';
 import {
   accumulateGradient,
   adamWFeeds,
@@ -50,6 +59,8 @@ export interface ProgramOptions {
   readonly maxGradNorm: number;
   readonly adamBeta1: number;
   readonly adamBeta2: number;
+  /** Only for the memory plan of masked language modeling; what training takes where not given. */
+  readonly mlmProbability?: number;
 }
 
 /** A parameter with the names by which its values go in and out of the session. */
@@ -66,6 +77,7 @@ export const FEED = {
   attentionMask: 'feed/attentionMask',
   tokenTypeIds: 'feed/tokenTypeIds',
   labels: 'feed/labels',
+  targetPositions: 'feed/targetPositions',
   dropoutSeed: 'feed/dropoutSeed',
   lossWeight: 'feed/lossWeight',
   correctedLearningRate: 'feed/correctedLearningRate',
@@ -104,13 +116,16 @@ export function buildTrainingProgram(model: Model, options: ProgramOptions): Tra
 }
 
 /** What every forward pass is fed. */
-export function modelInputs(builder: GraphBuilder): ModelInputs {
+export function modelInputs(builder: GraphBuilder, task: Task): ModelInputs {
   const shape = [symbol('batch'), symbol('length')];
   return {
     inputIds: builder.placeholder(FEED.inputIds, 'int32', shape),
     attentionMask: builder.placeholder(FEED.attentionMask, 'float32', shape),
     tokenTypeIds: builder.placeholder(FEED.tokenTypeIds, 'int32', shape),
     dropoutSeed: builder.placeholder(FEED.dropoutSeed, 'int32', [2]),
+    ...(isLanguageModeling(task)
+      ? { targetPositions: builder.placeholder(FEED.targetPositions, 'int32', [symbol('targets')]) }
+      : {}),
   };
 }
 
@@ -134,10 +149,11 @@ class ProgramBuilder {
 
   build(): TrainingProgram {
     const builder = this.#builder;
-    const inputs = modelInputs(builder);
+    const { task } = this.#options;
+    const inputs = modelInputs(builder, task);
     const dimensions = new RuntimeDimensions(builder, inputs.inputIds);
-    const labels = builder.placeholder(FEED.labels, this.#options.task === 'regression' ? 'float32' : 'int32', [
-      symbol('batch'),
+    const labels = builder.placeholder(FEED.labels, task === 'regression' ? 'float32' : 'int32', [
+      symbol(isLanguageModeling(task) ? 'targets' : 'batch'),
     ]);
     builder.withoutTape(() => {
       this.#evaluation(dimensions, inputs, labels);
@@ -166,13 +182,21 @@ class ProgramBuilder {
       planStep: (batch, length) =>
         largestPlan(
           stepTargets.map((targets) =>
-            planMemory(builder, targets, { batch, length }, { gradients: this.#gradientTensors, variables }),
+            planMemory(builder, targets, this.#bindings(batch, length), {
+              gradients: this.#gradientTensors,
+              variables,
+            }),
           ),
         ),
       embeddingTrainingBytes: this.#specs
         .filter((spec) => spec.isEmbeddingMatrix === true)
         .reduce((sum, spec) => sum + 16 * count(spec), 0),
     };
+  }
+
+  #bindings(batch: number, length: number): Record<string, number> {
+    const { task, mlmProbability = DEFAULT_TRAINING_OPTIONS.mlmProbability } = this.#options;
+    return { batch, length, targets: targetCount(task, batch, length, mlmProbability) };
   }
 
   #weights(): Map<string, Tensor> {
@@ -182,14 +206,27 @@ class ProgramBuilder {
   }
 
   #evaluation(dimensions: RuntimeDimensions, inputs: ModelInputs, labels: Tensor): void {
-    const logits = this.#model.forward(this.#builder, dimensions, this.#weights(), inputs, { isTraining: false });
-    identity(this.#builder, logits, { name: FETCH.evaluationLogits });
-    identity(this.#builder, this.#loss(dimensions, logits, labels), { name: FETCH.evaluationLoss });
+    const options = { task: this.#options.task, isTraining: false };
+    const output = this.#model.forward(this.#builder, dimensions, this.#weights(), inputs, options);
+    if (output.kind === 'logits') identity(this.#builder, output.logits, { name: FETCH.evaluationLogits });
+    identity(this.#builder, this.#loss(dimensions, output, labels), { name: FETCH.evaluationLoss });
   }
 
-  #loss(dimensions: RuntimeDimensions, logits: Tensor, labels: Tensor): Tensor {
-    if (this.#options.task !== 'regression') return crossEntropyMean(this.#builder, logits, labels);
-    return squaredErrorMean(this.#builder, reshape(this.#builder, dimensions, logits, [symbol('batch')]), labels);
+  #loss(dimensions: RuntimeDimensions, output: ModelOutput, labels: Tensor): Tensor {
+    const builder = this.#builder;
+    if (output.kind === 'vocabulary') {
+      const { hidden, matrix, bias, softCap } = output;
+      return vocabularyCrossEntropyMean(
+        builder,
+        hidden,
+        matrix,
+        bias,
+        labels,
+        softCap === undefined ? {} : { softCap },
+      );
+    }
+    if (this.#options.task !== 'regression') return crossEntropyMean(builder, output.logits, labels);
+    return squaredErrorMean(builder, reshape(builder, dimensions, output.logits, [symbol('batch')]), labels);
   }
 
   #training(
@@ -200,13 +237,14 @@ class ProgramBuilder {
     const builder = this.#builder;
     const { dropout, gradientCheckpointing, paddingIndex } = this.#options;
     const weights = this.#weights();
-    const logits = this.#model.forward(builder, dimensions, weights, inputs, {
+    const output = this.#model.forward(builder, dimensions, weights, inputs, {
+      task: this.#options.task,
       isTraining: true,
       gradientCheckpointing,
       ...(dropout === undefined ? {} : { dropout }),
       ...(paddingIndex === undefined ? {} : { paddingIndex }),
     });
-    const loss = this.#loss(dimensions, logits, labels);
+    const loss = this.#loss(dimensions, output, labels);
     const lossWeight = builder.placeholder(FEED.lossWeight, 'float32', []);
     const map = gradients(builder, loss, lossWeight);
     return builder.withoutTape(() =>
@@ -308,6 +346,15 @@ function at<Item>(items: readonly Item[], index: number): Item {
   const item = items[index];
   if (item === undefined) throw new RangeError(`No item ${index} of ${items.length}`);
   return item;
+}
+
+/** Tokens that a batch predicts: all but each row's first, or as many as chance hides in all but one of some ten thousand batches. */
+function targetCount(task: Task, batch: number, length: number, mlmProbability: number): number {
+  const tokens = batch * length;
+  if (task === 'causal-lm') return Math.max(1, batch * (length - 1));
+  if (task !== 'masked-lm') return 0;
+  const deviation = Math.sqrt(tokens * mlmProbability * (1 - mlmProbability));
+  return Math.min(tokens, Math.ceil(tokens * mlmProbability + 4 * deviation));
 }
 
 /** Indices of gradients, those of rows last. */

@@ -1,4 +1,4 @@
-// The tiny BERT of tiny-runs.json.gz (tools/oracles/src/training/make_fixtures.py), run in our engine.
+// The tiny models of tiny-runs.json.gz (tools/oracles/src/training/make_fixtures.py), run in our engine.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -23,6 +23,9 @@ import {
 /** One run of PyTorch. */
 export interface OracleRun {
   readonly name: string;
+  readonly task: Task;
+  /** Key of the first values. */
+  readonly initial: string;
   readonly options: {
     readonly numLabels: number;
     readonly schedule: Schedule;
@@ -79,7 +82,7 @@ export function unpack(run: OracleRun, base64: string): Map<string, Float32Array
 }
 
 export function initialValues(run: OracleRun): Map<string, Float32Array> {
-  return unpack(run, oracle.initial[String(run.options.numLabels)] ?? '');
+  return unpack(run, oracle.initial[run.initial] ?? '');
 }
 
 /** The options that make our run the oracle's. */
@@ -87,7 +90,7 @@ export function optionsOf(run: OracleRun): TrainingOptions {
   const { options } = run;
   return {
     ...DEFAULT_TRAINING_OPTIONS,
-    task: taskOf(run),
+    task: run.task,
     metricForBestModel: 'loss',
     numTrainEpochs: oracle.epochs,
     perDeviceTrainBatchSize: oracle.batchRows,
@@ -105,10 +108,6 @@ export function optionsOf(run: OracleRun): TrainingOptions {
     saveSteps: 1_000_000,
     evalSteps: 1_000_000,
   };
-}
-
-function taskOf(run: OracleRun): Task {
-  return run.options.numLabels === 1 ? 'regression' : 'sequence-classification';
 }
 
 /** What a run of ours left behind. */

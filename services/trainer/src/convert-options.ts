@@ -29,10 +29,19 @@ const METRIC_NAMES: Readonly<Record<Metric, MetricName | undefined>> = {
   [Metric.MATTHEWS_CORRELATION]: 'matthews_correlation',
   [Metric.PEARSON]: 'pearson',
   [Metric.SPEARMAN]: 'spearman',
+  [Metric.PERPLEXITY]: 'perplexity',
+};
+
+const TASK_NAMES: Readonly<Record<Task, TaskName>> = {
+  [Task.UNSPECIFIED]: 'sequence-classification',
+  [Task.SEQUENCE_CLASSIFICATION]: 'sequence-classification',
+  [Task.REGRESSION]: 'regression',
+  [Task.MASKED_LM]: 'masked-lm',
+  [Task.CAUSAL_LM]: 'causal-lm',
 };
 
 export function toTask(task: Task): TaskName {
-  return task === Task.REGRESSION ? 'regression' : 'sequence-classification';
+  return TASK_NAMES[task];
 }
 
 /** Hyper-parameters with the defaults filled in. */
@@ -67,5 +76,6 @@ export function toTrainingOptions(message: OptionsMessage | undefined): Training
     loadBestModelAtEnd: message.loadBestModelAtEnd,
     metricForBestModel: METRIC_NAMES[message.metricForBestModel] ?? defaultMetric(task),
     bf16: message.bf16,
+    mlmProbability: message.mlmProbability ?? defaults.mlmProbability,
   };
 }

@@ -2,7 +2,7 @@ import type { EstimateMemoryRequest, EstimateMemoryResponse, MemoryEstimate } fr
 import { Checkpoint } from '@pemmican/safetensors';
 import { StorageError, openFolder, readJson, type HubOptions } from '@pemmican/storage';
 import { buildTrainingProgram, type TrainingOptions, type TrainingProgram } from '@pemmican/training';
-import { parseModel, type Model } from '@pemmican/models';
+import { isLanguageModeling, parseModel, requireTask, type Model } from '@pemmican/models';
 import { toTrainingOptions } from './convert-options.ts';
 
 const MAX_CONFIG_BYTES = 10_000_000;
@@ -21,6 +21,7 @@ export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOpt
   const config = await readJson(folder, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
   if (config === undefined) throw new StorageError('NOT_FOUND', `${folder.name}/config.json`, 'there is no such file');
   const model = parseModel(config, `${folder.name}/config.json`);
+  requireTask(model, options.task, folder.name);
   const checkpoint = await Checkpoint.open(folder);
   const headLabels = checkpoint.has(model.headWeightName) ? (checkpoint.get(model.headWeightName).shape[0] ?? 2) : 2;
   await checkpoint.close();
@@ -29,10 +30,14 @@ export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOpt
     estimateRows({ model, options, labelCount, vocabRows, request });
   return {
     full: estimate(model.vocabSize),
-    reduced: request.reducedVocabSize === 0 ? undefined : estimate(request.reducedVocabSize),
+    // A language model's softmax reads every row, so none can be left out.
+    reduced:
+      request.reducedVocabSize === 0 || isLanguageModeling(options.task)
+        ? undefined
+        : estimate(request.reducedVocabSize),
     batchSize: options.perDeviceTrainBatchSize,
     sequenceLength: request.sequenceLength,
-    tiedEmbeddings: model.hasTiedEmbeddings,
+    tiedEmbeddings: model.isTied(options.task),
     engineBytes: ENGINE_BYTES,
   };
 }
@@ -58,6 +63,7 @@ function estimateRows(asked: {
     maxGradNorm: options.maxGradNorm,
     adamBeta1: options.adamBeta1,
     adamBeta2: options.adamBeta2,
+    mlmProbability: options.mlmProbability,
   });
   const plan = program.planStep(options.perDeviceTrainBatchSize, request.sequenceLength);
   return {

@@ -6,7 +6,7 @@ import { binary, dense, dtypeAttribute, reduce, unary } from './arithmetic.ts';
 import { dimensionAt } from './shape.ts';
 
 /** Number of elements of `x` as a float scalar. */
-function countOf(builder: GraphBuilder, x: Tensor): Tensor {
+export function countOf(builder: GraphBuilder, x: Tensor): Tensor {
   const size = builder.add(
     'Size',
     [x],

@@ -28,7 +28,7 @@ function convert(builder: GraphBuilder, x: Tensor, dtype: 'float32' | 'float64' 
 }
 
 /** A product of (batches of) matrices without a gradient, computed in the builder's `matmulDtype`. */
-function product(builder: GraphBuilder, a: Tensor, b: Tensor, transposes: Transposes): Tensor {
+export function product(builder: GraphBuilder, a: Tensor, b: Tensor, transposes: Transposes): Tensor {
   const { transposeA = false, transposeB = false } = transposes;
   const rank = a.shape.length;
   const [rows, inner] = lastTwo(a.shape, transposeA);

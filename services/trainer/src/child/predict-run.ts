@@ -1,4 +1,5 @@
 import { TensorflowSession } from '@pemmican/engine';
+import { isLanguageModeling, requireTask } from '@pemmican/models';
 import type { PredictRequest, PredictResponse } from '@pemmican/contract/trainer';
 import { buildPredictionProgram, loadWeights, predictLogits } from '@pemmican/training';
 import { toTask } from '../convert-options.ts';
@@ -17,7 +18,10 @@ export async function* predictRun(
   options: { readonly tensorflow: 'cpu' | 'gpu'; readonly hub: HubOptions },
 ): AsyncGenerator<PredictResponse, void, undefined> {
   const task = toTask(request.task);
+  if (isLanguageModeling(task))
+    throw new PreconditionError('NO_LOGITS', `There are no logits of a record to predict in ${task}`);
   const prepared = await prepareModel(request.modelUri, options.hub);
+  requireTask(prepared.model, task, prepared.folder.name);
   const labelCount = prepared.headLabelCount;
   if (labelCount === undefined)
     throw new PreconditionError(
@@ -47,7 +51,6 @@ export async function* predictRun(
     );
     let firstRecordIndex = 0;
     for (const { rowCount, logits } of predictLogits(session, records, {
-      task,
       batchSize: request.batchSize || DEFAULT_BATCH_SIZE,
       padId: paddingTokenId(prepared),
     })) {

@@ -1,6 +1,7 @@
 import { TensorflowSession } from '@pemmican/engine';
 import { Split } from '@pemmican/contract/vocabulary';
 import type { Evaluation, MemoryBreakdown, RunResult, RunSpec } from '@pemmican/contract/trainer';
+import { isLanguageModeling } from '@pemmican/models';
 import { localPath, openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
 import {
   buildTrainingProgram,
@@ -23,6 +24,7 @@ import { trainedConfig } from './trained-config.ts';
 import type { EventSink } from './event-sink.ts';
 import { breathe } from './parent-channel.ts';
 import { Phases, residentBytes } from './phases.ts';
+import { maskingOf, requireTrainable } from './language-modeling.ts';
 import { prepareData, type PreparedData } from './prepared-data.ts';
 import { locateParameters, prepareModel, type PreparedModel } from './prepared-model.ts';
 import { RunFolder } from './run-folder.ts';
@@ -80,6 +82,7 @@ class TrainJob {
     const { spec } = this.#request;
     const startMs = performance.now();
     const prepared = await this.#phases.run('load', () => prepareModel(spec.modelUri, this.#request.hub));
+    requireTrainable(prepared, this.#options.task);
     const data = await this.#phases.run('tokenize', () => this.#prepareData(prepared));
     const program = await this.#phases.run('build-graph', () => Promise.resolve(this.#buildProgram(prepared, data)));
     const session = TensorflowSession.open(program.savedModel, { build: this.#request.tensorflow });
@@ -103,7 +106,7 @@ class TrainJob {
       task: this.#options.task,
       labelCount: options?.numLabels ?? 0,
       unkeptTokensToUnk: options?.unkeptTokensToUnk ?? false,
-      needsLabels: true,
+      needsLabels: !isLanguageModeling(this.#options.task),
       breathe: () => {
         this.#request.signal.throwIfAborted();
         return breathe();
@@ -134,6 +137,7 @@ class TrainJob {
       maxGradNorm: options.maxGradNorm,
       adamBeta1: options.adamBeta1,
       adamBeta2: options.adamBeta2,
+      mlmProbability: options.mlmProbability,
     });
   }
 
@@ -167,6 +171,7 @@ class TrainJob {
       options,
       labelCount: data.labelCount,
       padId: paddingTokenId(prepared),
+      masking: options.task === 'masked-lm' ? maskingOf(prepared, options.mlmProbability) : undefined,
       train: trainData,
       validation: data.splits.get(Split.VALIDATION),
       checkpoints: this.#folder,
@@ -354,7 +359,15 @@ async function fingerprintOf(
 }
 
 function toEvaluation({ step, epoch, result, elapsedMs }: EvaluationEntry): Evaluation {
-  const { loss, accuracy, f1, matthews_correlation: matthewsCorrelation, pearson, spearman } = result.metrics;
+  const {
+    loss,
+    accuracy,
+    f1,
+    matthews_correlation: matthewsCorrelation,
+    pearson,
+    spearman,
+    perplexity,
+  } = result.metrics;
   return {
     step,
     epoch,
@@ -365,6 +378,7 @@ function toEvaluation({ step, epoch, result, elapsedMs }: EvaluationEntry): Eval
     matthewsCorrelation,
     pearson,
     spearman,
+    perplexity,
     elapsedMs,
     split: Split.VALIDATION,
   };

@@ -1,13 +1,15 @@
-import type { Task } from '@pemmican/models';
+import { isLanguageModeling, type Task } from '@pemmican/models';
 import type { PreparedData } from './prepared-data.ts';
 import type { PreparedModel } from './prepared-model.ts';
 
 /** The source's config.json with the head that was trained, as transformers' save_pretrained writes it. */
 export function trainedConfig(prepared: PreparedModel, data: PreparedData, task: Task): Record<string, unknown> {
+  const architectures = [prepared.model.architecture(task)];
+  if (isLanguageModeling(task)) return { ...prepared.config, architectures };
   const names = Array.from({ length: data.labelCount }, (_, index) => data.labelNames?.[index] ?? `LABEL_${index}`);
   return {
     ...prepared.config,
-    architectures: [prepared.model.architecture(task)],
+    architectures,
     problem_type: task === 'regression' ? 'regression' : 'single_label_classification',
     // num_labels is derived from this map.
     id2label: Object.fromEntries(names.map((name, index) => [String(index), name])),

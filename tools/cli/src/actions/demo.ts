@@ -58,6 +58,7 @@ const HYPER_PARAMETERS = {
   seed: 42,
   shuffle: true,
   dropout: 'auto',
+  mlmProbability: 0.15,
   evalSteps: 0,
   saveSteps: 0,
   saveTotalLimit: 2,

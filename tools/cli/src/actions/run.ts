@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { CliError, EXIT_CODE } from '../cli-error.ts';
+import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { RunOptions } from '../commands/run.ts';
 import type { ServiceName } from '../options/common-options.ts';
@@ -18,6 +18,7 @@ const SERVICES: readonly ServiceName[] = ['vocabulary-analysis', 'embedding-surg
 
 /** `pemmican run` */
 export async function run(options: RunOptions, context: CommandContext): Promise<void> {
+  checkReduction(options);
   const inputs = await gatherRunInputs(options);
   const isResuming = options.resumeFromCheckpoint !== undefined;
   const report =
@@ -32,6 +33,14 @@ export async function run(options: RunOptions, context: CommandContext): Promise
       return await new RunPipeline(options, inputs, workspace, { ...context, pool }).run();
     }));
   tell(report, context);
+}
+
+/** A language model's loss reads every row of the output matrix, so that leaving rows out would change it. */
+function checkReduction({ task, reduce }: RunOptions): void {
+  if (!reduce || (task !== 'masked-lm' && task !== 'causal-lm')) return;
+  throw usageError(
+    `--task ${task} trains the softmax over the full vocabulary, which a reduced checkpoint does not have; add --no-reduce`,
+  );
 }
 
 /** A run that was finished before the command was told: a restarted job that finds its work done. */

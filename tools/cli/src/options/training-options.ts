@@ -3,9 +3,9 @@ import { Option } from 'commander';
 
 import { byteSize, choice, dropout, integer, number, positiveNumber, unsigned } from './value-parsers.ts';
 
-const TASKS = ['sequence-classification', 'regression'] as const;
+const TASKS = ['sequence-classification', 'regression', 'masked-lm', 'causal-lm'] as const;
 const SCHEDULERS = ['linear', 'cosine', 'constant', 'constant-with-warmup'] as const;
-const METRICS = ['loss', 'accuracy', 'f1', 'matthews-correlation', 'pearson', 'spearman'] as const;
+const METRICS = ['loss', 'accuracy', 'f1', 'matthews-correlation', 'pearson', 'spearman', 'perplexity'] as const;
 export type TaskName = (typeof TASKS)[number];
 export type SchedulerName = (typeof SCHEDULERS)[number];
 export type MetricName = (typeof METRICS)[number];
@@ -41,6 +41,7 @@ export interface TrainingCommandOptions {
   readonly loadBestModelAtEnd?: boolean;
   readonly metricForBestModel?: MetricName;
   readonly unkeptTokensToUnk?: boolean;
+  readonly mlmProbability: number;
 }
 
 /** What the trainer may use. */
@@ -93,9 +94,10 @@ export function addTrainingOptions(command: Command): Command {
     .addOption(
       new Option(
         '--metric-for-best-model <metric>',
-        `which metric decides: ${METRICS.join(', ')} (default: accuracy, or pearson)`,
+        `which metric decides: ${METRICS.join(', ')} (default: accuracy, pearson, or loss)`,
       ).argParser((text: string) => choice(METRICS)(text.replace(/^eval[_-]/, ''))),
     )
+    .option('--mlm-probability <share>', 'share of the tokens that masked-lm predicts', number(0, 1), 0.15)
     .option('--unkept-tokens-to-unk', 'map tokens without a kept row to the unknown token instead of failing');
   return command;
 }

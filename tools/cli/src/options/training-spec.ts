@@ -34,12 +34,22 @@ export function toTrainingOptions(options: TrainingCommandOptions): TrainingOpti
     bf16: options.bf16 === true,
     numLabels: options.numLabels ?? 0,
     unkeptTokensToUnk: options.unkeptTokensToUnk === true,
+    mlmProbability: options.mlmProbability,
   };
 }
 
 /** The contract's value of `--task`. */
 export function toTask(task: TaskName): Task {
-  return task === 'regression' ? Task.REGRESSION : Task.SEQUENCE_CLASSIFICATION;
+  switch (task) {
+    case 'sequence-classification':
+      return Task.SEQUENCE_CLASSIFICATION;
+    case 'regression':
+      return Task.REGRESSION;
+    case 'masked-lm':
+      return Task.MASKED_LM;
+    case 'causal-lm':
+      return Task.CAUSAL_LM;
+  }
 }
 
 function toScheduler(type: SchedulerName): LearningRateScheduler {
@@ -71,5 +81,7 @@ function toMetric(metric: MetricName | undefined): Metric {
       return Metric.PEARSON;
     case 'spearman':
       return Metric.SPEARMAN;
+    case 'perplexity':
+      return Metric.PERPLEXITY;
   }
 }

@@ -17,10 +17,11 @@ export function splitName(split: Split): 'train' | 'validation' | 'test' | 'unsp
   }
 }
 
-/** The metric that tells an evaluation in one number: accuracy, or Pearson's correlation for regression, or the loss. */
+/** The metric that tells an evaluation in one number: accuracy, Pearson's correlation for regression, a language model's perplexity. */
 export function headlineMetric(evaluation: Evaluation): { readonly name: string; readonly value: number } {
   if (evaluation.accuracy !== undefined) return { name: 'Accuracy', value: evaluation.accuracy };
   if (evaluation.pearson !== undefined) return { name: 'Pearson', value: evaluation.pearson };
+  if (evaluation.perplexity !== undefined) return { name: 'Perplexity', value: evaluation.perplexity };
   return { name: 'Loss', value: evaluation.loss };
 }
 
@@ -32,6 +33,7 @@ export function describeEvaluation(evaluation: Evaluation): string {
     ['Matthews', evaluation.matthewsCorrelation],
     ['Pearson', evaluation.pearson],
     ['Spearman', evaluation.spearman],
+    ['perplexity', evaluation.perplexity],
     ['loss', evaluation.loss],
   ];
   const told = metrics.flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${formatMetric(value)}`]));

@@ -76,6 +76,7 @@ export function evaluationTable(evaluation: EvaluationReport): Html {
     ['Matthews', 'matthewsCorrelation'],
     ['Pearson', 'pearson'],
     ['Spearman', 'spearman'],
+    ['perplexity', 'perplexity'],
   ] as const;
   const present = columns.filter(([, field]) => evaluation.all.some((entry) => entry[field] !== undefined));
   return table(

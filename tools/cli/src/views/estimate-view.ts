@@ -16,6 +16,10 @@ export const MEMORY_PARTS = [
 /** Why a part may be smaller in the full plan. */
 export const PEAK_NOTE = "Parts are what is alive at the step's peak, which the two may reach at different moments.";
 
+/** Why there is nothing beside the full plan. */
+const FULL_VOCABULARY_NOTE =
+  "A language model's loss runs over the full vocabulary: every embedding row gets a gradient, and none can be left out.";
+
 /** The memory report: full beside reduced, part by part. */
 export function renderEstimate(response: EstimateMemoryResponse, memoryLimitBytes: number, colors: Colors): string {
   const { full, reduced } = response;
@@ -32,7 +36,8 @@ export function renderEstimate(response: EstimateMemoryResponse, memoryLimitByte
   const title =
     `Memory of a training step, ${formatCount(response.batchSize)} records of ${formatCount(response.sequenceLength)} tokens` +
     (response.engineBytes > 0 ? ` (the engine itself takes ${formatBytes(response.engineBytes)} more)` : '');
-  return `${colors.bold(title)}\n${formatTable(['', 'full', 'reduced', 'saved'], rows)}\n${colors.dim(PEAK_NOTE)}`;
+  const note = reduced === undefined ? FULL_VOCABULARY_NOTE : PEAK_NOTE;
+  return `${colors.bold(title)}\n${formatTable(['', 'full', 'reduced', 'saved'], rows)}\n${colors.dim(note)}`;
 }
 
 /**

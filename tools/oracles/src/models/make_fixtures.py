@@ -81,7 +81,7 @@ FAMILIES = {
          {**LLAMA, "use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}),
     ]),
     "qwen3": ("Qwen3", [("two classes", 2, {**LLAMA, "head_dim": 6})]),
-    "gemma2": ("Gemma2", [("soft cap and sliding window", 2, {**GEMMA, "attn_logit_softcapping": 2.0})]),
+    "gemma2": ("Gemma2", [("soft cap and sliding window", 2, {**GEMMA, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0})]),
     "gemma3_text": ("Gemma3Text", [
         ("local and global positions", 2, {
             **GEMMA,
@@ -94,8 +94,10 @@ FAMILIES = {
     ]),
 }
 USES_TOKEN_TYPES = {"bert", "electra", "deberta-v2"}
+DECODERS = {"gpt2", "llama", "qwen2", "qwen3", "gemma2", "gemma3_text"}
+WITHOUT_LANGUAGE_MODEL = {"deberta-v2"}
 # What a saved config has beside the model's architecture.
-NOISE = {"architectures", "transformers_version", "dtype", "id2label", "label2id", "use_cache", "tie_word_embeddings"}
+NOISE = {"architectures", "transformers_version", "dtype", "id2label", "label2id", "use_cache"}
 
 
 def numbers(tensor):
@@ -117,39 +119,95 @@ def batch(pad):
     return ids, mask, types
 
 
-def run(family, classes, name, label_count, changes):
+def labels_of(task, label_count, ids, mask):
+    """Labels as transformers takes them, and the places (in all tokens) that predict a token with the tokens they predict."""
+    if task == "regression":
+        return torch.tensor([0.5, -1.25, 2.0]).double(), None, None
+    if task == "sequence-classification":
+        return torch.tensor([1, 0, label_count - 1]), None, None
+    places = torch.arange(BATCH * LENGTH).reshape(BATCH, LENGTH)
+    if task == "causal-lm":
+        labels = torch.where(mask == 1, ids, -100)
+        is_target = torch.zeros_like(mask, dtype=torch.bool)
+        is_target[:, :-1] = labels[:, 1:] != -100
+        predicted = labels.roll(-1, dims=1)
+    else:
+        drawn = torch.randint(2, VOCAB, (BATCH, LENGTH), generator=torch.Generator().manual_seed(5))
+        is_target = (mask == 1) & (places % 3 == 1)
+        labels = predicted = torch.where(is_target, drawn, -100)
+    return labels, places[is_target], predicted[is_target]
+
+
+def model_class(classes, task):
+    if task == "masked-lm":
+        return getattr(transformers, f"{classes}ForMaskedLM")
+    if task == "causal-lm":
+        # The class of Gemma 3's text model alone has another name than its classifier.
+        name = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}.get(classes, f"{classes}ForCausalLM")
+        return getattr(transformers, name)
+    return getattr(transformers, f"{classes}ForSequenceClassification")
+
+
+def named_parameters(model):
+    """A tied matrix by the embedding's name; XLM-R registers its head first."""
+    names = {}
+    for key, parameter in model.named_parameters(remove_duplicate=False):
+        known = names.get(id(parameter), (key, parameter))[0]
+        names[id(parameter)] = (key if known.endswith("decoder.weight") else known, parameter)
+    return list(names.values())
+
+
+def run(family, classes, name, task, label_count, changes):
     config = getattr(transformers, f"{classes}Config")(
         vocab_size=VOCAB, num_labels=label_count, attn_implementation="eager", **changes)
-    model = getattr(transformers, f"{classes}ForSequenceClassification")(config)
+    model = model_class(classes, task)(config)
     generator = torch.Generator().manual_seed(20)
     with torch.no_grad():
-        for key, parameter in model.named_parameters():
+        for key, parameter in named_parameters(model):
             draw = 0.4 * torch.randn(parameter.shape, generator=generator)
             is_scale = key.endswith(".weight") and parameter.dim() == 1 and not family.startswith("gemma")
             parameter.copy_(draw + 1 if is_scale else draw)
-    weights = {key: parameter.detach().clone() for key, parameter in model.named_parameters()}
+    weights = {key: parameter.detach().clone() for key, parameter in named_parameters(model)}
     model.double().train()
     ids, mask, types = batch(config.pad_token_id)
-    labels = torch.tensor([0.5, -1.25, 2.0]).double() if label_count == 1 else torch.tensor([1, 0, label_count - 1])
+    labels, places, predicted = labels_of(task, label_count, ids, mask)
     type_ids = {"token_type_ids": types} if family in USES_TOKEN_TYPES else {}
     output = model(input_ids=ids, attention_mask=mask, labels=labels, **type_ids)
     output.loss.backward()
     saved = json.loads(config.to_json_string(use_diff=True))
+    logits = output.logits if places is None else output.logits.reshape(BATCH * LENGTH, VOCAB)[places]
     return {
         "name": name,
+        "task": task,
         "config": {key: value for key, value in saved.items() if key not in NOISE},
         "labelCount": label_count,
         "inputIds": ids.flatten().tolist(),
         "attentionMask": mask.flatten().tolist(),
         "tokenTypeIds": types.flatten().tolist(),
-        "labels": labels.tolist(),
-        "logits": numbers(output.logits),
+        "labels": labels.tolist() if places is None else predicted.tolist(),
+        **({} if places is None else {"targetPositions": places.tolist()}),
+        "logits": numbers(logits),
         "loss": output.loss.item(),
         "parameters": {
             key: {"shape": list(weights[key].shape), "value": numbers(weights[key]), "gradient": numbers(parameter.grad)}
-            for key, parameter in model.named_parameters()
+            # An untied head's output matrix has a bias of its own beside the one that is tied otherwise.
+            for key, parameter in named_parameters(model) if parameter.grad is not None
         },
     }
+
+
+def cases_of(family, classes, cases):
+    """Every case as a classifier, and the first configuration as a language model, tied and untied."""
+    for name, label_count, changes in cases:
+        task = "regression" if label_count == 1 else "sequence-classification"
+        yield run(family, classes, name, task, label_count, changes)
+    if family in WITHOUT_LANGUAGE_MODEL:
+        return
+    task = "causal-lm" if family in DECODERS else "masked-lm"
+    changes = cases[0][2]
+    for is_tied in (True, False):
+        name = f"{task}, {'tied' if is_tied else 'untied'}"
+        yield run(family, classes, name, task, 2, {**changes, "tie_word_embeddings": is_tied})
 
 
 def tables():
@@ -185,6 +243,6 @@ for family, (classes, cases) in FAMILIES.items():
     if wanted and family not in wanted:
         continue
     write(folder, family, {"batch": BATCH, "length": LENGTH, "vocabRows": VOCAB,
-                           "cases": [run(family, classes, *case) for case in cases]})
+                           "cases": list(cases_of(family, classes, cases))})
 if not wanted:
     write(folder, "tables", tables())

@@ -1,4 +1,4 @@
-"""Twelve steps of a tiny BERT in PyTorch, in float64 from weights that float32 holds exactly: transformers' own model, parameter
+"""Twelve steps of tiny models in PyTorch, in float64 from weights that float32 holds exactly: transformers' own model, parameter
 groups (Trainer.get_decay_parameter_names) and schedules (get_scheduler), torch's AdamW and clip_grad_norm_.
 
     python tools/oracles/src/training/make_fixtures.py libs/training/fixtures/tiny-runs.json.gz
@@ -11,7 +11,10 @@ import sys
 
 import numpy
 import torch
-from transformers import BertConfig, BertForSequenceClassification, Trainer, get_scheduler
+from transformers import (
+    BertConfig, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, RobertaConfig,
+    RobertaForSequenceClassification, Trainer, get_scheduler,
+)
 
 VOCAB, RECORDS, BATCH, EPOCHS = 40, 34, 12, 4  # 34 records: steps of 12, 12 and 10 rows
 BASE = {
@@ -30,33 +33,57 @@ CASES = {
     "other betas and epsilon": {"beta1": 0.7, "beta2": 0.9, "epsilon": 1e-4},
     "regression": {"numLabels": 1},
     "three classes": {"numLabels": 3},
+    "RoBERTa, weight decay 0.01": {"model": "roberta", "weightDecay": 0.01},
+    "Llama, weight decay 0.01": {"model": "llama", "weightDecay": 0.01},
+    "Llama, causal language model": {"model": "llama-lm", "weightDecay": 0.01},
+    "Llama, untied causal language model": {"model": "llama-lm-untied"},
 }
+ENCODER = dict(
+    vocab_size=VOCAB, hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=20, hidden_dropout_prob=0.0,
+    attention_probs_dropout_prob=0.0, layer_norm_eps=1e-12, pad_token_id=0, hidden_act="gelu", attn_implementation="eager",
+)
+DECODER = dict(
+    vocab_size=VOCAB, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=20,
+    max_position_embeddings=10, pad_token_id=0, bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+)
+MODELS = {
+    "bert": (BertForSequenceClassification, BertConfig, {**ENCODER, "max_position_embeddings": 10, "type_vocab_size": 2}),
+    "roberta": (RobertaForSequenceClassification, RobertaConfig, {**ENCODER, "max_position_embeddings": 11, "type_vocab_size": 1}),
+    "llama": (LlamaForSequenceClassification, LlamaConfig, DECODER),
+    "llama-lm": (LlamaForCausalLM, LlamaConfig, {**DECODER, "tie_word_embeddings": True}),
+    "llama-lm-untied": (LlamaForCausalLM, LlamaConfig, {**DECODER, "tie_word_embeddings": False}),
+}
+
+
+# What a saved config has beside the model's architecture.
+NOISE = {"architectures", "transformers_version", "dtype", "id2label", "label2id", "use_cache"}
 
 
 def encode(tensors):
     return base64.b64encode(numpy.concatenate([t.detach().double().numpy().ravel() for t in tensors]).astype("<f4").tobytes()).decode()
 
 
-def draw_model(label_count):
-    config = BertConfig(
-        vocab_size=VOCAB, hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=20, max_position_embeddings=10,
-        type_vocab_size=2, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, layer_norm_eps=1e-12, pad_token_id=0, hidden_act="gelu",
-        num_labels=label_count, attn_implementation="eager",
-    )
+def draw_model(kind, label_count):
+    model_class, config_class, fields = MODELS[kind]
+    config = config_class(**fields, num_labels=label_count)
     generator = torch.Generator().manual_seed(20 + label_count)
-    model = BertForSequenceClassification(config)
+    model = model_class(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             draw = 0.3 * torch.randn(parameter.shape, generator=generator)
-            parameter.copy_(draw + 1 if name.endswith("LayerNorm.weight") else draw)
+            is_scale = name.endswith(".weight") and parameter.dim() == 1
+            parameter.copy_(draw + 1 if is_scale else draw)
     return config, model
 
 
 def run(name, changes, records):
     options = {**BASE, **changes}
-    config, model = draw_model(options["numLabels"])
+    kind = options.pop("model", "bert")
+    config, model = draw_model(kind, options["numLabels"])
     parameters = dict(model.named_parameters())
-    initials[options["numLabels"]] = encode(parameters.values())
+    initial = f"{kind}/{options['numLabels']}"
+    initials[initial] = encode(parameters.values())
+    is_language_model = kind.startswith("llama-lm")
     model.double().train()
     decayed = set(Trainer.get_decay_parameter_names(None, model))
     optimizer = torch.optim.AdamW(
@@ -75,11 +102,15 @@ def run(name, changes, records):
         length = max(len(row["ids"]) for row in rows)
         pad = lambda values: values + [0] * (length - len(values))
         labels = [row["value"] if options["numLabels"] == 1 else row["label"] % options["numLabels"] for row in rows]
+        labels = torch.tensor(labels, dtype=torch.double if options["numLabels"] == 1 else torch.long)
+        if is_language_model:
+            labels = torch.tensor([row["ids"] + [-100] * (length - len(row["ids"])) for row in rows])
+        types = {"token_type_ids": torch.tensor([pad(row["types"]) for row in rows])} if kind == "bert" else {}
         loss = model(
             input_ids=torch.tensor([pad(row["ids"]) for row in rows]),
-            token_type_ids=torch.tensor([pad(row["types"]) for row in rows]),
             attention_mask=torch.tensor([pad([1] * len(row["ids"])) for row in rows]),
-            labels=torch.tensor(labels, dtype=torch.double if options["numLabels"] == 1 else torch.long),
+            labels=labels,
+            **types,
         ).loss
         optimizer.zero_grad()
         loss.backward()
@@ -87,13 +118,11 @@ def run(name, changes, records):
         log.append({"learningRate": optimizer.param_groups[0]["lr"], "loss": loss.item(), "gradNorm": norm.item()})
         optimizer.step()
         scheduler.step()
-    written = {key: value for key, value in json.loads(config.to_json_string(use_diff=False)).items() if value is not None}
+    written = json.loads(config.to_json_string(use_diff=True))
     return {
-        "name": name, "options": options, "log": log,
-        "config": {key: written[key] for key in (
-            "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings",
-            "type_vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob", "layer_norm_eps", "pad_token_id", "hidden_act", "model_type",
-        )},
+        "name": name, "options": options, "log": log, "initial": initial,
+        "task": "causal-lm" if is_language_model else "regression" if options["numLabels"] == 1 else "sequence-classification",
+        "config": {key: value for key, value in written.items() if key not in NOISE},
         "parameters": [{"name": n, "shape": list(p.shape), "isDecayed": n in decayed} for n, p in parameters.items()],
         "final": encode(parameters.values()),
     }

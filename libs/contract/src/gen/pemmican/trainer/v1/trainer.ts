@@ -266,6 +266,8 @@ export interface Evaluation {
   elapsedMs: number;
   /** The split that was evaluated. */
   split: Split;
+  /** e to the power of the mean loss of a token (language modeling). */
+  perplexity?: number | undefined;
 }
 
 /** A checkpoint that is whole on disk. */
@@ -1278,6 +1280,7 @@ function createBaseEvaluation(): Evaluation {
     spearman: undefined,
     elapsedMs: 0,
     split: 0,
+    perplexity: undefined,
   };
 }
 
@@ -1315,6 +1318,9 @@ export const Evaluation: MessageFns<Evaluation> = {
     }
     if (message.split !== 0) {
       writer.uint32(88).int32(message.split);
+    }
+    if (message.perplexity !== undefined) {
+      writer.uint32(97).double(message.perplexity);
     }
     return writer;
   },
@@ -1420,6 +1426,14 @@ export const Evaluation: MessageFns<Evaluation> = {
             message.split = reader.int32() as any;
             continue;
           }
+          case 12: {
+            if (tag !== 97) {
+              break;
+            }
+
+            message.perplexity = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1457,6 +1471,7 @@ export const Evaluation: MessageFns<Evaluation> = {
         ? globalThis.Number(object.elapsed_ms)
         : 0,
       split: isSet(object.split) ? splitFromJSON(object.split) : 0,
+      perplexity: isSet(object.perplexity) ? globalThis.Number(object.perplexity) : undefined,
     };
   },
 
@@ -1495,6 +1510,9 @@ export const Evaluation: MessageFns<Evaluation> = {
     if (message.split !== 0) {
       obj.split = splitToJSON(message.split);
     }
+    if (message.perplexity !== undefined) {
+      obj.perplexity = floatToJson(message.perplexity);
+    }
     return obj;
   },
 
@@ -1514,6 +1532,7 @@ export const Evaluation: MessageFns<Evaluation> = {
     message.spearman = object.spearman ?? undefined;
     message.elapsedMs = object.elapsedMs ?? 0;
     message.split = object.split ?? 0;
+    message.perplexity = object.perplexity ?? undefined;
     return message;
   },
 };

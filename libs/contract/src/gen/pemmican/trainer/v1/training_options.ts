@@ -19,6 +19,10 @@ export const Task = {
   SEQUENCE_CLASSIFICATION: 1,
   /** REGRESSION - One number for each text or text pair. */
   REGRESSION: 2,
+  /** MASKED_LM - Hidden tokens of each text, over the whole vocabulary (encoders). */
+  MASKED_LM: 3,
+  /** CAUSAL_LM - The next token of each text, over the whole vocabulary (decoders). */
+  CAUSAL_LM: 4,
 } as const;
 
 export type Task = typeof Task[keyof typeof Task];
@@ -27,6 +31,8 @@ export namespace Task {
   export type UNSPECIFIED = typeof Task.UNSPECIFIED;
   export type SEQUENCE_CLASSIFICATION = typeof Task.SEQUENCE_CLASSIFICATION;
   export type REGRESSION = typeof Task.REGRESSION;
+  export type MASKED_LM = typeof Task.MASKED_LM;
+  export type CAUSAL_LM = typeof Task.CAUSAL_LM;
 }
 
 export function taskFromJSON(object: any): Task {
@@ -40,6 +46,12 @@ export function taskFromJSON(object: any): Task {
     case 2:
     case "TASK_REGRESSION":
       return Task.REGRESSION;
+    case 3:
+    case "TASK_MASKED_LM":
+      return Task.MASKED_LM;
+    case 4:
+    case "TASK_CAUSAL_LM":
+      return Task.CAUSAL_LM;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Task");
   }
@@ -53,6 +65,10 @@ export function taskToJSON(object: Task): string {
       return "TASK_SEQUENCE_CLASSIFICATION";
     case Task.REGRESSION:
       return "TASK_REGRESSION";
+    case Task.MASKED_LM:
+      return "TASK_MASKED_LM";
+    case Task.CAUSAL_LM:
+      return "TASK_CAUSAL_LM";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Task");
   }
@@ -123,7 +139,7 @@ export function learningRateSchedulerToJSON(object: LearningRateScheduler): stri
 
 /** Metric of an evaluation. */
 export const Metric = {
-  /** UNSPECIFIED - Accuracy for classification, Pearson correlation for regression. */
+  /** UNSPECIFIED - Accuracy for classification, Pearson correlation for regression, the loss for language modeling. */
   UNSPECIFIED: 0,
   /** LOSS - Mean loss; smaller is better. */
   LOSS: 1,
@@ -137,6 +153,8 @@ export const Metric = {
   PEARSON: 5,
   /** SPEARMAN - Spearman rank correlation coefficient. */
   SPEARMAN: 6,
+  /** PERPLEXITY - e to the power of the mean loss of a token; smaller is better. */
+  PERPLEXITY: 7,
 } as const;
 
 export type Metric = typeof Metric[keyof typeof Metric];
@@ -149,6 +167,7 @@ export namespace Metric {
   export type MATTHEWS_CORRELATION = typeof Metric.MATTHEWS_CORRELATION;
   export type PEARSON = typeof Metric.PEARSON;
   export type SPEARMAN = typeof Metric.SPEARMAN;
+  export type PERPLEXITY = typeof Metric.PERPLEXITY;
 }
 
 export function metricFromJSON(object: any): Metric {
@@ -174,6 +193,9 @@ export function metricFromJSON(object: any): Metric {
     case 6:
     case "METRIC_SPEARMAN":
       return Metric.SPEARMAN;
+    case 7:
+    case "METRIC_PERPLEXITY":
+      return Metric.PERPLEXITY;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Metric");
   }
@@ -195,6 +217,8 @@ export function metricToJSON(object: Metric): string {
       return "METRIC_PEARSON";
     case Metric.SPEARMAN:
       return "METRIC_SPEARMAN";
+    case Metric.PERPLEXITY:
+      return "METRIC_PERPLEXITY";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Metric");
   }
@@ -299,6 +323,8 @@ export interface TrainingOptions {
   numLabels: number;
   /** Token ids that have no kept row map to the unknown token in place of an error. */
   unkeptTokensToUnk: boolean;
+  /** Share of the tokens that masked language modeling predicts. Default 0.15. MUST be above 0 and at most 1. */
+  mlmProbability?: number | undefined;
 }
 
 function createBaseTrainingOptions(): TrainingOptions {
@@ -331,6 +357,7 @@ function createBaseTrainingOptions(): TrainingOptions {
     bf16: false,
     numLabels: 0,
     unkeptTokensToUnk: false,
+    mlmProbability: undefined,
   };
 }
 
@@ -419,6 +446,9 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     }
     if (message.unkeptTokensToUnk !== false) {
       writer.uint32(224).bool(message.unkeptTokensToUnk);
+    }
+    if (message.mlmProbability !== undefined) {
+      writer.uint32(233).double(message.mlmProbability);
     }
     return writer;
   },
@@ -660,6 +690,14 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
             message.unkeptTokensToUnk = reader.bool();
             continue;
           }
+          case 29: {
+            if (tag !== 233) {
+              break;
+            }
+
+            message.mlmProbability = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -798,6 +836,11 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
         : isSet(object.unkept_tokens_to_unk)
         ? globalThis.Boolean(object.unkept_tokens_to_unk)
         : false,
+      mlmProbability: isSet(object.mlmProbability)
+        ? globalThis.Number(object.mlmProbability)
+        : isSet(object.mlm_probability)
+        ? globalThis.Number(object.mlm_probability)
+        : undefined,
     };
   },
 
@@ -887,6 +930,9 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     if (message.unkeptTokensToUnk !== false) {
       obj.unkeptTokensToUnk = message.unkeptTokensToUnk;
     }
+    if (message.mlmProbability !== undefined) {
+      obj.mlmProbability = floatToJson(message.mlmProbability);
+    }
     return obj;
   },
 
@@ -923,6 +969,7 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     message.bf16 = object.bf16 ?? false;
     message.numLabels = object.numLabels ?? 0;
     message.unkeptTokensToUnk = object.unkeptTokensToUnk ?? false;
+    message.mlmProbability = object.mlmProbability ?? undefined;
     return message;
   },
 };

@@ -1,0 +1,308 @@
+import { dimensionsEqual, formatShape } from '../dimension.ts';
+import { GraphError } from '../error.ts';
+import type { GraphBuilder } from '../graph-builder.ts';
+import type { GraphNode, Tensor } from '../tensor.ts';
+import { binary, dense, dtypeAttribute, reduce, unary } from './arithmetic.ts';
+import { countOf } from './loss.ts';
+import { product } from './matmul.ts';
+import { scatterRows } from './scatter.ts';
+import { dimensionAt, identity } from './shape.ts';
+
+export interface VocabularyLossOptions {
+  /** Rows of the output matrix whose logits exist at a time. */
+  readonly chunkRows?: number;
+  /** Logits become `cap * tanh(logit / cap)` (Gemma 2). */
+  readonly softCap?: number;
+}
+
+// 2,048 targets take 32 MB of logits then, where all 250,002 of XLM-R would take 2 GB.
+const DEFAULT_CHUNK_ROWS = 4096;
+
+/**
+ * Mean of `-log softmax(hidden matrix^T + bias)[label]` over targets, in nats: the loss of a language model over its full
+ * vocabulary. Exact, but the logits `[targets, vocabSize]` never exist whole, neither forward nor backward: each chunk of
+ * the matrix' rows gives its share of the softmax' denominator, and is multiplied once more for the gradient (as in
+ * arXiv 2411.09009, there on a GPU).
+ * @param hidden `[targets, hiddenSize]`
+ * @param matrix `[vocabSize, hiddenSize]`
+ * @param bias `[vocabSize]`
+ * @param labels int32 `[targets]`, rows of the matrix; the engine fails on one out of range
+ */
+export function vocabularyCrossEntropyMean(
+  builder: GraphBuilder,
+  hidden: Tensor,
+  matrix: Tensor,
+  bias: Tensor | undefined,
+  labels: Tensor,
+  options: VocabularyLossOptions = {},
+): Tensor {
+  const loss = new VocabularyLoss(builder, hidden, matrix, bias, labels, options);
+  const { output, logDenominators } = loss.forward();
+  builder.record({
+    inputs: bias === undefined ? [hidden, matrix] : [hidden, matrix, bias],
+    output,
+    backward: (dy) => loss.backward(dy, logDenominators).map(dense),
+  });
+  return output;
+}
+
+interface Chunk {
+  readonly firstRow: number;
+  readonly rowCount: number;
+}
+
+/** Logits with what their derivative needs. */
+interface Logits {
+  readonly value: Tensor;
+  /** `1 - tanh(z / cap)^2`; undefined without a cap, where it is 1. */
+  readonly slope: Tensor | undefined;
+}
+
+class VocabularyLoss {
+  readonly #builder: GraphBuilder;
+  readonly #hidden: Tensor;
+  readonly #matrix: Tensor;
+  readonly #bias: Tensor | undefined;
+  readonly #labels: Tensor;
+  readonly #softCap: number | undefined;
+  readonly #chunks: readonly Chunk[];
+  readonly #vocabSize: number;
+
+  constructor(
+    builder: GraphBuilder,
+    hidden: Tensor,
+    matrix: Tensor,
+    bias: Tensor | undefined,
+    labels: Tensor,
+    options: VocabularyLossOptions,
+  ) {
+    const vocabSize = dimensionAt(matrix.shape, 0);
+    const fits =
+      typeof vocabSize === 'number' &&
+      hidden.shape.length === 2 &&
+      labels.shape.length === 1 &&
+      dimensionsEqual(dimensionAt(hidden.shape, 0), dimensionAt(labels.shape, 0)) &&
+      dimensionsEqual(dimensionAt(hidden.shape, 1), dimensionAt(matrix.shape, 1)) &&
+      (bias === undefined || dimensionsEqual(dimensionAt(bias.shape, 0), vocabSize));
+    if (!fits) {
+      const biasText = bias === undefined ? '' : `, bias ${formatShape(bias.shape)}`;
+      throw new GraphError(
+        'SHAPE_MISMATCH',
+        `vocabularyCrossEntropyMean of ${formatShape(hidden.shape)} with matrix ${formatShape(matrix.shape)}${biasText} and labels ${formatShape(labels.shape)}`,
+      );
+    }
+    this.#builder = builder;
+    this.#hidden = hidden;
+    this.#matrix = matrix;
+    this.#bias = bias;
+    this.#labels = labels;
+    this.#softCap = options.softCap;
+    this.#vocabSize = vocabSize;
+    const chunkRows = options.chunkRows ?? DEFAULT_CHUNK_ROWS;
+    this.#chunks = Array.from({ length: Math.ceil(vocabSize / chunkRows) }, (_, index) => ({
+      firstRow: index * chunkRows,
+      rowCount: Math.min(chunkRows, vocabSize - index * chunkRows),
+    }));
+  }
+
+  forward(): { output: Tensor; logDenominators: Tensor } {
+    const builder = this.#builder;
+    const parts: Tensor[] = [];
+    for (const chunk of this.#chunks) {
+      const { value } = this.#logits(this.#hidden, this.#rows(chunk, parts.at(-1)?.node), this.#biasOf(chunk));
+      parts.push(this.#logSumExp(value));
+    }
+    const logDenominators = this.#logSumExp(parts.length === 1 ? (parts[0] ?? this.#hidden) : this.#concat(parts, 1));
+    const labelled = this.#labelled(this.#hidden);
+    const losses = binary(builder, 'Sub', logDenominators, labelled.logits.value);
+    return { output: reduce(builder, 'Mean', losses, [0, 1], false), logDenominators };
+  }
+
+  /** Gradients of `hidden`, of the matrix and of the bias where there is one. */
+  backward(dy: Tensor, logDenominators: Tensor): Tensor[] {
+    const builder = this.#builder;
+    const scale = binary(builder, 'RealDiv', dy, countOf(builder, this.#labels));
+    // The control edge keeps the engine from merging these logits with the forward pass' ones, and so from keeping them.
+    const hidden = identity(builder, this.#hidden, { controlInputs: [dy.node] });
+    let matrixGradient = this.#empty();
+    let hiddenGradient: Tensor | undefined;
+    const biasGradients: Tensor[] = [];
+    for (const chunk of this.#chunks) {
+      const rows = this.#rows(chunk, matrixGradient.node);
+      const { value, slope } = this.#logits(hidden, rows, this.#biasOf(chunk));
+      const probabilities = unary(builder, 'Exp', binary(builder, 'Sub', value, logDenominators));
+      let logitGradient = binary(builder, 'Mul', probabilities, scale);
+      if (slope !== undefined) logitGradient = binary(builder, 'Mul', logitGradient, slope);
+      if (this.#bias !== undefined) biasGradients.push(reduce(builder, 'Sum', logitGradient, [0], false));
+      const part = product(builder, logitGradient, rows, {});
+      hiddenGradient = hiddenGradient === undefined ? part : binary(builder, 'AddV2', hiddenGradient, part);
+      const rowsGradient = product(builder, logitGradient, hidden, { transposeA: true });
+      matrixGradient = scatterRows(builder, 'TensorScatterUpdate', matrixGradient, this.#rowIds(chunk), rowsGradient);
+    }
+    return this.#addLabels({ hidden, scale, matrixGradient, hiddenGradient: hiddenGradient ?? hidden, biasGradients });
+  }
+
+  /** Adds what the labels' own logits give to the gradients: they stand in the loss with a minus. */
+  #addLabels(of: {
+    hidden: Tensor;
+    scale: Tensor;
+    matrixGradient: Tensor;
+    hiddenGradient: Tensor;
+    biasGradients: Tensor[];
+  }): Tensor[] {
+    const builder = this.#builder;
+    const { rows, logits } = this.#labelled(of.hidden);
+    const minus = unary(builder, 'Neg', of.scale);
+    /** `[targets, 1]`, or a scalar. */
+    const slope = logits.slope === undefined ? minus : binary(builder, 'Mul', logits.slope, minus);
+    const hiddenGradient = binary(builder, 'AddV2', of.hiddenGradient, binary(builder, 'Mul', rows, slope));
+    const matrixGradient = scatterRows(
+      builder,
+      'TensorScatterAdd',
+      of.matrixGradient,
+      this.#labels,
+      binary(builder, 'Mul', of.hidden, slope),
+    );
+    if (this.#bias === undefined) return [hiddenGradient, matrixGradient];
+    const ones = binary(builder, 'AddV2', unary(builder, 'ZerosLike', logits.value), slope);
+    const perLabel = this.#reshape(ones, [-1], [dimensionAt(this.#labels.shape, 0)]);
+    const int32 = dtypeAttribute('int32');
+    const labelPart = builder.add(
+      'UnsortedSegmentSum',
+      [perLabel, this.#labels, builder.constant(this.#vocabSize, 'int32')],
+      { T: dtypeAttribute(perLabel.dtype), Tindices: int32, Tnumsegments: int32 },
+      { dtype: perLabel.dtype, shape: [this.#vocabSize] },
+    );
+    const softmaxPart = of.biasGradients.length === 1 ? of.biasGradients[0] : this.#concat(of.biasGradients, 0);
+    return [hiddenGradient, matrixGradient, binary(builder, 'AddV2', softmaxPart ?? labelPart, labelPart)];
+  }
+
+  /** `hidden rows^T + bias`, capped. */
+  #logits(hidden: Tensor, rows: Tensor, bias: Tensor | undefined): Logits {
+    const builder = this.#builder;
+    const z = product(builder, hidden, rows, { transposeB: true });
+    return this.#capped(bias === undefined ? z : binary(builder, 'AddV2', z, bias));
+  }
+
+  #capped(z: Tensor): Logits {
+    if (this.#softCap === undefined) return { value: z, slope: undefined };
+    const builder = this.#builder;
+    const cap = builder.constant(this.#softCap, z.dtype);
+    const tanh = unary(builder, 'Tanh', binary(builder, 'RealDiv', z, cap));
+    const one = builder.constant(1, z.dtype);
+    return {
+      value: binary(builder, 'Mul', tanh, cap),
+      slope: binary(builder, 'Sub', one, unary(builder, 'Square', tanh)),
+    };
+  }
+
+  /** The labels' rows `[targets, hiddenSize]` and their logits `[targets, 1]`. */
+  #labelled(hidden: Tensor): { rows: Tensor; logits: Logits } {
+    const builder = this.#builder;
+    const rows = this.#gather(this.#matrix, this.#labels);
+    let z = reduce(builder, 'Sum', binary(builder, 'Mul', hidden, rows), [1], true);
+    if (this.#bias !== undefined) {
+      const target = dimensionAt(this.#labels.shape, 0);
+      z = binary(builder, 'AddV2', z, this.#reshape(this.#gather(this.#bias, this.#labels), [-1, 1], [target, 1]));
+    }
+    return { rows, logits: this.#capped(z) };
+  }
+
+  /** `log(sum(exp(x)))` over the last axis, `[rows, 1]`; the largest is taken out first, so that nothing overflows. */
+  #logSumExp(x: Tensor): Tensor {
+    const builder = this.#builder;
+    const largest = builder.add(
+      'Max',
+      [x, builder.constant([1], 'int32')],
+      { T: dtypeAttribute(x.dtype), Tidx: dtypeAttribute('int32'), keep_dims: { kind: 'bool', value: true } },
+      { dtype: x.dtype, shape: [dimensionAt(x.shape, 0), 1] },
+    );
+    const shares = unary(builder, 'Exp', binary(builder, 'Sub', x, largest));
+    return binary(builder, 'AddV2', unary(builder, 'Log', reduce(builder, 'Sum', shares, [1], true)), largest);
+  }
+
+  /** Rows of the matrix, sharing its bytes. One chunk begins when the one before it is done: their logits never coexist. */
+  #rows({ firstRow, rowCount }: Chunk, after: GraphNode | undefined): Tensor {
+    const builder = this.#builder;
+    if (this.#chunks.length === 1) return this.#matrix;
+    const { dtype, shape } = this.#matrix;
+    return builder.add(
+      'Slice',
+      [this.#matrix, builder.constant([firstRow, 0], 'int32'), builder.constant([rowCount, -1], 'int32')],
+      { T: dtypeAttribute(dtype), Index: dtypeAttribute('int32') },
+      { dtype, shape: [rowCount, dimensionAt(shape, 1)] },
+      { controlInputs: after === undefined ? [] : [after], isView: true },
+    );
+  }
+
+  #biasOf({ firstRow, rowCount }: Chunk): Tensor | undefined {
+    const builder = this.#builder;
+    if (this.#bias === undefined || this.#chunks.length === 1) return this.#bias;
+    const { dtype } = this.#bias;
+    return builder.add(
+      'Slice',
+      [this.#bias, builder.constant([firstRow], 'int32'), builder.constant([rowCount], 'int32')],
+      { T: dtypeAttribute(dtype), Index: dtypeAttribute('int32') },
+      { dtype, shape: [rowCount] },
+      { isView: true },
+    );
+  }
+
+  #rowIds({ firstRow, rowCount }: Chunk): Tensor {
+    const builder = this.#builder;
+    const bound = (value: number): Tensor => builder.constant(value, 'int32');
+    return builder.add(
+      'Range',
+      [bound(firstRow), bound(firstRow + rowCount), bound(1)],
+      { Tidx: dtypeAttribute('int32') },
+      { dtype: 'int32', shape: [rowCount] },
+    );
+  }
+
+  /** Room for the matrix' gradient; every row is written. */
+  #empty(): Tensor {
+    const { dtype, shape } = this.#matrix;
+    const sizes = shape.map((size) => (typeof size === 'number' ? size : 0));
+    return this.#builder.add(
+      'Empty',
+      [this.#builder.constant(sizes, 'int32')],
+      { dtype: dtypeAttribute(dtype), init: { kind: 'bool', value: false } },
+      { dtype, shape },
+    );
+  }
+
+  #gather(x: Tensor, ids: Tensor): Tensor {
+    const int32 = dtypeAttribute('int32');
+    return this.#builder.add(
+      'GatherV2',
+      [x, ids, this.#builder.constant(0, 'int32')],
+      { Tparams: dtypeAttribute(x.dtype), Tindices: int32, Taxis: int32 },
+      { dtype: x.dtype, shape: [dimensionAt(ids.shape, 0), ...x.shape.slice(1)] },
+    );
+  }
+
+  #concat(parts: readonly Tensor[], axis: number): Tensor {
+    const [first] = parts;
+    if (first === undefined) throw new RangeError('There is nothing to join');
+    const shape = first.shape.map((size, index) => (index === axis ? sumOf(parts, axis) : size));
+    return this.#builder.add(
+      'ConcatV2',
+      [...parts, this.#builder.constant(axis, 'int32')],
+      { T: dtypeAttribute(first.dtype), N: { kind: 'int', value: parts.length }, Tidx: dtypeAttribute('int32') },
+      { dtype: first.dtype, shape },
+    );
+  }
+
+  #reshape(x: Tensor, sizes: readonly number[], shape: Tensor['shape']): Tensor {
+    return this.#builder.add(
+      'Reshape',
+      [x, this.#builder.constant(sizes, 'int32')],
+      { T: dtypeAttribute(x.dtype), Tshape: dtypeAttribute('int32') },
+      { dtype: x.dtype, shape },
+    );
+  }
+}
+
+function sumOf(parts: readonly Tensor[], axis: number): number {
+  return parts.reduce((sum, part) => sum + Number(dimensionAt(part.shape, axis)), 0);
+}

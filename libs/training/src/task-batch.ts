@@ -1,0 +1,80 @@
+import type { TensorValue } from '@pemmican/graph';
+import { isLanguageModeling, type Task } from '@pemmican/models';
+import { makeBatch, type Batch, type EncodedDataset } from './encoded-dataset.ts';
+import { maskTokens, nextTokenTargets, type MaskingOptions, type TokenTargets } from './token-targets.ts';
+import { FEED } from './training-program.ts';
+
+/** What decides how records become a batch. */
+export interface BatchOptions {
+  readonly task: Task;
+  /** Id that fills batches up, in the space of the data sets. */
+  readonly padId: number;
+  readonly seed: number;
+  /** Only for masked language modeling, which needs it. */
+  readonly masking?: MaskingOptions | undefined;
+}
+
+/** A batch as a task takes it. */
+export interface TaskBatch {
+  readonly batch: Batch;
+  readonly feeds: Record<string, TensorValue>;
+  /** What the batch's loss is a mean over: its rows, or the tokens that it predicts. */
+  readonly itemCount: number;
+}
+
+/**
+ * @param pass names the pass over the data; see {@link maskTokens}
+ * @throws TrainingError INVALID_DATA for a batch without tokens, or without one to predict
+ */
+export function makeTaskBatch(
+  dataset: EncodedDataset,
+  records: Uint32Array,
+  options: BatchOptions,
+  pass: string,
+): TaskBatch {
+  const plain = makeBatch(dataset, records, options.padId);
+  if (!isLanguageModeling(options.task)) {
+    const labels = labelValue(plain, options.task);
+    return { batch: plain, feeds: { ...inputFeeds(plain), [FEED.labels]: labels }, itemCount: plain.rowCount };
+  }
+  const { batch, targets } = hideTargets(plain, options, pass);
+  const shape = [targets.positions.length];
+  return {
+    batch,
+    feeds: {
+      ...inputFeeds(batch),
+      [FEED.targetPositions]: { dtype: 'int32', shape, data: targets.positions },
+      [FEED.labels]: { dtype: 'int32', shape, data: targets.tokenIds },
+    },
+    itemCount: targets.positions.length,
+  };
+}
+
+function hideTargets(plain: Batch, options: BatchOptions, pass: string): { batch: Batch; targets: TokenTargets } {
+  if (options.task === 'causal-lm') return { batch: plain, targets: nextTokenTargets(plain) };
+  if (options.masking === undefined) throw new TypeError('Masked language modeling needs a mask token');
+  return maskTokens(plain, options.masking, options.seed, pass);
+}
+
+/** Feeds that every forward pass takes. */
+export function inputFeeds(batch: Batch): Record<string, TensorValue> {
+  const shape = [batch.rowCount, batch.length];
+  return {
+    [FEED.inputIds]: { dtype: 'int32', shape, data: batch.inputIds },
+    [FEED.attentionMask]: { dtype: 'float32', shape, data: batch.attentionMask },
+    [FEED.tokenTypeIds]: { dtype: 'int32', shape, data: batch.tokenTypeIds },
+  };
+}
+
+function labelValue(batch: Batch, task: Task): TensorValue {
+  const shape = [batch.rowCount];
+  return task === 'regression'
+    ? { dtype: 'float32', shape, data: Float32Array.from(batch.labels) }
+    : { dtype: 'int32', shape, data: Int32Array.from(batch.labels) };
+}
+
+/** Records `[first, first + batchSize)`, fewer at the end, one group after another. */
+export function* recordsInOrder(recordCount: number, batchSize: number): Generator<Uint32Array> {
+  for (let first = 0; first < recordCount; first += batchSize)
+    yield Uint32Array.from({ length: Math.min(batchSize, recordCount - first) }, (_, index) => first + index);
+}
