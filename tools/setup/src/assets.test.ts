@@ -43,6 +43,6 @@ test('requireAssetName names what there is', () => {
   assert.throws(() => requireAssetName('gpt-9'), {
     code: 'UNKNOWN_ASSET',
     message:
-      /^There is no asset "gpt-9"; there are all-MiniLM-L6-v2, multilingual-e5-small, splade-tiny, sentiment, tok/,
+      /^There is no asset "gpt-9"; there are all-MiniLM-L6-v2, multilingual-e5-small, splade-tiny, sentiment, SmolLM2-135M-Instruct, all-mpnet-base-v2, tok/,
   });
 });

@@ -2,9 +2,10 @@
  * `node tools/setup/src/main.ts VERB`: sets up parts one by one.
  * @module
  */
-import { DEFAULT_ASSET_NAMES, type AssetName } from './asset-list.ts';
+import { ASSET_NAMES, ASSETS, DEFAULT_ASSET_NAMES, type AssetName } from './asset-list.ts';
 import { ensureAsset, requireAssetName } from './assets.ts';
 import { SetupError } from './error.ts';
+import { OPTIONAL_MODEL_ASSET_NAMES } from './optional-models.ts';
 import { ensurePythonEnvironment } from './python-environment.ts';
 import { ensureTensorflow } from './tensorflow.ts';
 import { TEST_TOKENIZER_ASSET_NAMES, TOKENIZER_ASSET_NAMES } from './tokenizers/asset-list.ts';
@@ -12,6 +13,7 @@ import { TEST_TOKENIZER_ASSET_NAMES, TOKENIZER_ASSET_NAMES } from './tokenizers/
 const USAGE = `usage: node tools/setup/src/main.ts VERB
   tensorflow [--gpu]   TensorFlow for the CPU, or the CUDA build for GPUs
   assets [NAME...]     models and data: ${DEFAULT_ASSET_NAMES.join(', ')} (all of these without a name);
+                       more models: ${OPTIONAL_MODEL_ASSET_NAMES.join(', ')} (every model: models)
                        tokenizers of other models: ${TOKENIZER_ASSET_NAMES.join(', ')} (all of these: tokenizers)
   python               the Python environment of the oracle tests and benchmarks
   all [--gpu]          what the demo takes
@@ -26,8 +28,9 @@ async function ensureAssets(names: readonly AssetName[]): Promise<void> {
   for (const name of names) await ensureAsset(name, options);
 }
 
-/** What a word after `assets` means: one asset, or the group of all tokenizers. */
+/** What a word after `assets` means: one asset, or the group of all models or tokenizers. */
 function namedAssets(word: string): readonly AssetName[] {
+  if (word === 'models') return ASSET_NAMES.filter((name) => ASSETS[name].place.startsWith('models/'));
   return word === 'tokenizers' ? TOKENIZER_ASSET_NAMES : [requireAssetName(word)];
 }
 

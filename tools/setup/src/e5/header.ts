@@ -1,4 +1,4 @@
-import type { BlobReader } from './blob-reader.ts';
+import type { BlobReader } from '../blob-reader.ts';
 
 /** Sizes of the encoder. */
 export interface E5Shape {
@@ -91,7 +91,8 @@ async function readVocabulary(reader: BlobReader): Promise<E5Vocabulary> {
   if (blobLengthBytes > BigInt(reader.sizeBytes)) reader.fail(`its pieces take ${blobLengthBytes} bytes`);
   const offsetView = await reader.next(4 * (count + 1));
   const scoreView = await reader.next(4 * count);
-  const blob = new Uint8Array((await reader.next(Number(blobLengthBytes))).buffer);
+  const { buffer, byteOffset, byteLength } = await reader.next(Number(blobLengthBytes));
+  const blob = new Uint8Array(buffer, byteOffset, byteLength);
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   const pieces: string[] = [];
   for (let id = 0; id < count; id += 1) {

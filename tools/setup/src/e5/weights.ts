@@ -1,5 +1,5 @@
 import { referenceOrder, type ByteSink, type TensorEntry } from '@pemmican/safetensors';
-import type { BlobReader } from './blob-reader.ts';
+import type { BlobReader } from '../blob-reader.ts';
 import { BLOCK_ELEMENT_COUNT, BLOCK_LENGTH_BYTES, type E5Header, type E5Tensor } from './header.ts';
 
 // Divisible by both block sizes: 1.2 MB of blocks become 8 MB of float32 at a time.
