@@ -6,6 +6,9 @@ import type { Normalizer } from './normalizer.ts';
 // The reference library looks a grapheme up as a whole only below this length in bytes.
 const MAX_GRAPHEME_BYTES = 6;
 
+// Everything that is not ASCII, and single ASCII characters between. A carriage return may be one grapheme with a line feed.
+const SEGMENTED = /[^\x00-\x0c\x0e-\x7f]+(?:[\x00-\x0c\x0e-\x7f][^\x00-\x0c\x0e-\x7f]+)*/g;
+
 /**
  * SentencePiece's precompiled character map: a double-array trie (darts-clone) from byte sequences to replacements. Each
  * grapheme that is short enough is replaced by what its SHORTEST prefix in the map gives, the rest of it is dropped; of
@@ -32,12 +35,13 @@ export class Precompiled implements Normalizer {
   normalize(text: string): string {
     let result = '';
     let start = 0;
-    // Runs of ASCII need no segmentation: each is a grapheme by itself, unless a combining character follows the last.
-    for (const match of text.matchAll(/[^\x00-\x0c\x0e-\x7f]+/g)) {
-      const end = Math.max(start, match.index - 1);
-      result += this.#normalizeAscii(text.slice(start, end));
-      start = match.index + match[0].length;
-      result += this.#normalizeGraphemes(text.slice(end, start));
+    // Runs of ASCII need no segmentation: each is a grapheme by itself, but for the last, which a combining character may
+    // follow, and the first, which a character such as U+0600 may hold on to. So both count to what is around them.
+    for (const match of text.matchAll(SEGMENTED)) {
+      const first = Math.max(start, match.index - 1);
+      result += this.#normalizeAscii(text.slice(start, first));
+      start = Math.min(text.length, match.index + match[0].length + 1);
+      result += this.#normalizeGraphemes(text.slice(first, start));
     }
     return result + this.#normalizeAscii(text.slice(start));
   }
