@@ -61,7 +61,7 @@ async function main(verb: string | undefined, args: readonly string[]): Promise<
       return ensureAssets(demoAssets(args));
     case 'test':
       await ensureTensorflow('cpu', options);
-      await ensureAssets([...DEFAULT_ASSET_NAMES, ...TEST_TOKENIZER_ASSET_NAMES]);
+      await ensureAssets([...DEFAULT_ASSET_NAMES, ...TEST_TOKENIZER_ASSET_NAMES, 'SmolLM2-135M-Instruct']);
       return void (await ensurePythonEnvironment(options));
     case 'doctor':
       return console.log(JSON.stringify(await (await import('./doctor.ts')).collectDoctorReport(), undefined, 2));
