@@ -11,7 +11,10 @@ tokenizer = AutoTokenizer.from_pretrained(folder)
 model, info = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)
 model.eval()
 texts = [json.loads(line)["text"] for line in open(file, encoding="utf-8")]
-encoded = tokenizer(texts, padding=True, truncation=True, max_length=128, return_tensors="pt")
-with torch.no_grad():
-    logits = model(**encoded).logits
-print(json.dumps({"missing": sorted(info["missing_keys"]), "vocabSize": model.config.vocab_size, "logits": logits.tolist()}))
+logits = []
+for text in texts:
+    # One by one: a decoder without a padding token takes no batch.
+    encoded = tokenizer(text, truncation=True, max_length=128, return_tensors="pt")
+    with torch.no_grad():
+        logits += model(**encoded).logits.tolist()
+print(json.dumps({"missing": sorted(info["missing_keys"]), "vocabSize": model.config.vocab_size, "logits": logits}))

@@ -1,0 +1,88 @@
+// Every way in which families name and lay out their tensors goes through the whole job, and transformers opens what it left.
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { ensureAsset, type AssetName } from '@pemmican/setup';
+import { oraclePython } from '@pemmican/testkit';
+import type { Report } from '../src/report/report.ts';
+import { TemporaryFolder } from './run-cli.ts';
+
+const MAIN = path.resolve(import.meta.dirname, '../src/main.ts');
+const TIMEOUT_MS = 1_200_000;
+
+/** Families with a tokenizer of their kind. */
+const FAMILIES: readonly (readonly [family: string, tokenizer: AssetName])[] = [
+  ['xlm-roberta', 'multilingual-e5-small'],
+  ['distilbert', 'tokenizer-bert-base-uncased'],
+  ['electra', 'tokenizer-bert-base-uncased'],
+  ['deberta-v2', 'tokenizer-bert-base-uncased'],
+  ['gpt2', 'tokenizer-gpt2'],
+  ['qwen3', 'tokenizer-qwen3'],
+];
+
+function pemmican(...argv: string[]): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...argv, '--json'], { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return stdout;
+}
+
+function python(script: string, ...argv: string[]): string {
+  return execFileSync(oraclePython(), [path.join(import.meta.dirname, script), ...argv], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
+  });
+}
+
+describe('the main job on every kind of family', { timeout: TIMEOUT_MS }, () => {
+  const folder = new TemporaryFolder();
+
+  before(
+    async () => {
+      const sentences = JSON.parse(readFileSync(path.join(await ensureAsset('sentiment'), 'amazon.json'), 'utf8')) as {
+        text: string;
+        class: number | null;
+      }[];
+      const lines = sentences
+        .filter((row) => row.class !== null)
+        .map((row) => `${JSON.stringify({ text: row.text, label: row.class })}\n`);
+      writeFileSync(folder.join('train.jsonl'), lines.slice(0, 32).join(''));
+      writeFileSync(folder.join('dev.jsonl'), lines.slice(32, 44).join(''));
+      const pairs: string[] = [];
+      for (const [family, tokenizer] of FAMILIES) pairs.push(`${family}=${await ensureAsset(tokenizer)}`);
+      python('make_tiny_models.py', folder.path, ...pairs);
+    },
+    { timeout: TIMEOUT_MS },
+  );
+  after(() => {
+    folder[Symbol.dispose]();
+  });
+
+  for (const [family] of FAMILIES)
+    test(`run trains with the used rows, restores all, and transformers gets the logits of predict: ${family}`, () => {
+      const [output, file] = [folder.join(`${family}-out`), folder.join('dev.jsonl')];
+      const report = JSON.parse(
+        pemmican(
+          'run',
+          ...['--model', folder.join(family), '--output', output],
+          ...['--train-file', folder.join('train.jsonl'), '--validation-file', file],
+          ...['--max-steps', '3', '--per-device-train-batch-size', '8', '--learning-rate', '1e-3'],
+        ),
+      ) as Report;
+      assert.ok(
+        report.vocabulary !== null && report.vocabulary.reducedVocabSize < report.vocabulary.fullVocabSize / 10,
+      );
+      assert.ok((report.verification?.maxAbsoluteDifference ?? 1) <= 1e-4);
+      const { logits } = JSON.parse(pemmican('predict', '--model', output, '--file', file)) as { logits: number[][] };
+      const answer = python('transformers_logits.py', output, file);
+      const theirs = JSON.parse(answer.trim().split('\n').at(-1) ?? '') as Record<'missing' | 'logits', number[][]>;
+      assert.deepEqual(theirs.missing, []);
+      // float32 in two programs: 1e-4 is what the same model may differ by.
+      for (const [row, values] of logits.entries())
+        for (const [column, value] of values.entries())
+          assert.ok(Math.abs(value - theirs.logits[row]![column]!) < 1e-4, `record ${row}: ${value}`);
+      assert.ok(Math.max(...logits.map((row) => row[0]!)) - Math.min(...logits.map((row) => row[0]!)) > 1e-3);
+    });
+});
