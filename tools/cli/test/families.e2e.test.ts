@@ -85,4 +85,48 @@ describe('the main job on every kind of family', { timeout: TIMEOUT_MS }, () => 
           assert.ok(Math.abs(value - theirs.logits[row]![column]!) < 1e-4, `record ${row}: ${value}`);
       assert.ok(Math.max(...logits.map((row) => row[0]!)) - Math.min(...logits.map((row) => row[0]!)) > 1e-3);
     });
+
+  test('train teaches a causal language model, and transformers finds the loss that the report has', () => {
+    const [output, file] = [folder.join('causal-out'), folder.join('dev.jsonl')];
+    pemmican(
+      'train',
+      ...['--task', 'causal-lm', '--model', folder.join('qwen3'), '--output', output],
+      ...['--train-file', folder.join('train.jsonl'), '--validation-file', file],
+      ...['--max-steps', '3', '--per-device-train-batch-size', '8', '--learning-rate', '1e-3'],
+    );
+    const report = JSON.parse(readFileSync(path.join(output, 'report.json'), 'utf8')) as Report;
+    const { before: first, after: last } = report.evaluation;
+    assert.ok(first !== null && last !== null && last.loss < first.loss);
+    assert.ok(Math.abs(last.perplexity! - Math.exp(last.loss)) < 1e-9 * last.perplexity!);
+    const answer = python('transformers_loss.py', output, file);
+    const theirs = JSON.parse(answer.trim().split('\n').at(-1) ?? '') as { missing: string[]; loss: number };
+    assert.deepEqual(theirs.missing, []);
+    assert.ok(Math.abs(last.loss - theirs.loss) < 1e-5 * theirs.loss, `${last.loss}, transformers ${theirs.loss}`);
+  });
+
+  test('a language model is not trained without its full vocabulary', () => {
+    const reduced = folder.join('reduced');
+    const file = folder.join('train.jsonl');
+    pemmican(
+      'analyze',
+      ...['--model', folder.join('qwen3'), '--train-file', file],
+      ...['--output', folder.join('vocabulary.json')],
+    );
+    pemmican(
+      'reduce',
+      ...['--model', folder.join('qwen3'), '--vocabulary', folder.join('vocabulary.json'), '--output', reduced],
+    );
+    const failure = (...argv: string[]): { status: number | null; stderr: string } =>
+      spawnSync(process.execPath, [MAIN, ...argv], { encoding: 'utf8' });
+    const data = ['--train-file', file, '--output', folder.join('nowhere')];
+    const train = failure('train', '--task', 'causal-lm', '--model', reduced, ...data);
+    assert.equal(train.status, 3, train.stderr);
+    assert.match(train.stderr, /keeps \d+ of 151\d{3} embedding rows; the softmax of causal-lm runs over the full/);
+    const run = failure('run', '--task', 'causal-lm', '--model', folder.join('qwen3'), ...data);
+    assert.equal(run.status, 2, run.stderr);
+    assert.match(run.stderr, /add --no-reduce/);
+    const wrongFamily = failure('train', '--task', 'masked-lm', '--model', folder.join('qwen3'), ...data);
+    assert.equal(wrongFamily.status, 3, wrongFamily.stderr);
+    assert.match(wrongFamily.stderr, /a qwen3 model is not trained for masked-lm here; it is for .*causal-lm/);
+  });
 });
