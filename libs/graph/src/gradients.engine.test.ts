@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { TensorflowSession } from '@pemmican/engine';
 import {
   GraphBuilder, RuntimeDimensions, add, addConstant, cast, crossEntropyMean, densify, dropout, embeddingLookup, encodeSavedModel, firstToken, gelu, geluTanh,
-  gatherRows, gradients, layerNorm, linear, linearWithoutBias, matmul, multiply, reduce, relativeShift, relu, reshape, rmsNorm, rotary, scale, silu, softmax,
+  gated, gatherRows, gradients, layerNorm, linear, linearWithoutBias, matmul, multiply, reduce, relativeShift, relu, reshape, rmsNorm, rotary, scale, silu, softmax,
   split, squaredErrorMean, subtract, sumDuplicateRows, symbol, tanh, transpose, vocabularyCrossEntropyMean, recompute, binary, unary, identity, type Tensor,
 } from './mod.ts'; // prettier-ignore
 
@@ -187,6 +187,17 @@ const CASES: Record<string, { shapes: number[][]; build: Build }> = {
       [4, 3],
     ],
     build: (b, _d, [x, w]) => sumOf(b, linearWithoutBias(b, x!, w!)),
+  },
+  gated: {
+    shapes: [
+      [5, 3],
+      [5, 3],
+    ],
+    build: (b, _d, [g, u]) =>
+      sumOf(
+        b,
+        gated(b, g!, u!, (x) => silu(b, x)),
+      ),
   },
   silu: { shapes: [[5, 3]], build: (b, _d, [x]) => sumOf(b, silu(b, x!)) },
   rmsNorm: { shapes: [[5, 4], [4]], build: (b, _d, [x, g]) => sumOf(b, rmsNorm(b, x!, g!, 1e-6)) },

@@ -3,7 +3,7 @@ import { GraphError } from './error.ts';
 import type { GraphBuilder, TapeEntry } from './graph-builder.ts';
 import { binary } from './ops/arithmetic.ts';
 import { densify } from './ops/embedding.ts';
-import { scatterRows } from './ops/scatter.ts';
+import { addRowsInPlace } from './ops/scatter.ts';
 import type { Gradient, Tensor } from './tensor.ts';
 
 /** Gradients of one scalar with respect to the tensors that it was computed from. */
@@ -40,14 +40,15 @@ export class GradientMap {
 
   #sum(a: Gradient, b: Gradient): Gradient {
     const builder = this.#builder;
-    if (a.kind === 'dense' && b.kind === 'dense')
-      return { kind: 'dense', value: binary(builder, 'AddV2', a.value, b.value) };
-    if (a.kind === 'rows' && b.kind === 'rows')
-      return { kind: 'dense', value: binary(builder, 'AddV2', densify(builder, a), densify(builder, b)) };
-    // A tied matrix: the input side's rows are added into the output side's gradient, in place.
     const [whole, rows] = a.kind === 'dense' ? [a, b] : [b, a];
-    if (whole.kind !== 'dense' || rows.kind !== 'rows') throw new TypeError('One of the two is dense');
-    return { kind: 'dense', value: scatterRows(builder, 'TensorScatterAdd', whole.value, rows.ids, rows.values) };
+    // A tied matrix: the input side's rows are added into the output side's gradient.
+    if (whole.kind === 'dense' && whole.isOwned === true && rows.kind === 'rows')
+      return { ...whole, value: addRowsInPlace(builder, whole.value, rows) };
+    return { kind: 'dense', value: binary(builder, 'AddV2', this.#dense(a), this.#dense(b)) };
+  }
+
+  #dense(gradient: Gradient): Tensor {
+    return gradient.kind === 'dense' ? gradient.value : densify(this.#builder, gradient);
   }
 
   /** Walks a tape backwards. */

@@ -16,8 +16,7 @@ export interface MemoryPlan {
 
 // Ops that write over an operand of the same size when nothing else reads it any more (TensorFlow's buffer forwarding).
 const FORWARDING_OPS = new Set([
-  'AddV2', 'Sub', 'Mul', 'RealDiv', 'Neg', 'Erf', 'Exp', 'Square', 'Sigmoid', 'Tanh', 'TanhGrad', 'Relu', 'ReluGrad', 'Rsqrt', 'Softmax', 'BiasAdd', 'SquaredDifference', 'Log', 'TensorScatterAdd',
-  'TensorScatterUpdate',
+  'AddV2', 'Sub', 'Mul', 'RealDiv', 'Neg', 'Erf', 'Exp', 'Square', 'Sigmoid', 'Tanh', 'TanhGrad', 'Relu', 'ReluGrad', 'Rsqrt', 'Softmax', 'BiasAdd', 'SquaredDifference', 'Log',
 ]); // prettier-ignore
 
 // Ops that need nothing but what is fed run when the step begins, wherever they stand in the graph.
@@ -156,13 +155,17 @@ export function planMemory(
   };
 }
 
+/** Whether a value is there for the whole step. The engine makes a range between constants a constant of its own. */
+function isSource(node: GraphNode): boolean {
+  return SOURCE_OPS.has(node.op) || (node.op === 'Range' && node.inputs.every((input) => input.node.op === 'Const'));
+}
+
 /** Nodes whose inputs are feeds and constants, or come from nodes of that kind. */
 function immediate(nodes: readonly GraphNode[]): Set<GraphNode> {
   const found = new Set<GraphNode>();
   for (const node of nodes) {
-    const isSource = SOURCE_OPS.has(node.op);
     const hasInputs = node.inputs.length > 0 && node.inputs.every((input) => found.has(input.node));
-    if (isSource || (hasInputs && node.controlInputs.every((control) => found.has(control)))) found.add(node);
+    if (isSource(node) || (hasInputs && node.controlInputs.every((control) => found.has(control)))) found.add(node);
   }
   return found;
 }
@@ -197,7 +200,7 @@ function assignBuffers(
     // A variable's value is counted by itself; reading it, and a view of what was read, share its buffer.
     if (node.op === 'VarHandleOp' || node.op === 'ReadVariableOp' || isViewOfVariable(node, buffers)) return;
     for (const output of node.outputs) {
-      const end = SOURCE_OPS.has(node.op) ? nodes.length : (lastReader.get(output) ?? index);
+      const end = isSource(node) ? nodes.length : (lastReader.get(output) ?? index);
       const shared = sharedBuffer(node, output, index, buffers, sizeOf);
       if (shared !== undefined) {
         shared.lastUse = Math.max(shared.lastUse, end);

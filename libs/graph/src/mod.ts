@@ -23,6 +23,7 @@ export {
 export { DTYPE_SIZE_BYTES, type Dtype, type FloatDtype } from './dtype.ts';
 export { GraphError, type GraphErrorCode } from './error.ts';
 export { GraphBuilder, firstOutput, outputOf, type TapeEntry } from './graph-builder.ts';
+export { gated } from './gated.ts';
 export { GradientMap, gradients } from './gradients.ts';
 export { planMemory, type MemoryPlan, type MemoryPlanOptions } from './memory-plan.ts';
 export { gelu, geluTanh, relu, silu, softmax, tanh } from './ops/activation.ts';

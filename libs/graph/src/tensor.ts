@@ -51,6 +51,8 @@ export interface RowGradient {
 export interface DenseGradient {
   readonly kind: 'dense';
   readonly value: Tensor;
+  /** Whether nothing else reads the value, so that it may be written over. */
+  readonly isOwned?: boolean;
 }
 
 export type Gradient = DenseGradient | RowGradient;

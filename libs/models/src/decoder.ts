@@ -1,8 +1,8 @@
 import {
   add,
   addConstant,
+  gated,
   gatherRows,
-  multiply,
   recompute,
   rmsNorm,
   rotary,
@@ -202,7 +202,10 @@ class DecoderLayer {
     const parameters = [up, context.parameter(`${down}.weight`)];
     if (this.#config.hasMlpBias) parameters.push(context.parameter(`${down}.bias`));
     return recompute(context.builder, this.#linear(x, 'mlp.gate_proj'), parameters, (gate) =>
-      this.#linear(multiply(context.builder, context.activation(gate, this.#config.activation), up), 'mlp.down_proj'),
+      this.#linear(
+        gated(context.builder, gate, up, (x) => context.activation(x, this.#config.activation)),
+        'mlp.down_proj',
+      ),
     );
   }
 

@@ -14,6 +14,8 @@ interface Case {
   readonly rows: number;
   readonly batch: readonly [rows: number, length: number];
   readonly options?: Partial<ProgramOptions>;
+  /** In place of a BERT of this shape. */
+  readonly config?: Record<string, unknown>;
 }
 
 const CASES: readonly Case[] = [
@@ -40,12 +42,51 @@ const CASES: readonly Case[] = [
   },
   { name: 'regression', rows: 2000, batch: [16, 32], options: { task: 'regression', labelCount: 1 } },
   { name: 'products in bfloat16', rows: 2000, batch: [16, 64], options: { bf16: true } },
+  { name: 'masked language model', rows: 20_000, batch: [8, 64], options: { task: 'masked-lm' } },
+  {
+    name: 'causal language model, tied',
+    rows: 20_000,
+    batch: [8, 64],
+    options: { task: 'causal-lm' },
+    config: llama(20_000, { tie_word_embeddings: true }),
+  },
+  {
+    name: 'causal language model, untied, recomputation',
+    rows: 9000,
+    batch: [8, 64],
+    options: { task: 'causal-lm', gradientCheckpointing: true },
+    config: llama(9000, { tie_word_embeddings: false }),
+  },
+  { name: 'a decoder with a classification head', rows: 2000, batch: [8, 64], config: llama(2000, {}) },
+  {
+    name: 'GPT-2',
+    rows: 2000,
+    batch: [8, 64],
+    config: { model_type: 'gpt2', n_embd: 256, n_layer: 4, n_head: 4, vocab_size: 2000, pad_token_id: 0 },
+  },
+  {
+    name: 'DeBERTa v3',
+    rows: 2000,
+    batch: [8, 64],
+    config: {
+      ...bert(4, 256, 2000),
+      model_type: 'deberta-v2',
+      relative_attention: true,
+      position_buckets: 256,
+      share_att_key: true,
+      norm_rel_ebd: 'layer_norm',
+      pos_att_type: 'p2c|c2p',
+      position_biased_input: false,
+      type_vocab_size: 0,
+    },
+  },
+  { name: 'MPNet', rows: 2000, batch: [8, 64], config: { ...bert(4, 256, 2000), model_type: 'mpnet' } },
 ];
 
-for (const { name, rows, batch, layers = 4, hidden = 256, options } of CASES) {
+for (const { name, rows, batch, layers = 4, hidden = 256, options, config } of CASES) {
   test(`planStep is a close bound of what TensorFlow keeps alive: ${name}`, { timeout: 300_000 }, (t) => {
     const { liveBytes, plan } = measureLiveMemory({
-      config: bert(layers, hidden, rows),
+      config: config ?? bert(layers, hidden, rows),
       options: {
         task: 'sequence-classification', labelCount: 2, vocabRows: rows, paddingIndex: 0, dropout: 0, gradientCheckpointing: false, bf16: false,
         isAccumulating: false, hasWeightDecay: false, maxGradNorm: 1, adamBeta1: 0.9, adamBeta2: 0.999, ...options,
@@ -67,5 +108,12 @@ function bert(layers: number, hidden: number, rows: number): Record<string, unkn
     model_type: 'bert', hidden_size: hidden, num_hidden_layers: layers, num_attention_heads: hidden / 64, intermediate_size: 4 * hidden, vocab_size: rows,
     max_position_embeddings: 512, type_vocab_size: 2, layer_norm_eps: 1e-12, hidden_act: 'gelu', pad_token_id: 0, hidden_dropout_prob: 0.1,
     attention_probs_dropout_prob: 0.1,
+  }; // prettier-ignore
+}
+
+function llama(rows: number, changes: Record<string, unknown>): Record<string, unknown> {
+  return {
+    model_type: 'llama', hidden_size: 256, num_hidden_layers: 4, num_attention_heads: 8, num_key_value_heads: 2, intermediate_size: 704, vocab_size: rows,
+    max_position_embeddings: 512, rms_norm_eps: 1e-5, pad_token_id: 0, ...changes,
   }; // prettier-ignore
 }

@@ -43,6 +43,7 @@ export {
   FEED,
   FETCH,
   buildTrainingProgram,
+  targetCountOf,
   type ProgramOptions,
   type ProgramParameter,
   type TrainingProgram,

@@ -195,8 +195,8 @@ class ProgramBuilder {
   }
 
   #bindings(batch: number, length: number): Record<string, number> {
-    const { task, mlmProbability = DEFAULT_TRAINING_OPTIONS.mlmProbability } = this.#options;
-    return { batch, length, targets: targetCount(task, batch, length, mlmProbability) };
+    const { task, mlmProbability } = this.#options;
+    return { batch, length, targets: targetCountOf(task, batch, length, mlmProbability) };
   }
 
   #weights(): Map<string, Tensor> {
@@ -348,11 +348,19 @@ function at<Item>(items: readonly Item[], index: number): Item {
   return item;
 }
 
-/** Tokens that a batch predicts: all but each row's first, or as many as chance hides in all but one of some ten thousand batches. */
-function targetCount(task: Task, batch: number, length: number, mlmProbability: number): number {
+/**
+ * Rows that a batch's loss is a mean over, at most: its records; in language modeling all tokens but each row's first, or as
+ * many as chance hides in all but one of some ten thousand batches.
+ */
+export function targetCountOf(
+  task: Task,
+  batch: number,
+  length: number,
+  mlmProbability: number = DEFAULT_TRAINING_OPTIONS.mlmProbability,
+): number {
   const tokens = batch * length;
   if (task === 'causal-lm') return Math.max(1, batch * (length - 1));
-  if (task !== 'masked-lm') return 0;
+  if (task !== 'masked-lm') return batch;
   const deviation = Math.sqrt(tokens * mlmProbability * (1 - mlmProbability));
   return Math.min(tokens, Math.ceil(tokens * mlmProbability + 4 * deviation));
 }

@@ -1,12 +1,12 @@
 /**
- * Makes a few training steps of a BERT of a given shape, for the memory plan's test: `node live-memory-child.ts JSON`.
+ * Makes a few training steps of a model of a given shape, for the memory plan's test: `node live-memory-child.ts JSON`.
  * TensorFlow's memory log goes to stderr, one line of JSON to stdout.
  * @module
  */
 import { TensorflowSession } from '@pemmican/engine';
 import type { TensorValue } from '@pemmican/graph';
-import { parseModel } from '@pemmican/models';
-import { FEED, FETCH, buildTrainingProgram, type ProgramOptions } from '../src/mod.ts';
+import { isLanguageModeling, parseModel } from '@pemmican/models';
+import { FEED, FETCH, buildTrainingProgram, targetCountOf, type ProgramOptions } from '../src/mod.ts';
 
 /** What the child is given. */
 export interface LiveMemoryRequest {
@@ -31,10 +31,11 @@ process.stderr.write('STEPS BEGIN\n');
 const scalar = (value: number): TensorValue => ({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
 const int32 = (shape: number[], data: Int32Array): TensorValue => ({ dtype: 'int32', shape, data });
 const shape = [batchSize, length];
+const targetCount = targetCountOf(options.task, batchSize, length);
 const labels: TensorValue =
   options.task === 'regression'
     ? { dtype: 'float32', shape: [batchSize], data: new Float32Array(batchSize) }
-    : int32([batchSize], new Int32Array(batchSize));
+    : int32([targetCount], new Int32Array(targetCount));
 const batch = {
   // Distinct ids as far as there are rows: the gradient of the embedding then has as many rows as it can.
   [FEED.inputIds]: int32(
@@ -46,6 +47,14 @@ const batch = {
   [FEED.labels]: labels,
   [FEED.dropoutSeed]: int32([2], Int32Array.of(1, 2)),
   [FEED.lossWeight]: scalar(1),
+  ...(isLanguageModeling(options.task)
+    ? {
+        [FEED.targetPositions]: int32(
+          [targetCount],
+          Int32Array.from({ length: targetCount }, (_, index) => index),
+        ),
+      }
+    : {}),
 } as const;
 const optimizer = {
   [FEED.correctedLearningRate]: scalar(1e-5),

@@ -30,7 +30,10 @@ export function silu(builder: GraphBuilder, x: Tensor): Tensor {
     output,
     backward: (dy) => {
       const later = identity(builder, x, { controlInputs: [dy.node] });
-      const sigmoid = isKept ? forwardSigmoid : unary(builder, 'Sigmoid', later);
+      // The control edge keeps what is made of it from being made before it is needed.
+      const sigmoid = isKept
+        ? identity(builder, forwardSigmoid, { controlInputs: [dy.node] })
+        : unary(builder, 'Sigmoid', later);
       // d/dx = s + x s (1 - s) = s + y (1 - s)
       const y = binary(builder, 'Mul', later, sigmoid);
       const rest = binary(builder, 'Mul', y, binary(builder, 'Sub', builder.constant(1, x.dtype), sigmoid));
@@ -114,21 +117,19 @@ export function geluTanh(builder: GraphBuilder, x: Tensor): Tensor {
       const later = identity(builder, x, { controlInputs: [dy.node] });
       const square = unary(builder, 'Square', later);
       const t = inner(later, square);
-      // d/dx = (1 + t)/2 + x (1 - t^2)/2 * sqrt(2/pi) (1 + 3 * 0.044715 x^2)
+      // d/dx = (1 + t)/2 + x (1 - t^2) * sqrt(2/pi)/2 (1 + 3 * 0.044715 x^2). The control edges have one term made after the
+      // other: the engine would make them at once, with more tensors alive.
+      const squareAfter = identity(builder, square, { controlInputs: [t.node] });
       const left = binary(builder, 'Mul', half, binary(builder, 'AddV2', one, t));
+      const tanhAfter = identity(builder, t, { controlInputs: [left.node] });
       const innerSlope = binary(
         builder,
         'Mul',
-        root,
-        binary(builder, 'AddV2', one, binary(builder, 'Mul', builder.constant(3 * 0.044715, x.dtype), square)),
+        builder.constant(Math.sqrt(2 / Math.PI) / 2, x.dtype),
+        binary(builder, 'AddV2', one, binary(builder, 'Mul', builder.constant(3 * 0.044715, x.dtype), squareAfter)),
       );
-      const tanhSlope = binary(builder, 'Sub', one, unary(builder, 'Square', t));
-      const right = binary(
-        builder,
-        'Mul',
-        binary(builder, 'Mul', half, later),
-        binary(builder, 'Mul', tanhSlope, innerSlope),
-      );
+      const tanhSlope = binary(builder, 'Sub', one, unary(builder, 'Square', tanhAfter));
+      const right = binary(builder, 'Mul', binary(builder, 'Mul', tanhSlope, innerSlope), later);
       return [dense(binary(builder, 'Mul', dy, binary(builder, 'AddV2', left, right)))];
     },
   });

@@ -1,32 +1,35 @@
 import type { GraphBuilder } from '../graph-builder.ts';
-import type { Tensor } from '../tensor.ts';
+import type { RowGradient, Tensor } from '../tensor.ts';
 import { dtypeAttribute } from './arithmetic.ts';
-import { dimensionAt } from './shape.ts';
+import { sumDuplicateRows } from './embedding.ts';
 
 /**
- * A matrix with rows set or added to; ids may repeat when adding. TensorFlow works in place where nothing else reads
- * `target`.
- * @param ids int32 `[n]`
+ * A matrix with rows set, in the very bytes of `target`, which nothing else MUST read afterwards. (TensorFlow's own
+ * TensorScatterUpdate copies the whole matrix each time.)
+ * @param target `[rowCount, hiddenSize]`
+ * @param ids int32 `[n]`, distinct
  * @param rows `[n, hiddenSize]`
  */
-export function scatterRows(
+export function setRowsInPlace(builder: GraphBuilder, target: Tensor, ids: Tensor, rows: Tensor): Tensor {
+  return inPlace(builder, 'InplaceUpdate', target, ids, rows);
+}
+
+/**
+ * A matrix with rows added to, in the very bytes of `target`, which nothing else MUST read afterwards.
+ * @param added ids may repeat: their rows are summed first
+ */
+export function addRowsInPlace(builder: GraphBuilder, target: Tensor, added: RowGradient): Tensor {
+  const distinct = sumDuplicateRows(builder, added);
+  return inPlace(builder, 'InplaceAdd', target, distinct.ids, distinct.values);
+}
+
+function inPlace(
   builder: GraphBuilder,
-  op: 'TensorScatterUpdate' | 'TensorScatterAdd',
+  op: 'InplaceUpdate' | 'InplaceAdd',
   target: Tensor,
   ids: Tensor,
   rows: Tensor,
 ): Tensor {
-  const int32 = dtypeAttribute('int32');
-  const indices = builder.add(
-    'ExpandDims',
-    [ids, builder.constant(1, 'int32')],
-    { T: int32, Tdim: int32 },
-    { dtype: 'int32', shape: [dimensionAt(ids.shape, 0), 1] },
-  );
-  return builder.add(
-    op,
-    [target, indices, rows],
-    { T: dtypeAttribute(target.dtype), Tindices: int32 },
-    { dtype: target.dtype, shape: target.shape },
-  );
+  const T = dtypeAttribute(target.dtype);
+  return builder.add(op, [target, ids, rows], { T }, { dtype: target.dtype, shape: target.shape }, { isView: true });
 }

@@ -1,11 +1,11 @@
 import { dimensionsEqual, formatShape } from '../dimension.ts';
 import { GraphError } from '../error.ts';
 import type { GraphBuilder } from '../graph-builder.ts';
-import type { GraphNode, Tensor } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
 import { binary, dense, dtypeAttribute, reduce, unary } from './arithmetic.ts';
 import { countOf } from './loss.ts';
 import { product } from './matmul.ts';
-import { scatterRows } from './scatter.ts';
+import { addRowsInPlace, setRowsInPlace } from './scatter.ts';
 import { dimensionAt, identity } from './shape.ts';
 
 export interface VocabularyLossOptions {
@@ -41,7 +41,16 @@ export function vocabularyCrossEntropyMean(
   builder.record({
     inputs: bias === undefined ? [hidden, matrix] : [hidden, matrix, bias],
     output,
-    backward: (dy) => loss.backward(dy, logDenominators).map(dense),
+    backward: (dy) => {
+      const [hiddenGradient, matrixGradient, ...biasGradient] = loss.backward(dy, logDenominators);
+      if (hiddenGradient === undefined || matrixGradient === undefined) throw new TypeError('Two gradients and more');
+      // Nothing else reads the matrix' gradient: where it is tied, the input side's rows are added into it.
+      return [
+        dense(hiddenGradient),
+        { kind: 'dense', value: matrixGradient, isOwned: true },
+        ...biasGradient.map(dense),
+      ];
+    },
   });
   return output;
 }
@@ -109,11 +118,11 @@ class VocabularyLoss {
     const builder = this.#builder;
     const parts: Tensor[] = [];
     for (const chunk of this.#chunks) {
-      const { value } = this.#logits(this.#hidden, this.#rows(chunk, parts.at(-1)?.node), this.#biasOf(chunk));
+      const { value } = this.#logits(this.#hidden, this.#rows(chunk, parts.slice(-1)), this.#biasOf(chunk));
       parts.push(this.#logSumExp(value));
     }
     const logDenominators = this.#logSumExp(parts.length === 1 ? (parts[0] ?? this.#hidden) : this.#concat(parts, 1));
-    const labelled = this.#labelled(this.#hidden);
+    const labelled = this.#labelled(this.#hidden, this.#labels);
     const losses = binary(builder, 'Sub', logDenominators, labelled.logits.value);
     return { output: reduce(builder, 'Mean', losses, [0, 1], false), logDenominators };
   }
@@ -122,13 +131,17 @@ class VocabularyLoss {
   backward(dy: Tensor, logDenominators: Tensor): Tensor[] {
     const builder = this.#builder;
     const scale = binary(builder, 'RealDiv', dy, countOf(builder, this.#labels));
-    // The control edge keeps the engine from merging these logits with the forward pass' ones, and so from keeping them.
-    const hidden = identity(builder, this.#hidden, { controlInputs: [dy.node] });
+    // The control edges keep the engine from merging these logits with the forward pass' ones, and so from keeping them, and
+    // from making the first of them beside the last ones there.
+    const hidden = identity(builder, this.#hidden, { controlInputs: [dy.node, logDenominators.node] });
     let matrixGradient = this.#empty();
     let hiddenGradient: Tensor | undefined;
     const biasGradients: Tensor[] = [];
     for (const chunk of this.#chunks) {
-      const rows = this.#rows(chunk, matrixGradient.node);
+      const rows = this.#rows(
+        chunk,
+        hiddenGradient === undefined ? [matrixGradient] : [matrixGradient, hiddenGradient],
+      );
       const { value, slope } = this.#logits(hidden, rows, this.#biasOf(chunk));
       const probabilities = unary(builder, 'Exp', binary(builder, 'Sub', value, logDenominators));
       let logitGradient = binary(builder, 'Mul', probabilities, scale);
@@ -136,8 +149,10 @@ class VocabularyLoss {
       if (this.#bias !== undefined) biasGradients.push(reduce(builder, 'Sum', logitGradient, [0], false));
       const part = product(builder, logitGradient, rows, {});
       hiddenGradient = hiddenGradient === undefined ? part : binary(builder, 'AddV2', hiddenGradient, part);
-      const rowsGradient = product(builder, logitGradient, hidden, { transposeA: true });
-      matrixGradient = scatterRows(builder, 'TensorScatterUpdate', matrixGradient, this.#rowIds(chunk), rowsGradient);
+      // One product after the other.
+      const later = identity(builder, logitGradient, { controlInputs: [hiddenGradient.node] });
+      const rowsGradient = product(builder, later, hidden, { transposeA: true });
+      matrixGradient = setRowsInPlace(builder, matrixGradient, this.#rowIds(chunk), rowsGradient);
     }
     return this.#addLabels({ hidden, scale, matrixGradient, hiddenGradient: hiddenGradient ?? hidden, biasGradients });
   }
@@ -151,18 +166,20 @@ class VocabularyLoss {
     biasGradients: Tensor[];
   }): Tensor[] {
     const builder = this.#builder;
-    const { rows, logits } = this.#labelled(of.hidden);
+    // When the chunks are done: nothing that follows begins while the last one's logits are alive.
+    const whenDone = (x: Tensor): Tensor => identity(builder, x, { controlInputs: [of.matrixGradient.node] });
+    const hidden = whenDone(of.hidden);
+    const { rows, logits } = this.#labelled(hidden, whenDone(this.#labels));
     const minus = unary(builder, 'Neg', of.scale);
     /** `[targets, 1]`, or a scalar. */
     const slope = logits.slope === undefined ? minus : binary(builder, 'Mul', logits.slope, minus);
-    const hiddenGradient = binary(builder, 'AddV2', of.hiddenGradient, binary(builder, 'Mul', rows, slope));
-    const matrixGradient = scatterRows(
-      builder,
-      'TensorScatterAdd',
-      of.matrixGradient,
-      this.#labels,
-      binary(builder, 'Mul', of.hidden, slope),
-    );
+    const hiddenGradient = binary(builder, 'AddV2', whenDone(of.hiddenGradient), binary(builder, 'Mul', rows, slope));
+    const matrixGradient = addRowsInPlace(builder, of.matrixGradient, {
+      kind: 'rows',
+      ids: this.#labels,
+      values: binary(builder, 'Mul', hidden, slope),
+      rowCount: this.#vocabSize,
+    });
     if (this.#bias === undefined) return [hiddenGradient, matrixGradient];
     const ones = binary(builder, 'AddV2', unary(builder, 'ZerosLike', logits.value), slope);
     const perLabel = this.#reshape(ones, [-1], [dimensionAt(this.#labels.shape, 0)]);
@@ -197,13 +214,13 @@ class VocabularyLoss {
   }
 
   /** The labels' rows `[targets, hiddenSize]` and their logits `[targets, 1]`. */
-  #labelled(hidden: Tensor): { rows: Tensor; logits: Logits } {
+  #labelled(hidden: Tensor, labels: Tensor): { rows: Tensor; logits: Logits } {
     const builder = this.#builder;
-    const rows = this.#gather(this.#matrix, this.#labels);
+    const rows = this.#gather(this.#matrix, labels);
     let z = reduce(builder, 'Sum', binary(builder, 'Mul', hidden, rows), [1], true);
     if (this.#bias !== undefined) {
       const target = dimensionAt(this.#labels.shape, 0);
-      z = binary(builder, 'AddV2', z, this.#reshape(this.#gather(this.#bias, this.#labels), [-1, 1], [target, 1]));
+      z = binary(builder, 'AddV2', z, this.#reshape(this.#gather(this.#bias, labels), [-1, 1], [target, 1]));
     }
     return { rows, logits: this.#capped(z) };
   }
@@ -222,7 +239,7 @@ class VocabularyLoss {
   }
 
   /** Rows of the matrix, sharing its bytes. One chunk begins when the one before it is done: their logits never coexist. */
-  #rows({ firstRow, rowCount }: Chunk, after: GraphNode | undefined): Tensor {
+  #rows({ firstRow, rowCount }: Chunk, after: readonly Tensor[]): Tensor {
     const builder = this.#builder;
     if (this.#chunks.length === 1) return this.#matrix;
     const { dtype, shape } = this.#matrix;
@@ -231,7 +248,7 @@ class VocabularyLoss {
       [this.#matrix, builder.constant([firstRow, 0], 'int32'), builder.constant([rowCount, -1], 'int32')],
       { T: dtypeAttribute(dtype), Index: dtypeAttribute('int32') },
       { dtype, shape: [rowCount, dimensionAt(shape, 1)] },
-      { controlInputs: after === undefined ? [] : [after], isView: true },
+      { controlInputs: after.map(({ node }) => node), isView: true },
     );
   }
 
