@@ -98,6 +98,7 @@ Runs that found these are not counted here; what they found is fixed, and tested
 - \`\\w\` in brackets is not \`\\w\` outside of them for six characters of Latin-1.
 - Added tokens of normalized text are looked for by their normalized contents; ids of added tokens are not those of the file where these do not follow the vocabulary.
 - The byte path took a mark after a composed character for settled, where it goes before that character's own mark: a dotted capital I with a dot below.
+- A sign such as U+0600 or U+0891 holds on to the letter after it: an accent on that letter was composed with it by itself.
 - Two texts of which special tokens leave no room were refused under \`only_first\` and \`only_second\`.
 - Type ids of pairs without special tokens are those of the template. WordPiece without a prefix lost its continuations in the byte path.
 - One run of the reference itself was wrong: \`encode_batch_fast\` leaves out type ids of pairs where there is no post-processor, so pairs are asked for by \`encode_batch\`.
