@@ -26,6 +26,35 @@ export function lengthRange(context: ForwardContext): Tensor {
   );
 }
 
+/** int32 `[length, 1]`: 0, 1, 2, ... */
+export function lengthColumn(context: ForwardContext): Tensor {
+  const int32 = { kind: 'dtype', value: 'int32' } as const;
+  return context.builder.add(
+    'ExpandDims',
+    [lengthRange(context), context.builder.constant(1, 'int32')],
+    { T: int32, Tdim: int32 },
+    { dtype: 'int32', shape: [LENGTH, 1] },
+  );
+}
+
+/** int32 `[batch, length]`: 0 where a token is `tokenId`, else 1. */
+function isOtherThan(context: ForwardContext, tokenId: number): Tensor {
+  const { builder } = context;
+  const int32 = { kind: 'dtype', value: 'int32' } as const;
+  const isOther = builder.add(
+    'NotEqual',
+    [context.inputs.inputIds, builder.constant(tokenId, 'int32')],
+    { T: int32 },
+    { dtype: 'bool', shape: [BATCH, LENGTH] },
+  );
+  return builder.add(
+    'Cast',
+    [isOther],
+    { SrcT: { kind: 'dtype', value: 'bool' }, DstT: int32 },
+    { dtype: 'int32', shape: [BATCH, LENGTH] },
+  );
+}
+
 /** int32 `[tokens]`: 0, 1, 2, ... in each row. */
 export function positionIds(context: ForwardContext): Tensor {
   const int32 = { kind: 'dtype', value: 'int32' } as const;
@@ -55,16 +84,10 @@ export function zeroIds(context: ForwardContext): Tensor {
  * @param padTokenId the config's, which is in the id space of the matrix
  */
 export function paddedPositionIds(context: ForwardContext, padTokenId: number): Tensor {
-  const { builder, inputs } = context;
+  const { builder } = context;
   const int32 = { kind: 'dtype', value: 'int32' } as const;
   const type = { dtype: 'int32', shape: [BATCH, LENGTH] } as const;
-  const isToken = builder.add(
-    'NotEqual',
-    [inputs.inputIds, builder.constant(padTokenId, 'int32')],
-    { T: int32 },
-    { ...type, dtype: 'bool' },
-  );
-  const mask = builder.add('Cast', [isToken], { SrcT: { kind: 'dtype', value: 'bool' }, DstT: int32 }, type);
+  const mask = isOtherThan(context, padTokenId);
   const ranks = builder.add('Cumsum', [mask, builder.constant(1, 'int32')], { T: int32, Tidx: int32 }, type);
   const positions = builder.add('Mul', [ranks, mask], { T: int32 }, type);
   const shifted = builder.add('AddV2', [positions, builder.constant(padTokenId, 'int32')], { T: int32 }, type);
@@ -79,12 +102,7 @@ export function causalScores(context: ForwardContext, slidingWindow?: number): T
   const { builder } = context;
   const int32 = { kind: 'dtype', value: 'int32' } as const;
   const range = lengthRange(context);
-  const column = builder.add(
-    'ExpandDims',
-    [range, builder.constant(1, 'int32')],
-    { T: int32, Tdim: int32 },
-    { dtype: 'int32', shape: [LENGTH, 1] },
-  );
+  const column = lengthColumn(context);
   const square = [LENGTH, LENGTH];
   const compare = (op: 'LessEqual' | 'Less', a: Tensor, b: Tensor): Tensor =>
     builder.add(op, [a, b], { T: int32 }, { dtype: 'bool', shape: square });
@@ -111,21 +129,12 @@ export function causalScores(context: ForwardContext, slidingWindow?: number): T
  */
 export function lastTokenIndices(context: ForwardContext, padTokenId: number | undefined): Tensor {
   const { builder, inputs } = context;
-  const dtype = (value: 'int32' | 'bool'): { kind: 'dtype'; value: typeof value } => ({ kind: 'dtype', value });
-  const T = dtype('int32');
+  const T = { kind: 'dtype', value: 'int32' } as const;
   const matrix = { dtype: 'int32', shape: [BATCH, LENGTH] } as const;
   const mask = inputs.attentionMask;
   let isToken = builder.add('Cast', [mask], { SrcT: { kind: 'dtype', value: mask.dtype }, DstT: T }, matrix);
-  if (padTokenId !== undefined) {
-    const isOther = builder.add(
-      'NotEqual',
-      [inputs.inputIds, builder.constant(padTokenId, 'int32')],
-      { T },
-      { ...matrix, dtype: 'bool' },
-    );
-    const other = builder.add('Cast', [isOther], { SrcT: dtype('bool'), DstT: T }, matrix);
-    isToken = builder.add('Mul', [isToken, other], { T }, matrix);
-  }
+  if (padTokenId !== undefined)
+    isToken = builder.add('Mul', [isToken, isOtherThan(context, padTokenId)], { T }, matrix);
   const candidates = builder.add('Mul', [isToken, lengthRange(context)], { T }, matrix);
   const last = builder.add(
     'Max',

@@ -1,16 +1,5 @@
-import {
-  add,
-  addConstant,
-  firstToken,
-  gatherRows,
-  relativeShift,
-  scale,
-  softmax,
-  transpose,
-  type Tensor,
-} from '@pemmican/graph';
+import { add, addConstant, gatherRows, relativeShift, scale, softmax, transpose, type Tensor } from '@pemmican/graph';
 import { paddingScores, positionIds } from './attention-mask.ts';
-import { checkpointNames } from './checkpoint-names.ts';
 import { ConfigReader } from './config-reader.ts';
 import { logBucket } from './deberta-buckets.ts';
 import { readEncoderConfig, type EncoderConfig } from './encoder-config.ts';
@@ -20,9 +9,10 @@ import {
   feedForward,
   type EncoderLayerNames,
 } from './encoder-layer.ts';
-import { ACTIVATIONS, BATCH, ForwardContext, LENGTH, TOKENS, type Activation } from './forward-context.ts';
-import { outputCount, type Model, type ParameterSpec, type Task } from './model-family.ts';
-import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
+import { encoderModel, type EncoderLayers } from './encoder.ts';
+import { ACTIVATIONS, BATCH, LENGTH, TOKENS, type Activation, type ForwardContext } from './forward-context.ts';
+import type { Model } from './model-family.ts';
+import type { ParameterList } from './parameter-list.ts';
 
 interface DebertaConfig extends EncoderConfig {
   readonly tokenTypeCount: number;
@@ -41,8 +31,6 @@ interface DebertaConfig extends EncoderConfig {
   readonly maxRelativePosition: number;
 }
 
-const PREFIX = 'deberta.';
-const EMBEDDING_MATRIX_NAME = 'deberta.embeddings.word_embeddings.weight';
 const POSITION_TERMS = ['c2p', 'p2c'];
 const DOUBLE_LENGTH = { coefficient: 2, symbols: ['length'] };
 
@@ -50,24 +38,43 @@ const DOUBLE_LENGTH = { coefficient: 2, symbols: ['length'] };
  * DeBERTa v2 and v3 (arXiv 2006.03654, 2111.09543) and mDeBERTa: attention by content and by relative position apart. The
  * convolution of v2's two largest checkpoints is not supported.
  */
-export function debertaV2Model(config: unknown, fileName: string): Model {
-  const parsed = parseConfig(new ConfigReader(config, fileName));
-  return {
+export function debertaV2Model(fields: unknown, fileName: string): Model {
+  const config = parseConfig(new ConfigReader(fields, fileName));
+  const { hiddenSize } = config;
+  return encoderModel({
     modelType: 'deberta-v2',
-    vocabSize: parsed.vocabSize,
-    hiddenSize: parsed.hiddenSize,
-    maxSequenceLength: parsed.maxPositionCount,
-    padTokenId: parsed.padTokenId,
-    tasks: ['sequence-classification', 'regression'],
-    isTied: () => false,
-    embeddingMatrixName: EMBEDDING_MATRIX_NAME,
-    basePrefix: PREFIX,
-    headWeightName: 'classifier.weight',
-    parameters: (task, labelCount, vocabRows) => parameters(parsed, task, labelCount, vocabRows),
-    checkpointNames: (name) => checkpointNames(name, PREFIX),
-    forward: (...graph) => ({ kind: 'logits', logits: logits(parsed, new ForwardContext(...graph)) }),
-    architecture: () => 'DebertaV2ForSequenceClassification',
-  };
+    architecturePrefix: 'DebertaV2',
+    prefix: 'deberta.',
+    config,
+    maxSequenceLength: config.maxPositionCount,
+    padTokenId: config.padTokenId,
+    embeddingSize: hiddenSize,
+    layerPrefix,
+    addEmbeddings: (list) => {
+      if (config.hasPositionInput)
+        list.weight('deberta.embeddings.position_embeddings', [config.maxPositionCount, hiddenSize]);
+      if (config.tokenTypeCount > 0)
+        list.weight('deberta.embeddings.token_type_embeddings', [config.tokenTypeCount, hiddenSize]);
+      list.layerNorm('deberta.embeddings.LayerNorm', hiddenSize);
+    },
+    addLayer: (list, prefix) => {
+      addLayer(config, list, prefix);
+    },
+    addShared: (list) => {
+      list.weight('deberta.encoder.rel_embeddings', [2 * spanOf(config), hiddenSize]);
+      if (config.normalizesPositions) list.layerNorm('deberta.encoder.LayerNorm', hiddenSize);
+    },
+    layers: (context) => layers(config, context),
+    embeddings: (context) => embeddings(config, context),
+    head: {
+      dense: 'pooler.dense',
+      denseStandardDeviation: config.initializerRange,
+      inputDropout: config.poolerDropout,
+      activate: (context, x) => context.activation(x, config.poolerActivation),
+      outputDropout: config.classifierDropout,
+      output: 'classifier',
+    },
+  });
 }
 
 function parseConfig(reader: ConfigReader): DebertaConfig {
@@ -113,8 +120,7 @@ function positionTerms(reader: ConfigReader): readonly string[] {
 
 const layerPrefix = (layer: number): string => `deberta.encoder.layer.${layer}`;
 
-function layerNames(layer: number): EncoderLayerNames {
-  const prefix = layerPrefix(layer);
+function layerNames(prefix: string): EncoderLayerNames {
   return {
     query: `${prefix}.attention.self.query_proj`,
     key: `${prefix}.attention.self.key_proj`,
@@ -128,10 +134,9 @@ function layerNames(layer: number): EncoderLayerNames {
 }
 
 /** Names of the matrices that project positions to keys and to queries. */
-function positionNames(config: DebertaConfig, layer: number): { key: string; query: string } {
-  if (config.sharesProjections) return layerNames(layer);
-  const prefix = `${layerPrefix(layer)}.attention.self`;
-  return { key: `${prefix}.pos_key_proj`, query: `${prefix}.pos_query_proj` };
+function positionNames(config: DebertaConfig, prefix: string): { key: string; query: string } {
+  if (config.sharesProjections) return layerNames(prefix);
+  return { key: `${prefix}.attention.self.pos_key_proj`, query: `${prefix}.attention.self.pos_query_proj` };
 }
 
 /** Rows of a direction in the matrix of relative positions. */
@@ -139,34 +144,19 @@ function spanOf(config: DebertaConfig): number {
   return config.bucketCount > 0 ? config.bucketCount : config.maxRelativePosition;
 }
 
-function parameters(config: DebertaConfig, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
+function addLayer(config: DebertaConfig, list: ParameterList, prefix: string): void {
   const { hiddenSize } = config;
-  const list = new ParameterList();
-  list.embeddingMatrix(EMBEDDING_MATRIX_NAME, vocabRows, hiddenSize);
-  if (config.hasPositionInput)
-    list.weight('deberta.embeddings.position_embeddings', [config.maxPositionCount, hiddenSize]);
-  if (config.tokenTypeCount > 0)
-    list.weight('deberta.embeddings.token_type_embeddings', [config.tokenTypeCount, hiddenSize]);
-  list.layerNorm('deberta.embeddings.LayerNorm', hiddenSize);
-  for (let layer = 0; layer < config.layerCount; layer++) {
-    const names = layerNames(layer);
-    for (const name of [names.query, names.key, names.value]) list.linear(name, hiddenSize, hiddenSize);
-    if (!config.sharesProjections) {
-      const { key, query } = positionNames(config, layer);
-      if (config.hasContentToPosition) list.linear(key, hiddenSize, hiddenSize);
-      if (config.hasPositionToContent) list.linear(query, hiddenSize, hiddenSize);
-    }
-    addAttentionOutputAndFeedForward(list, names, config);
+  const names = layerNames(prefix);
+  for (const name of [names.query, names.key, names.value]) list.linear(name, hiddenSize, hiddenSize);
+  if (!config.sharesProjections) {
+    const { key, query } = positionNames(config, prefix);
+    if (config.hasContentToPosition) list.linear(key, hiddenSize, hiddenSize);
+    if (config.hasPositionToContent) list.linear(query, hiddenSize, hiddenSize);
   }
-  list.weight('deberta.encoder.rel_embeddings', [2 * spanOf(config), hiddenSize]);
-  if (config.normalizesPositions) list.layerNorm('deberta.encoder.LayerNorm', hiddenSize);
-  list.linear('pooler.dense', hiddenSize, hiddenSize, { standardDeviation: config.initializerRange });
-  list.linear('classifier', outputCount(task, labelCount), hiddenSize, { standardDeviation: HEAD_STANDARD_DEVIATION });
-  return list.specs;
+  addAttentionOutputAndFeedForward(list, names, config);
 }
 
-function logits(config: DebertaConfig, context: ForwardContext): Tensor {
-  const { builder, dimensions } = context;
+function layers(config: DebertaConfig, context: ForwardContext): EncoderLayers {
   const padding = context.reshape(paddingScores(context), [1, BATCH, 1, LENGTH]);
   const distances = distanceRows(config, context);
   let positions = context.parameter('deberta.encoder.rel_embeddings.weight');
@@ -178,18 +168,15 @@ function logits(config: DebertaConfig, context: ForwardContext): Tensor {
     outputDropout: config.hiddenDropout,
     paddingScores: padding,
   };
-  let hidden = embeddings(config, context);
-  for (let layer = 0; layer < config.layerCount; layer++) {
-    hidden = context.layer(hidden, `${layerPrefix(layer)}.`, [positions], (x) => {
-      const mixed = disentangledAttention(config, context, x, { layer, padding, positions, distances });
-      const names = layerNames(layer);
+  return {
+    shared: [positions],
+    apply: (x, layer) => {
+      const prefix = layerPrefix(layer);
+      const mixed = disentangledAttention(config, context, x, { prefix, padding, positions, distances });
+      const names = layerNames(prefix);
       return feedForward(context, attentionOutput(context, mixed, x, names, options), names, options);
-    });
-  }
-  const first = firstToken(builder, dimensions, context.reshape(hidden, [BATCH, LENGTH, config.hiddenSize]));
-  const dense = context.linear(context.dropout(first, config.poolerDropout), 'pooler.dense');
-  const pooled = context.activation(dense, config.poolerActivation);
-  return context.linear(context.dropout(pooled, config.classifierDropout), 'classifier');
+    },
+  };
 }
 
 /** `[tokens, hiddenSize]` */
@@ -261,12 +248,12 @@ function disentangledAttention(
   config: DebertaConfig,
   context: ForwardContext,
   x: Tensor,
-  layer: { layer: number; padding: Tensor; positions: Tensor; distances: DistanceRows },
+  layer: { prefix: string; padding: Tensor; positions: Tensor; distances: DistanceRows },
 ): Tensor {
   const { builder, dimensions } = context;
   const { headCount, hiddenSize } = config;
   const headSize = hiddenSize / headCount;
-  const names = layerNames(layer.layer);
+  const names = layerNames(layer.prefix);
   const heads = (value: Tensor): Tensor =>
     transpose(builder, context.reshape(value, [BATCH, LENGTH, headCount, headSize]), [2, 0, 1, 3]);
   const terms = 1 + Number(config.hasContentToPosition) + Number(config.hasPositionToContent);
@@ -277,7 +264,7 @@ function disentangledAttention(
   let scores = context.matmul(query, key, { transposeB: true });
 
   const positions = context.dropout(layer.positions, config.hiddenDropout);
-  const projections = positionNames(config, layer.layer);
+  const projections = positionNames(config, layer.prefix);
   /** `[headCount * batch, length, length]`: what rows give to the positions at each distance from them. */
   const byDistance = (rows: Tensor, indices: Tensor, projection: string): Tensor => {
     const projected = context.linear(gatherRows(builder, dimensions, positions, indices), projection);

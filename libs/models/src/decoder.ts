@@ -1,29 +1,13 @@
-import {
-  add,
-  addConstant,
-  gated,
-  gatherRows,
-  recompute,
-  rmsNorm,
-  rotary,
-  scale,
-  softmax,
-  tanh,
-  type Tensor,
-} from '@pemmican/graph';
-import { causalScores, lastTokenIndices } from './attention-mask.ts';
-import { checkpointNames } from './checkpoint-names.ts';
+import { add, addConstant, gated, rmsNorm, rotary, scale, softmax, tanh, type Tensor } from '@pemmican/graph';
+import { causalScores } from './attention-mask.ts';
 import type { DecoderConfig, LayerType } from './decoder-config.ts';
+import { addDecoderHead, decoderOutput, decoderTasks } from './decoder-head.ts';
 import { BATCH, ForwardContext, LENGTH, TOKENS } from './forward-context.ts';
-import { DECODER_TASKS, targetRows } from './language-model-head.ts';
-import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
-import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
+import type { Model, ModelOutput, ParameterSpec, Task } from './model-family.ts';
+import { ParameterList } from './parameter-list.ts';
 import { rotaryAngles, type RotaryAngles } from './rope.ts';
 
-const PREFIX = 'model.';
-const EMBEDDING_MATRIX_NAME = 'model.embed_tokens.weight';
-const HEAD = 'score';
-const OUTPUT_MATRIX = 'lm_head';
+const NAMES = { basePrefix: 'model.', embeddingMatrixName: 'model.embed_tokens.weight' };
 
 /**
  * A decoder of Llama's kind: a causal language model, or with a classification head on the last token (transformers'
@@ -36,13 +20,8 @@ export function decoderModel(modelType: string, architecturePrefix: string, conf
     hiddenSize: config.hiddenSize,
     maxSequenceLength: config.maxPositionCount,
     padTokenId: config.padTokenId,
-    tasks: DECODER_TASKS,
-    isTied: (task) => task === 'causal-lm' && config.isTied,
-    embeddingMatrixName: EMBEDDING_MATRIX_NAME,
-    basePrefix: PREFIX,
-    headWeightName: `${HEAD}.weight`,
+    ...decoderTasks(config, NAMES),
     parameters: (task, labelCount, vocabRows) => parameters(config, task, labelCount, vocabRows),
-    checkpointNames: (name) => checkpointNames(name, PREFIX),
     forward: (...graph) => output(config, new ForwardContext(...graph)),
     architecture: (task) =>
       `${architecturePrefix}${task === 'causal-lm' ? 'ForCausalLM' : 'ForSequenceClassification'}`,
@@ -58,7 +37,7 @@ function parameters(config: DecoderConfig, task: Task, labelCount: number, vocab
     list.weight(name, [outputSize, inputSize]);
     if (hasBias) list.bias(name, outputSize);
   };
-  list.embeddingMatrix(EMBEDDING_MATRIX_NAME, vocabRows, hiddenSize);
+  list.embeddingMatrix(NAMES.embeddingMatrixName, vocabRows, hiddenSize);
   for (let layer = 0; layer < config.layerCount; layer++) {
     const prefix = layerPrefix(layer);
     const queriesSize = config.headCount * headSize;
@@ -82,14 +61,12 @@ function parameters(config: DecoderConfig, task: Task, labelCount: number, vocab
     }
   }
   list.norm('model.norm', hiddenSize);
-  if (task !== 'causal-lm')
-    list.weight(HEAD, [outputCount(task, labelCount), hiddenSize], { standardDeviation: HEAD_STANDARD_DEVIATION });
-  else if (!config.isTied) list.weight(OUTPUT_MATRIX, [vocabRows, hiddenSize]);
+  addDecoderHead(list, config, task, labelCount, vocabRows);
   return list.specs;
 }
 
 function output(config: DecoderConfig, context: ForwardContext): ModelOutput {
-  const { builder, dimensions } = context;
+  const { builder } = context;
   const types = new Set(config.layerTypes);
   const kinds = new Map<LayerType, Attention>();
   for (const type of types) {
@@ -106,17 +83,7 @@ function output(config: DecoderConfig, context: ForwardContext): ModelOutput {
     const decoder = new DecoderLayer(config, context, layerPrefix(layer), kind);
     hidden = context.layer(hidden, `${layerPrefix(layer)}.`, [], (x) => decoder.apply(x));
   });
-  // Only the rows that go on are normalized.
-  if (context.options.task === 'causal-lm') {
-    return {
-      kind: 'vocabulary',
-      hidden: norm(config, context, targetRows(context, hidden), 'model.norm'),
-      matrix: context.parameter(config.isTied ? EMBEDDING_MATRIX_NAME : `${OUTPUT_MATRIX}.weight`),
-      ...(config.logitSoftCap === undefined ? {} : { softCap: config.logitSoftCap }),
-    };
-  }
-  const last = gatherRows(builder, dimensions, hidden, lastTokenIndices(context, config.padTokenId));
-  return { kind: 'logits', logits: context.linearWithoutBias(norm(config, context, last, 'model.norm'), HEAD) };
+  return decoderOutput(config, context, hidden, NAMES, (rows) => norm(config, context, rows, 'model.norm'));
 }
 
 /** What layers of one type share. */
@@ -198,10 +165,7 @@ class DecoderLayer {
   #feedForward(x: Tensor): Tensor {
     const context = this.#context;
     const up = this.#linear(x, 'mlp.up_proj');
-    const down = `${this.#prefix}.mlp.down_proj`;
-    const parameters = [up, context.parameter(`${down}.weight`)];
-    if (this.#config.hasMlpBias) parameters.push(context.parameter(`${down}.bias`));
-    return recompute(context.builder, this.#linear(x, 'mlp.gate_proj'), parameters, (gate) =>
+    return context.recomputed(this.#linear(x, 'mlp.gate_proj'), `${this.#prefix}.mlp.down_proj`, [up], (gate) =>
       this.#linear(
         gated(context.builder, gate, up, (x) => context.activation(x, this.#config.activation)),
         'mlp.down_proj',

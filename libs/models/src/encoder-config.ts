@@ -55,3 +55,22 @@ export function readEncoderConfig(
     isTied: reader.flag('tie_word_embeddings', true),
   };
 }
+
+/** What BERT, ELECTRA and RoBERTa have beside. */
+export interface BertConfig extends EncoderConfig {
+  readonly tokenTypeCount: number;
+  readonly layerNormEpsilon: number;
+  readonly classifierDropout: number;
+}
+
+/** @throws ModelError INVALID_CONFIG */
+export function readBertConfig(reader: ConfigReader, defaultPadTokenId: number): BertConfig {
+  reader.choice('position_embedding_type', 'absolute', ['absolute']);
+  const config = readEncoderConfig(reader, defaultPadTokenId);
+  return {
+    ...config,
+    tokenTypeCount: reader.count('type_vocab_size', 2),
+    layerNormEpsilon: reader.number('layer_norm_eps', 1e-12, 0, 1),
+    classifierDropout: reader.number('classifier_dropout', config.hiddenDropout, 0, 1),
+  };
+}

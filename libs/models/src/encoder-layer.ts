@@ -120,10 +120,8 @@ export function feedForward(
   names: EncoderLayerNames,
   options: EncoderLayerOptions,
 ): Tensor {
-  const inner = context.recomputedActivation(
-    context.linear(x, names.intermediate),
-    (input) => context.activation(input, options.activation),
-    names.output,
+  const inner = context.recomputed(context.linear(x, names.intermediate), names.output, [], (input) =>
+    context.linear(context.activation(input, options.activation), names.output),
   );
   const output = context.dropout(inner, options.outputDropout);
   return context.layerNorm(add(context.builder, output, x), names.outputNorm, options.layerNormEpsilon);

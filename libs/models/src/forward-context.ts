@@ -155,9 +155,14 @@ export class ForwardContext {
     });
   }
 
-  /** `down(activate(x))` where the activation's output, the widest tensor of a layer, is computed again and not kept. */
-  recomputedActivation(x: Tensor, activate: (input: Tensor) => Tensor, down: string): Tensor {
-    const parameters = [this.parameter(`${down}.weight`), this.parameter(`${down}.bias`)];
-    return recompute(this.builder, x, parameters, (input) => this.linear(activate(input), down));
+  /**
+   * `build(x)`, which ends with the matrix `down`, where `x` is kept and what is made of it, the widest tensor of a layer, is
+   * computed again in the backward pass.
+   * @param shared other activations that `build` reads
+   */
+  recomputed(x: Tensor, down: string, shared: readonly Tensor[], build: (input: Tensor) => Tensor): Tensor {
+    const bias = this.#parameters.get(`${down}.bias`);
+    const parameters = [...shared, this.parameter(`${down}.weight`), ...(bias === undefined ? [] : [bias])];
+    return recompute(this.builder, x, parameters, build);
   }
 }

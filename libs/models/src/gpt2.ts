@@ -1,11 +1,10 @@
-import { add, addConstant, gatherRows, recompute, scale, softmax, split, type Tensor } from '@pemmican/graph';
-import { causalScores, lastTokenIndices, positionIds } from './attention-mask.ts';
-import { checkpointNames } from './checkpoint-names.ts';
+import { add, addConstant, scale, softmax, split, type Tensor } from '@pemmican/graph';
+import { causalScores, positionIds } from './attention-mask.ts';
 import { ConfigReader } from './config-reader.ts';
+import { addDecoderHead, decoderOutput, decoderTasks } from './decoder-head.ts';
 import { ACTIVATIONS, ForwardContext, type Activation } from './forward-context.ts';
-import { DECODER_TASKS, targetRows } from './language-model-head.ts';
-import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
-import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
+import type { Model, ModelOutput, ParameterSpec, Task } from './model-family.ts';
+import { ParameterList } from './parameter-list.ts';
 
 interface Gpt2Config {
   readonly vocabSize: number;
@@ -25,10 +24,7 @@ interface Gpt2Config {
   readonly hasScoresScaledByLayer: boolean;
 }
 
-const PREFIX = 'transformer.';
-const EMBEDDING_MATRIX_NAME = 'transformer.wte.weight';
-const HEAD = 'score';
-const OUTPUT_MATRIX = 'lm_head';
+const NAMES = { basePrefix: 'transformer.', embeddingMatrixName: 'transformer.wte.weight' };
 
 /** GPT-2: a causal language model, or with a classification head on the last token (transformers' GPT2ForSequenceClassification). */
 export function gpt2Model(config: unknown, fileName: string): Model {
@@ -40,13 +36,8 @@ export function gpt2Model(config: unknown, fileName: string): Model {
     maxSequenceLength: parsed.maxPositionCount,
     // Its embedding has no padding row: pad_token_id only says where a row ends.
     padTokenId: undefined,
-    tasks: DECODER_TASKS,
-    isTied: (task) => task === 'causal-lm' && parsed.isTied,
-    embeddingMatrixName: EMBEDDING_MATRIX_NAME,
-    basePrefix: PREFIX,
-    headWeightName: `${HEAD}.weight`,
+    ...decoderTasks(parsed, NAMES),
     parameters: (task, labelCount, vocabRows) => parameters(parsed, task, labelCount, vocabRows),
-    checkpointNames: (name) => checkpointNames(name, PREFIX),
     forward: (...graph) => output(parsed, new ForwardContext(...graph)),
     architecture: (task) => (task === 'causal-lm' ? 'GPT2LMHeadModel' : 'GPT2ForSequenceClassification'),
   };
@@ -88,7 +79,7 @@ function parameters(config: Gpt2Config, task: Task, labelCount: number, vocabRow
     list.weight(name, [inputSize, outputSize]);
     list.bias(name, outputSize);
   };
-  list.embeddingMatrix(EMBEDDING_MATRIX_NAME, vocabRows, hiddenSize);
+  list.embeddingMatrix(NAMES.embeddingMatrixName, vocabRows, hiddenSize);
   list.weight('transformer.wpe', [config.maxPositionCount, hiddenSize]);
   for (let layer = 0; layer < config.layerCount; layer++) {
     const prefix = layerPrefix(layer);
@@ -100,14 +91,12 @@ function parameters(config: Gpt2Config, task: Task, labelCount: number, vocabRow
     conv1d(`${prefix}.mlp.c_proj`, hiddenSize, intermediateSize);
   }
   list.layerNorm('transformer.ln_f', hiddenSize);
-  if (task !== 'causal-lm')
-    list.weight(HEAD, [outputCount(task, labelCount), hiddenSize], { standardDeviation: HEAD_STANDARD_DEVIATION });
-  else if (!config.isTied) list.weight(OUTPUT_MATRIX, [vocabRows, hiddenSize]);
+  addDecoderHead(list, config, task, labelCount, vocabRows);
   return list.specs;
 }
 
 function output(config: Gpt2Config, context: ForwardContext): ModelOutput {
-  const { builder, dimensions } = context;
+  const { builder } = context;
   const scores = causalScores(context);
   const words = context.wordEmbedding('transformer.wte');
   const positions = context.embedding('transformer.wpe', positionIds(context));
@@ -126,14 +115,9 @@ function output(config: Gpt2Config, context: ForwardContext): ModelOutput {
       return add(builder, middle, context.dropout(fed, config.residualDropout));
     });
   }
-  // Only the rows that go on are normalized.
-  const normalize = (rows: Tensor): Tensor => context.layerNorm(rows, 'transformer.ln_f', config.layerNormEpsilon);
-  if (context.options.task === 'causal-lm') {
-    const matrix = context.parameter(config.isTied ? EMBEDDING_MATRIX_NAME : `${OUTPUT_MATRIX}.weight`);
-    return { kind: 'vocabulary', hidden: normalize(targetRows(context, hidden)), matrix };
-  }
-  const last = gatherRows(builder, dimensions, hidden, lastTokenIndices(context, config.padTokenId));
-  return { kind: 'logits', logits: context.linearWithoutBias(normalize(last), HEAD) };
+  return decoderOutput(config, context, hidden, NAMES, (rows) =>
+    context.layerNorm(rows, 'transformer.ln_f', config.layerNormEpsilon),
+  );
 }
 
 function queryScale(config: Gpt2Config, layer: number): number {
@@ -164,9 +148,7 @@ function attention(config: Gpt2Config, context: ForwardContext, x: Tensor, optio
 
 function feedForward(config: Gpt2Config, context: ForwardContext, x: Tensor, prefix: string): Tensor {
   const down = `${prefix}.c_proj`;
-  const parameters = [context.parameter(`${down}.weight`), context.parameter(`${down}.bias`)];
-  // The widest tensor of a layer is kept once: the activation's output is computed again from its input.
-  return recompute(context.builder, context.linearInputMajor(x, `${prefix}.c_fc`), parameters, (input) =>
+  return context.recomputed(context.linearInputMajor(x, `${prefix}.c_fc`), down, [], (input) =>
     context.linearInputMajor(context.activation(input, config.activation), down),
   );
 }

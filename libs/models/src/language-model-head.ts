@@ -1,29 +1,18 @@
 import { gatherRows, type Tensor } from '@pemmican/graph';
 import type { Activation, ForwardContext } from './forward-context.ts';
-import type { ModelOutput, Task } from './model-family.ts';
+import type { ModelOutput } from './model-family.ts';
 import type { ParameterList } from './parameter-list.ts';
 
-export const ENCODER_TASKS: readonly Task[] = ['sequence-classification', 'regression', 'masked-lm'];
-export const DECODER_TASKS: readonly Task[] = ['sequence-classification', 'regression', 'causal-lm'];
-
-/** Names of a masked language model's head, without `.weight` and `.bias`. */
-export interface MaskedLanguageModelNames {
+/** A masked language model's head. Names are without `.weight` and `.bias`. */
+export interface MaskedLanguageModel {
   readonly dense: string;
   readonly norm: string;
   /** The matrix onto the vocabulary where it is not the embedding matrix. */
   readonly decoder: string;
   /** Whole name of the bias over the vocabulary where the matrix is tied; otherwise the decoder has it. */
   readonly tiedBias: string;
-}
-
-export interface MaskedLanguageModelOptions {
-  readonly hiddenSize: number;
-  /** Width of the output matrix' rows: hiddenSize but in ELECTRA. */
-  readonly outputSize: number;
   readonly activation: Activation;
   readonly layerNormEpsilon: number;
-  readonly isTied: boolean;
-  readonly embeddingMatrixName: string;
 }
 
 /** Hidden states at the places that predict a token, `[targets, hiddenSize]`. */
@@ -33,20 +22,25 @@ export function targetRows(context: ForwardContext, hidden: Tensor): Tensor {
   return gatherRows(context.builder, context.dimensions, hidden, targetPositions);
 }
 
+/** @param sizes `outputSize` is the width of the output matrix' rows: hiddenSize but in ELECTRA */
 export function addMaskedLanguageModelHead(
   list: ParameterList,
-  names: MaskedLanguageModelNames,
-  options: MaskedLanguageModelOptions,
-  vocabRows: number,
+  head: MaskedLanguageModel,
+  sizes: {
+    readonly hiddenSize: number;
+    readonly outputSize: number;
+    readonly isTied: boolean;
+    readonly vocabRows: number;
+  },
 ): void {
-  list.linear(names.dense, options.outputSize, options.hiddenSize);
-  list.layerNorm(names.norm, options.outputSize);
-  if (!options.isTied) list.weight(names.decoder, [vocabRows, options.outputSize]);
-  list.vector(biasName(names, options), vocabRows);
+  list.linear(head.dense, sizes.outputSize, sizes.hiddenSize);
+  list.layerNorm(head.norm, sizes.outputSize);
+  if (!sizes.isTied) list.weight(head.decoder, [sizes.vocabRows, sizes.outputSize]);
+  list.vector(biasName(head, sizes.isTied), sizes.vocabRows);
 }
 
-function biasName(names: MaskedLanguageModelNames, options: MaskedLanguageModelOptions): string {
-  return options.isTied ? names.tiedBias : `${names.decoder}.bias`;
+function biasName(head: MaskedLanguageModel, isTied: boolean): string {
+  return isTied ? head.tiedBias : `${head.decoder}.bias`;
 }
 
 /**
@@ -57,15 +51,14 @@ function biasName(names: MaskedLanguageModelNames, options: MaskedLanguageModelO
 export function maskedLanguageModelHead(
   context: ForwardContext,
   hidden: Tensor,
-  names: MaskedLanguageModelNames,
-  options: MaskedLanguageModelOptions,
+  head: MaskedLanguageModel,
+  options: { readonly isTied: boolean; readonly embeddingMatrixName: string },
 ): ModelOutput {
-  const dense = context.linear(targetRows(context, hidden), names.dense);
-  const activated = context.activation(dense, options.activation);
+  const activated = context.activation(context.linear(targetRows(context, hidden), head.dense), head.activation);
   return {
     kind: 'vocabulary',
-    hidden: context.layerNorm(activated, names.norm, options.layerNormEpsilon),
-    matrix: context.parameter(options.isTied ? options.embeddingMatrixName : `${names.decoder}.weight`),
-    bias: context.parameter(biasName(names, options)),
+    hidden: context.layerNorm(activated, head.norm, head.layerNormEpsilon),
+    matrix: context.parameter(options.isTied ? options.embeddingMatrixName : `${head.decoder}.weight`),
+    bias: context.parameter(biasName(head, options.isTied)),
   };
 }

@@ -1,5 +1,5 @@
 import { transpose, type Tensor } from '@pemmican/graph';
-import { lengthRange } from './attention-mask.ts';
+import { lengthColumn, lengthRange } from './attention-mask.ts';
 import { LENGTH, type ForwardContext } from './forward-context.ts';
 
 /** How distances between tokens fall into buckets (T5, arXiv 1910.10683, section 2.1). */
@@ -45,15 +45,8 @@ export function relativePositionScores(
     Array.from({ length: 2 * maxDistance + 1 }, (_, index) => relativePositionBucket(index - maxDistance, buckets)),
     'int32',
   );
-  const range = lengthRange(context);
-  const column = builder.add(
-    'ExpandDims',
-    [range, builder.constant(1, 'int32')],
-    { T: int32, Tdim: int32 },
-    { dtype: 'int32', shape: [LENGTH, 1] },
-  );
   const square = { dtype: 'int32', shape: [LENGTH, LENGTH] } as const;
-  let indices = builder.add('Sub', [range, column], { T: int32 }, square);
+  let indices = builder.add('Sub', [lengthRange(context), lengthColumn(context)], { T: int32 }, square);
   // Everything from maxDistance on is in the last bucket.
   indices = builder.add('Maximum', [indices, builder.constant(-maxDistance, 'int32')], { T: int32 }, square);
   indices = builder.add('Minimum', [indices, builder.constant(maxDistance, 'int32')], { T: int32 }, square);

@@ -1,5 +1,5 @@
 import type { Tensor } from '@pemmican/graph';
-import { lengthRange } from './attention-mask.ts';
+import { lengthColumn } from './attention-mask.ts';
 import type { ConfigReader } from './config-reader.ts';
 import { LENGTH, type ForwardContext } from './forward-context.ts';
 
@@ -82,17 +82,9 @@ export function rotaryAngles(context: ForwardContext, rope: RopeConfig, headSize
   const T = dtype('float32');
   const half = { dtype: 'float32', shape: [LENGTH, headSize / 2] } as const;
   const positions = builder.add(
-    'ExpandDims',
-    [
-      builder.add(
-        'Cast',
-        [lengthRange(context)],
-        { SrcT: dtype('int32'), DstT: T },
-        { dtype: 'float32', shape: [LENGTH] },
-      ),
-      builder.constant(1, 'int32'),
-    ],
-    { T, Tdim: dtype('int32') },
+    'Cast',
+    [lengthColumn(context)],
+    { SrcT: dtype('int32'), DstT: T },
     { dtype: 'float32', shape: [LENGTH, 1] },
   );
   const frequencies = builder.constant(inverseFrequencies(rope, headSize), 'float32', [1, headSize / 2]);

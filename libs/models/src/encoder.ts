@@ -1,0 +1,163 @@
+import { firstToken, type Tensor } from '@pemmican/graph';
+import { paddingScores } from './attention-mask.ts';
+import { checkpointNames } from './checkpoint-names.ts';
+import type { EncoderConfig } from './encoder-config.ts';
+import { addEncoderLayer, encoderLayer, type EncoderLayerNames } from './encoder-layer.ts';
+import { BATCH, ForwardContext, LENGTH } from './forward-context.ts';
+import {
+  addMaskedLanguageModelHead,
+  maskedLanguageModelHead,
+  type MaskedLanguageModel,
+} from './language-model-head.ts';
+import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
+import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
+
+/** A family's layers in one forward pass. */
+export interface EncoderLayers {
+  /** Tensors beside a layer's own parameters that layers read and that get a gradient. */
+  readonly shared: readonly Tensor[];
+  /** @param x `[tokens, hiddenSize]` */
+  apply(x: Tensor, layer: number): Tensor;
+}
+
+/** The head on the first token: a dense layer, an activation, the output matrix, with dropout between. */
+export interface ClassificationHead {
+  /** Name of the dense layer, without `.weight` and `.bias`, as that of the output. */
+  readonly dense: string;
+  readonly denseStandardDeviation: number;
+  readonly output: string;
+  /** Before the dense layer; families without it draw no mask there. */
+  readonly inputDropout?: number;
+  readonly outputDropout: number;
+  activate(context: ForwardContext, x: Tensor): Tensor;
+}
+
+/** What makes a family of encoders, beside what all of them share. */
+export interface EncoderFamily {
+  readonly modelType: string;
+  /** What transformers' class names begin with, such as `Bert`. */
+  readonly architecturePrefix: string;
+  /** What the base model's parameters begin with, such as `bert.`. */
+  readonly prefix: string;
+  readonly config: EncoderConfig;
+  readonly maxSequenceLength: number;
+  readonly padTokenId: number | undefined;
+  /** Width of the embedding matrix. */
+  readonly embeddingSize: number;
+  readonly head: ClassificationHead;
+  /** Not set where the family has no such head here. */
+  readonly maskedLanguageModel?: MaskedLanguageModel;
+  layerPrefix(layer: number): string;
+  /** What follows the embedding matrix. */
+  addEmbeddings(list: ParameterList): void;
+  addLayer(list: ParameterList, prefix: string): void;
+  /** What follows the layers. */
+  addShared?(list: ParameterList): void;
+  layers(context: ForwardContext): EncoderLayers;
+  /** `[tokens, hiddenSize]` */
+  embeddings(context: ForwardContext): Tensor;
+}
+
+const CLASSIFICATION_TASKS: readonly Task[] = ['sequence-classification', 'regression'];
+
+export function encoderModel(family: EncoderFamily): Model {
+  const { config, maskedLanguageModel } = family;
+  return {
+    modelType: family.modelType,
+    vocabSize: config.vocabSize,
+    hiddenSize: family.embeddingSize,
+    maxSequenceLength: family.maxSequenceLength,
+    padTokenId: family.padTokenId,
+    tasks: maskedLanguageModel === undefined ? CLASSIFICATION_TASKS : [...CLASSIFICATION_TASKS, 'masked-lm'],
+    isTied: (task) => task === 'masked-lm' && config.isTied,
+    embeddingMatrixName: embeddingMatrixName(family),
+    basePrefix: family.prefix,
+    headWeightName: `${family.head.output}.weight`,
+    parameters: (task, labelCount, vocabRows) => parameters(family, task, labelCount, vocabRows),
+    checkpointNames: (name) => checkpointNames(name, family.prefix),
+    forward: (...graph) => output(family, new ForwardContext(...graph)),
+    architecture: (task) =>
+      `${family.architecturePrefix}${task === 'masked-lm' ? 'ForMaskedLM' : 'ForSequenceClassification'}`,
+  };
+}
+
+function embeddingMatrixName({ prefix }: EncoderFamily): string {
+  return `${prefix}embeddings.word_embeddings.weight`;
+}
+
+function parameters(family: EncoderFamily, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
+  const { config, head, maskedLanguageModel } = family;
+  const list = new ParameterList();
+  list.embeddingMatrix(embeddingMatrixName(family), vocabRows, family.embeddingSize);
+  family.addEmbeddings(list);
+  for (let layer = 0; layer < config.layerCount; layer++) family.addLayer(list, family.layerPrefix(layer));
+  family.addShared?.(list);
+  if (task === 'masked-lm' && maskedLanguageModel !== undefined) {
+    addMaskedLanguageModelHead(list, maskedLanguageModel, {
+      hiddenSize: config.hiddenSize,
+      outputSize: family.embeddingSize,
+      isTied: config.isTied,
+      vocabRows,
+    });
+    return list.specs;
+  }
+  const { hiddenSize } = config;
+  list.linear(head.dense, hiddenSize, hiddenSize, { standardDeviation: head.denseStandardDeviation });
+  list.linear(head.output, outputCount(task, labelCount), hiddenSize, { standardDeviation: HEAD_STANDARD_DEVIATION });
+  return list.specs;
+}
+
+function output(family: EncoderFamily, context: ForwardContext): ModelOutput {
+  const { config, maskedLanguageModel } = family;
+  const layers = family.layers(context);
+  let hidden = family.embeddings(context);
+  for (let layer = 0; layer < config.layerCount; layer++)
+    hidden = context.layer(hidden, `${family.layerPrefix(layer)}.`, layers.shared, (x) => layers.apply(x, layer));
+  if (context.options.task === 'masked-lm' && maskedLanguageModel !== undefined)
+    return maskedLanguageModelHead(context, hidden, maskedLanguageModel, {
+      isTied: config.isTied,
+      embeddingMatrixName: embeddingMatrixName(family),
+    });
+  return { kind: 'logits', logits: classify(family, context, hidden) };
+}
+
+function classify({ head, config }: EncoderFamily, context: ForwardContext, hidden: Tensor): Tensor {
+  const sequence = context.reshape(hidden, [BATCH, LENGTH, config.hiddenSize]);
+  let first = firstToken(context.builder, context.dimensions, sequence);
+  if (head.inputDropout !== undefined) first = context.dropout(first, head.inputDropout);
+  const pooled = head.activate(context, context.linear(first, head.dense));
+  return context.linear(context.dropout(pooled, head.outputDropout), head.output);
+}
+
+/** Layers with the normalization after each residual sum; see {@link encoderLayer}. */
+export function postNormLayers(
+  config: EncoderConfig & { readonly layerNormEpsilon: number },
+  layerPrefix: (layer: number) => string,
+  names: (prefix: string) => EncoderLayerNames,
+  changes: {
+    readonly attentionOutputDropout?: number;
+    /** `[1, headCount, length, length]`, learned scores of relative positions. */
+    readonly positionScores?: (context: ForwardContext) => Tensor;
+  } = {},
+): Pick<EncoderFamily, 'layerPrefix' | 'addLayer' | 'layers'> {
+  return {
+    layerPrefix,
+    addLayer: (list, prefix) => {
+      addEncoderLayer(list, names(prefix), config);
+    },
+    layers: (context) => {
+      const positionScores = changes.positionScores?.(context);
+      const options = {
+        ...config,
+        attentionOutputDropout: changes.attentionOutputDropout ?? config.hiddenDropout,
+        outputDropout: config.hiddenDropout,
+        paddingScores: paddingScores(context),
+        ...(positionScores === undefined ? {} : { positionScores }),
+      };
+      return {
+        shared: positionScores === undefined ? [] : [positionScores],
+        apply: (x, layer) => encoderLayer(context, x, names(layerPrefix(layer)), options),
+      };
+    },
+  };
+}
