@@ -1,4 +1,4 @@
-import { transpose, type Tensor } from '@pemmican/graph';
+import { gather, transpose, type Tensor } from '@pemmican/graph';
 import { lengthColumn, lengthRange } from './attention-mask.ts';
 import { LENGTH, type ForwardContext } from './forward-context.ts';
 
@@ -51,12 +51,7 @@ export function relativePositionScores(
   indices = builder.add('Maximum', [indices, builder.constant(-maxDistance, 'int32')], { T: int32 }, square);
   indices = builder.add('Minimum', [indices, builder.constant(maxDistance, 'int32')], { T: int32 }, square);
   indices = builder.add('AddV2', [indices, builder.constant(maxDistance, 'int32')], { T: int32 }, square);
-  const ids = builder.add(
-    'GatherV2',
-    [table, indices, builder.constant(0, 'int32')],
-    { Tparams: int32, Tindices: int32, Taxis: int32 },
-    square,
-  );
+  const ids = gather(builder, table, indices);
   const pairs = { coefficient: 1, symbols: ['length', 'length'] };
   const rows = context.embedding(name, context.reshape(ids, [pairs]));
   const headCount = rows.shape[1] ?? 1;

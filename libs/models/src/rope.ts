@@ -1,4 +1,4 @@
-import type { Tensor } from '@pemmican/graph';
+import { concat, type Tensor } from '@pemmican/graph';
 import { lengthColumn } from './attention-mask.ts';
 import type { ConfigReader } from './config-reader.ts';
 import { LENGTH, type ForwardContext } from './forward-context.ts';
@@ -91,12 +91,7 @@ export function rotaryAngles(context: ForwardContext, rope: RopeConfig, headSize
   const angles = builder.add('Mul', [positions, frequencies], { T }, half);
   const both = (op: 'Cos' | 'Sin'): Tensor => {
     const part = builder.add(op, [angles], { T }, half);
-    const whole = builder.add(
-      'ConcatV2',
-      [part, part, builder.constant(1, 'int32')],
-      { T, N: { kind: 'int', value: 2 }, Tidx: dtype('int32') },
-      { dtype: 'float32', shape: [LENGTH, headSize] },
-    );
+    const whole = concat(builder, [part, part], 1, headSize);
     if (builder.floatDtype === 'float32') return whole;
     const to = { SrcT: T, DstT: dtype(builder.floatDtype) };
     return builder.add('Cast', [whole], to, { dtype: builder.floatDtype, shape: [LENGTH, headSize] });

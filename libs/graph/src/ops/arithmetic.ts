@@ -138,3 +138,50 @@ export function cast(builder: GraphBuilder, x: Tensor, dtype: Dtype): Tensor {
   builder.record({ inputs: [x], output, backward: (dy) => [dense(convert(dy, x.dtype))] });
   return output;
 }
+
+/** Rows (elements, of a vector) `ids` of a tensor, without a gradient: `[..., rest]` for `ids` `[...]` and `[rows, rest]`. */
+export function gather(builder: GraphBuilder, x: Tensor, ids: Tensor): Tensor {
+  const int32 = dtypeAttribute('int32');
+  return builder.add(
+    'GatherV2',
+    [x, ids, builder.constant(0, 'int32')],
+    { Tparams: dtypeAttribute(x.dtype), Tindices: int32, Taxis: int32 },
+    { dtype: x.dtype, shape: [...ids.shape, ...x.shape.slice(1)] },
+  );
+}
+
+/**
+ * Row i is the sum of the rows of `values` whose id is i, without a gradient.
+ * @param count int32 scalar, how many rows there are
+ * @param rowCount the same as a dimension
+ */
+export function segmentSum(
+  builder: GraphBuilder,
+  values: Tensor,
+  ids: Tensor,
+  count: Tensor,
+  rowCount: Dimension,
+): Tensor {
+  const int32 = dtypeAttribute('int32');
+  return builder.add(
+    'UnsortedSegmentSum',
+    [values, ids, count],
+    { T: dtypeAttribute(values.dtype), Tindices: int32, Tnumsegments: int32 },
+    { dtype: values.dtype, shape: [rowCount, ...values.shape.slice(1)] },
+  );
+}
+
+/**
+ * Tensors one after another along an axis, without a gradient.
+ * @param size of the whole along that axis
+ */
+export function concat(builder: GraphBuilder, parts: readonly Tensor[], axis: number, size: Dimension): Tensor {
+  const [first] = parts;
+  if (first === undefined) throw new GraphError('INVALID_ARGUMENT', 'concat of no tensors');
+  return builder.add(
+    'ConcatV2',
+    [...parts, builder.constant(axis, 'int32')],
+    { T: dtypeAttribute(first.dtype), N: { kind: 'int', value: parts.length }, Tidx: dtypeAttribute('int32') },
+    { dtype: first.dtype, shape: first.shape.map((own, index) => (index === axis ? size : own)) },
+  );
+}

@@ -2,7 +2,7 @@ import { formatShape } from '../dimension.ts';
 import { GraphError } from '../error.ts';
 import { outputOf, type GraphBuilder } from '../graph-builder.ts';
 import type { RowGradient, Tensor } from '../tensor.ts';
-import { binary, cast, dtypeAttribute } from './arithmetic.ts';
+import { binary, cast, dtypeAttribute, gather, segmentSum } from './arithmetic.ts';
 import { dimensionAt } from './shape.ts';
 
 /**
@@ -27,12 +27,7 @@ export function embeddingLookup(
       `embeddingLookup of ids ${formatShape(ids.shape)} in ${formatShape(matrix.shape)}`,
     );
   }
-  const output = builder.add(
-    'GatherV2',
-    [matrix, ids, builder.constant(0, 'int32')],
-    { Tparams: dtypeAttribute(matrix.dtype), Tindices: dtypeAttribute('int32'), Taxis: dtypeAttribute('int32') },
-    { dtype: matrix.dtype, shape: [dimensionAt(ids.shape, 0), dimensionAt(matrix.shape, 1)] },
-  );
+  const output = gather(builder, matrix, ids);
   builder.record({
     inputs: [matrix, ids],
     output,
@@ -75,23 +70,12 @@ export function sumDuplicateRows(builder: GraphBuilder, gradient: RowGradient): 
   ]);
   const distinctIds = outputOf(unique, 0);
   const count = builder.add('Size', [distinctIds], { T: int32, out_type: int32 }, { dtype: 'int32', shape: [] });
-  const sums = builder.add(
-    'UnsortedSegmentSum',
-    [values, outputOf(unique, 1), count],
-    { T: dtypeAttribute(values.dtype), Tindices: int32, Tnumsegments: int32 },
-    { dtype: values.dtype, shape: values.shape },
-  );
+  const sums = segmentSum(builder, values, outputOf(unique, 1), count, dimensionAt(values.shape, 0));
   return { kind: 'rows', ids: distinctIds, values: sums, rowCount: gradient.rowCount };
 }
 
 /** The dense `[rowCount, hiddenSize]` gradient of a row gradient. */
 export function densify(builder: GraphBuilder, gradient: RowGradient): Tensor {
   const { ids, values, rowCount } = gradient;
-  const hidden = dimensionAt(values.shape, 1);
-  return builder.add(
-    'UnsortedSegmentSum',
-    [values, ids, builder.constant(rowCount, 'int32')],
-    { T: dtypeAttribute(values.dtype), Tindices: dtypeAttribute('int32'), Tnumsegments: dtypeAttribute('int32') },
-    { dtype: values.dtype, shape: [rowCount, hidden] },
-  );
+  return segmentSum(builder, values, ids, builder.constant(rowCount, 'int32'), rowCount);
 }

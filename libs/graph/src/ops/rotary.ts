@@ -2,7 +2,7 @@ import { formatShape } from '../dimension.ts';
 import { GraphError } from '../error.ts';
 import type { GraphBuilder } from '../graph-builder.ts';
 import type { Tensor } from '../tensor.ts';
-import { binary, dense, dtypeAttribute, unary } from './arithmetic.ts';
+import { binary, concat, dense, dtypeAttribute, unary } from './arithmetic.ts';
 import { dimensionAt } from './shape.ts';
 
 /**
@@ -48,10 +48,5 @@ function rotateHalf(builder: GraphBuilder, x: Tensor): Tensor {
     ],
   ).outputs;
   const [first, second] = halves as [Tensor, Tensor];
-  return builder.add(
-    'ConcatV2',
-    [unary(builder, 'Neg', second), first, builder.constant(axis, 'int32')],
-    { T, N: { kind: 'int', value: 2 }, Tidx: dtypeAttribute('int32') },
-    { dtype: x.dtype, shape: x.shape },
-  );
+  return concat(builder, [unary(builder, 'Neg', second), first], axis, dimensionAt(x.shape, axis));
 }

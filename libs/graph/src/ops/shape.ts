@@ -2,7 +2,7 @@ import { dimensionsEqual, elementCount, formatShape, type Dimension, type Shape 
 import { GraphError } from '../error.ts';
 import type { GraphBuilder } from '../graph-builder.ts';
 import type { GraphNode, Tensor } from '../tensor.ts';
-import { dense, dtypeAttribute } from './arithmetic.ts';
+import { concat, dense, dtypeAttribute } from './arithmetic.ts';
 
 /** Values of the symbols in a running graph: int32 scalars, read from the shape of a fed tensor. */
 export class RuntimeDimensions {
@@ -135,13 +135,7 @@ export function split(builder: GraphBuilder, x: Tensor, count: number): Tensor[]
       const parts = gradients.map(
         (gradient, index) => gradient ?? builder.add('ZerosLike', [outputs[index] ?? x], { T }, part),
       );
-      const joined = builder.add(
-        'ConcatV2',
-        [...parts, builder.constant(1, 'int32')],
-        { T, N: { kind: 'int', value: count }, Tidx: dtypeAttribute('int32') },
-        { dtype: x.dtype, shape: x.shape },
-      );
-      return [dense(joined)];
+      return [dense(concat(builder, parts, 1, size))];
     },
   });
   return outputs;

@@ -2,7 +2,7 @@ import { dimensionsEqual, formatShape } from '../dimension.ts';
 import { GraphError } from '../error.ts';
 import type { GraphBuilder } from '../graph-builder.ts';
 import type { Tensor } from '../tensor.ts';
-import { binary, dense, dtypeAttribute, reduce, unary } from './arithmetic.ts';
+import { binary, concat, dense, dtypeAttribute, gather, reduce, segmentSum, unary } from './arithmetic.ts';
 import { countOf } from './loss.ts';
 import { product } from './matmul.ts';
 import { addRowsInPlace, setRowsInPlace } from './scatter.ts';
@@ -121,7 +121,9 @@ class VocabularyLoss {
       const { value } = this.#logits(this.#hidden, this.#rows(chunk, parts.slice(-1)), this.#biasOf(chunk));
       parts.push(this.#logSumExp(value));
     }
-    const logDenominators = this.#logSumExp(parts.length === 1 ? (parts[0] ?? this.#hidden) : this.#concat(parts, 1));
+    const logDenominators = this.#logSumExp(
+      parts.length === 1 ? (parts[0] ?? this.#hidden) : concat(builder, parts, 1, parts.length),
+    );
     const labelled = this.#labelled(this.#hidden, this.#labels);
     const losses = binary(builder, 'Sub', logDenominators, labelled.logits.value);
     return { output: reduce(builder, 'Mean', losses, [0, 1], false), logDenominators };
@@ -183,14 +185,15 @@ class VocabularyLoss {
     if (this.#bias === undefined) return [hiddenGradient, matrixGradient];
     const ones = binary(builder, 'AddV2', unary(builder, 'ZerosLike', logits.value), slope);
     const perLabel = this.#reshape(ones, [-1], [dimensionAt(this.#labels.shape, 0)]);
-    const int32 = dtypeAttribute('int32');
-    const labelPart = builder.add(
-      'UnsortedSegmentSum',
-      [perLabel, this.#labels, builder.constant(this.#vocabSize, 'int32')],
-      { T: dtypeAttribute(perLabel.dtype), Tindices: int32, Tnumsegments: int32 },
-      { dtype: perLabel.dtype, shape: [this.#vocabSize] },
+    const labelPart = segmentSum(
+      builder,
+      perLabel,
+      this.#labels,
+      builder.constant(this.#vocabSize, 'int32'),
+      this.#vocabSize,
     );
-    const softmaxPart = of.biasGradients.length === 1 ? of.biasGradients[0] : this.#concat(of.biasGradients, 0);
+    const softmaxPart =
+      of.biasGradients.length === 1 ? of.biasGradients[0] : concat(builder, of.biasGradients, 0, this.#vocabSize);
     return [hiddenGradient, matrixGradient, binary(builder, 'AddV2', softmaxPart ?? labelPart, labelPart)];
   }
 
@@ -216,11 +219,11 @@ class VocabularyLoss {
   /** The labels' rows `[targets, hiddenSize]` and their logits `[targets, 1]`. */
   #labelled(hidden: Tensor, labels: Tensor): { rows: Tensor; logits: Logits } {
     const builder = this.#builder;
-    const rows = this.#gather(this.#matrix, labels);
+    const rows = gather(builder, this.#matrix, labels);
     let z = reduce(builder, 'Sum', binary(builder, 'Mul', hidden, rows), [1], true);
     if (this.#bias !== undefined) {
       const target = dimensionAt(this.#labels.shape, 0);
-      z = binary(builder, 'AddV2', z, this.#reshape(this.#gather(this.#bias, labels), [-1, 1], [target, 1]));
+      z = binary(builder, 'AddV2', z, this.#reshape(gather(builder, this.#bias, labels), [-1, 1], [target, 1]));
     }
     return { rows, logits: this.#capped(z) };
   }
@@ -288,28 +291,6 @@ class VocabularyLoss {
     );
   }
 
-  #gather(x: Tensor, ids: Tensor): Tensor {
-    const int32 = dtypeAttribute('int32');
-    return this.#builder.add(
-      'GatherV2',
-      [x, ids, this.#builder.constant(0, 'int32')],
-      { Tparams: dtypeAttribute(x.dtype), Tindices: int32, Taxis: int32 },
-      { dtype: x.dtype, shape: [dimensionAt(ids.shape, 0), ...x.shape.slice(1)] },
-    );
-  }
-
-  #concat(parts: readonly Tensor[], axis: number): Tensor {
-    const [first] = parts;
-    if (first === undefined) throw new RangeError('There is nothing to join');
-    const shape = first.shape.map((size, index) => (index === axis ? sumOf(parts, axis) : size));
-    return this.#builder.add(
-      'ConcatV2',
-      [...parts, this.#builder.constant(axis, 'int32')],
-      { T: dtypeAttribute(first.dtype), N: { kind: 'int', value: parts.length }, Tidx: dtypeAttribute('int32') },
-      { dtype: first.dtype, shape },
-    );
-  }
-
   #reshape(x: Tensor, sizes: readonly number[], shape: Tensor['shape']): Tensor {
     return this.#builder.add(
       'Reshape',
@@ -318,8 +299,4 @@ class VocabularyLoss {
       { dtype: x.dtype, shape },
     );
   }
-}
-
-function sumOf(parts: readonly Tensor[], axis: number): number {
-  return parts.reduce((sum, part) => sum + Number(dimensionAt(part.shape, axis)), 0);
 }

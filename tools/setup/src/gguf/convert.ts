@@ -1,8 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { writeSafetensors } from '@pemmican/safetensors';
-import { createFileSink } from '@pemmican/storage';
 import { BlobReader } from '../blob-reader.ts';
+import { writeModelFolder } from '../write-model-folder.ts';
 import { readGgufHeader } from './header.ts';
 import { readLlamaShape } from './llama-shape.ts';
 import { llamaConfigJson, llamaTokenizerConfigJson, llamaTokenizerJson } from './tokenizer-files.ts';
@@ -21,19 +18,11 @@ export async function convertGguf(ggufFile: string, folder: string): Promise<voi
     const { metadata, tensors } = await readGgufHeader(reader);
     const shape = readLlamaShape(reader, metadata);
     const vocabulary = readLlamaVocabulary(reader, metadata, shape);
-    const entries = llamaTensors(reader, tensors, shape);
-    const sink = await createFileSink(path.join(folder, 'model.safetensors'));
-    try {
-      await writeSafetensors(sink, entries, { format: 'pt' });
-      await sink.finish();
-    } finally {
-      await sink.discard();
-    }
-    const write = (name: string, value: unknown): Promise<void> =>
-      writeFile(path.join(folder, name), JSON.stringify(value, undefined, name === 'tokenizer.json' ? undefined : 1));
-    await write('config.json', llamaConfigJson(shape, vocabulary));
-    await write('tokenizer.json', llamaTokenizerJson(vocabulary));
-    await write('tokenizer_config.json', llamaTokenizerConfigJson(vocabulary, shape));
+    await writeModelFolder(folder, llamaTensors(reader, tensors, shape), {
+      'config.json': llamaConfigJson(shape, vocabulary),
+      'tokenizer.json': llamaTokenizerJson(vocabulary),
+      'tokenizer_config.json': llamaTokenizerConfigJson(vocabulary, shape),
+    });
   } finally {
     await reader.close();
   }
