@@ -8,6 +8,7 @@ import { ensureAsset, type AssetName } from '@pemmican/setup';
 import { oraclePython } from '@pemmican/testkit';
 import type { Report } from '../src/report/report.ts';
 import { TemporaryFolder } from './run-cli.ts';
+import { sentenceLines } from './sentences.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../src/main.ts');
 const TIMEOUT_MS = 1_200_000;
@@ -41,13 +42,7 @@ describe('the main job on every kind of family', { timeout: TIMEOUT_MS }, () => 
 
   before(
     async () => {
-      const sentences = JSON.parse(readFileSync(path.join(await ensureAsset('sentiment'), 'amazon.json'), 'utf8')) as {
-        text: string;
-        class: number | null;
-      }[];
-      const lines = sentences
-        .filter((row) => row.class !== null)
-        .map((row) => `${JSON.stringify({ text: row.text, label: row.class })}\n`);
+      const lines = await sentenceLines();
       writeFileSync(folder.join('train.jsonl'), lines.slice(0, 32).join(''));
       writeFileSync(folder.join('dev.jsonl'), lines.slice(32, 44).join(''));
       const pairs: string[] = [];

@@ -12,6 +12,7 @@ import { oraclePython } from '@pemmican/testkit';
 import type { Report } from '../src/report/report.ts';
 import { digestOfTokenIds } from '../src/stages/kept-token-ids.ts';
 import { TemporaryFolder } from './run-cli.ts';
+import { sentenceLines } from './sentences.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../src/main.ts');
 const TIMEOUT_MS = 1_200_000;
@@ -99,13 +100,7 @@ describe('the main job with the real services', { timeout: TIMEOUT_MS }, () => {
   before(
     async () => {
       model = await ensureAsset('splade-tiny');
-      const sentences = JSON.parse(readFileSync(path.join(await ensureAsset('sentiment'), 'amazon.json'), 'utf8')) as {
-        text: string;
-        class: number | null;
-      }[];
-      const lines = sentences
-        .filter((row) => row.class !== null)
-        .map((row) => `${JSON.stringify({ text: row.text, label: row.class })}\n`);
+      const lines = await sentenceLines();
       const folder = new TemporaryFolder();
       data = folder.path;
       writeFileSync(folder.join('train.jsonl'), lines.slice(0, 48).join(''));
