@@ -21,7 +21,7 @@ export function gated(builder: GraphBuilder, gate: Tensor, up: Tensor, activate:
       const later = identity(builder, dy, { controlInputs: [upGradient.node] });
       const map = new GradientMap(builder);
       map.accumulate(activated, { kind: 'dense', value: binary(builder, 'Mul', later, up) });
-      map.propagate(tape);
+      map.propagate(tape, [gate]);
       const gateGradient = map.getDense(gate);
       if (gateGradient === undefined) throw new TypeError('The activation passes no gradient on');
       return [

@@ -355,3 +355,70 @@ test('embeddingLookup gives the padding row no gradient', () => {
     [2, 4, 0, 0, 0, 0],
   );
 });
+
+/** Names of the ops that fetching a node runs. */
+function opsBehind(target: Tensor): string[] {
+  const seen = new Set([target.node]);
+  for (const node of seen)
+    for (const before of [...node.inputs.map((input) => input.node), ...node.controlInputs]) seen.add(before);
+  return [...seen].map(({ op }) => op);
+}
+
+test('gradients computes nothing for tensors that were not asked for', () => {
+  const builder = new GraphBuilder();
+  const x = builder.placeholder('x', 'float32', [symbol('batch'), 4]);
+  const [first, second] = [1, 2].map((seed) =>
+    identity(builder, builder.constant(numbers(16, seed), 'float32', [4, 4])),
+  );
+  const hidden = linearWithoutBias(builder, tanh(builder, linearWithoutBias(builder, x, first!)), second!);
+  const loss = reduce(builder, 'Mean', hidden, [0, 1], false);
+  builder.record({
+    inputs: [hidden],
+    output: loss,
+    backward: (dy) => [{ kind: 'dense', value: binary(builder, 'Mul', hidden, dy) }],
+  });
+  const products = (sources: readonly Tensor[], of: Tensor): number => {
+    const gradient = gradients(builder, loss, undefined, sources).getDense(of);
+    return opsBehind(gradient!).filter((op) => op === 'MatMul').length;
+  };
+  // Two products forward; then one for the second weight; or one for what comes to it and one for the first weight.
+  assert.equal(products([second!], second!), 3);
+  assert.equal(products([first!], first!), 4);
+  assert.equal(products([first!, second!], first!), 5);
+  const map = gradients(builder, loss, undefined, [second!]);
+  assert.deepEqual([map.get(first!), map.get(x)], [undefined, undefined]);
+});
+
+test('vocabularyCrossEntropyMean gives the same gradients where its matrix is frozen, and none to the matrix', () => {
+  const builder = new GraphBuilder({ floatDtype: 'float64' });
+  const [hidden, matrix, bias] = ([[5, 4], [23, 4], [23]] as const).map((shape, seed) =>
+    identity(
+      builder,
+      builder.constant(
+        numbers(
+          shape.reduce((a: number, b: number) => a * b, 1),
+          seed,
+        ),
+        'float64',
+        shape,
+      ),
+    ),
+  );
+  const labels = builder.constant([3, 22, 3, 0, 9], 'int32');
+  const loss = vocabularyCrossEntropyMean(builder, hidden!, matrix!, bias, labels, { chunkRows: 9 });
+  const whole = gradients(builder, loss);
+  const frozen = gradients(builder, loss, undefined, [hidden!, bias!]);
+  assert.equal(frozen.get(matrix!), undefined);
+  const fetches = [whole, frozen].flatMap((map, index) =>
+    [hidden!, bias!].map((of, place) => {
+      const gradient = map.getDense(of)!;
+      assert.ok(index === 0 || !opsBehind(gradient).some((op) => op.startsWith('Inplace')));
+      return identity(builder, cast(builder, gradient, 'float32'), { name: `gradient/${index}/${place}` }).node.name;
+    }),
+  );
+  const session = TensorflowSession.open(encodeSavedModel(builder, builder.constant(1, 'float32')));
+  const values = session.run({}, fetches).map(({ data }) => data);
+  session.dispose();
+  assert.deepEqual(values.slice(2), values.slice(0, 2));
+  assert.ok(values.every((value) => value.some((element) => Math.abs(element) > 1e-3)));
+});

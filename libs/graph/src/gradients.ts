@@ -51,30 +51,52 @@ export class GradientMap {
     return gradient.kind === 'dense' ? gradient.value : densify(this.#builder, gradient);
   }
 
-  /** Walks a tape backwards. */
-  propagate(tape: readonly TapeEntry[]): void {
+  /**
+   * Walks a tape backwards.
+   * @param sources what gradients are asked for; no gradient is computed that leads to none of them
+   */
+  propagate(tape: readonly TapeEntry[], sources: Iterable<Tensor>): void {
+    const needed = dependents(tape, sources);
     for (const entry of tape.toReversed()) {
+      if (!entry.outputs.some((output) => needed.has(output))) continue;
       const outputGradients = entry.outputs.map((output) => this.getDense(output));
       if (outputGradients.every((gradient) => gradient === undefined)) continue;
       // Nothing reads the outputs' gradients again, so they need not be kept by this map.
       for (const output of entry.outputs) this.#gradients.delete(output);
-      entry.backward(outputGradients).forEach((gradient, index) => {
+      const needs = entry.inputs.map((input) => needed.has(input));
+      entry.backward(outputGradients, needs).forEach((gradient, index) => {
         const input = entry.inputs[index];
-        if (gradient !== undefined && input !== undefined) this.accumulate(input, gradient);
+        if (gradient !== undefined && input !== undefined && needed.has(input)) this.accumulate(input, gradient);
       });
     }
   }
 }
 
+/** The sources and everything on a tape that was computed from them. */
+function dependents(tape: readonly TapeEntry[], sources: Iterable<Tensor>): Set<Tensor> {
+  const found = new Set(sources);
+  for (const { inputs, outputs } of tape)
+    if (inputs.some((input) => found.has(input))) for (const output of outputs) found.add(output);
+  return found;
+}
+
+/** What a tape's calls read and none of them made. */
+function leaves(tape: readonly TapeEntry[]): Set<Tensor> {
+  const made = new Set(tape.flatMap(({ outputs }) => outputs));
+  return new Set(tape.flatMap(({ inputs }) => inputs).filter((input) => !made.has(input)));
+}
+
 /**
  * Gradients of a scalar, by walking the builder's tape backwards (reverse mode).
  * @param seed gradient of `loss` itself; 1 where not given
+ * @param sources the tensors whose gradients are asked for; all that were not computed from others where not given
  * @throws GraphError NOT_DIFFERENTIABLE when `loss` is not a scalar
  */
 export function gradients(
   builder: GraphBuilder,
   loss: Tensor,
   seed: Tensor = builder.constant(1, loss.dtype),
+  sources?: Iterable<Tensor>,
 ): GradientMap {
   if (loss.shape.length !== 0)
     throw new GraphError(
@@ -85,7 +107,7 @@ export function gradients(
   map.accumulate(loss, { kind: 'dense', value: seed });
   builder.withoutTape(() => {
     builder.withCategory('workspace', () => {
-      map.propagate(builder.tape);
+      map.propagate(builder.tape, sources ?? leaves(builder.tape));
     });
   });
   return map;

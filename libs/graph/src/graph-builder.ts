@@ -10,15 +10,19 @@ export interface TapeEntry {
   /**
    * From the gradient of each output (undefined where none flows, never everywhere) to that of each input, undefined where
    * none flows.
+   * @param needs which inputs' gradients are asked for; one that is not may be given all the same, and is dropped
    */
-  readonly backward: (outputGradients: readonly (Tensor | undefined)[]) => readonly (Gradient | undefined)[];
+  readonly backward: (
+    outputGradients: readonly (Tensor | undefined)[],
+    needs: readonly boolean[],
+  ) => readonly (Gradient | undefined)[];
 }
 
 /** A call with one output. */
 export interface SingleOutputCall {
   readonly inputs: readonly Tensor[];
   readonly output: Tensor;
-  readonly backward: (outputGradient: Tensor) => readonly (Gradient | undefined)[];
+  readonly backward: (outputGradient: Tensor, needs: readonly boolean[]) => readonly (Gradient | undefined)[];
 }
 
 interface NodeOptions {
@@ -139,7 +143,7 @@ export class GraphBuilder {
     this.recordAll({
       inputs,
       outputs: [output],
-      backward: ([outputGradient]) => (outputGradient === undefined ? [] : backward(outputGradient)),
+      backward: ([outputGradient], needs) => (outputGradient === undefined ? [] : backward(outputGradient, needs)),
     });
   }
 

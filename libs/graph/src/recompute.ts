@@ -23,7 +23,7 @@ export function recompute(
   builder.record({
     inputs: [x, ...parameters],
     output,
-    backward: (outputGradient): readonly (Gradient | undefined)[] => {
+    backward: (outputGradient, needs): readonly (Gradient | undefined)[] => {
       const again = identity(builder, x, { controlInputs: [outputGradient.node] });
       const { value, tape } = builder.withRecomputation(() =>
         builder.withCategory('activations', () => segment(again)),
@@ -31,7 +31,10 @@ export function recompute(
       const map = new GradientMap(builder);
       map.accumulate(value, { kind: 'dense', value: outputGradient });
       builder.withoutTape(() => {
-        map.propagate(tape);
+        map.propagate(
+          tape,
+          [again, ...parameters].filter((_, index) => needs[index] === true),
+        );
       });
       return [map.get(again), ...parameters.map((parameter) => map.get(parameter))];
     },

@@ -110,8 +110,8 @@ export function linear(
   builder.record({
     inputs: [x, weight, bias],
     output,
-    backward: (dy) => [
-      ...linearGradients(builder, x, weight, dy, options),
+    backward: (dy, needs) => [
+      ...linearGradients(builder, { x, weight, dy, needs }, options),
       dense(builder.add('BiasAddGrad', [dy], { T }, { dtype: dy.dtype, shape: bias.shape })),
     ],
   });
@@ -124,23 +124,32 @@ export function linearWithoutBias(builder: GraphBuilder, x: Tensor, weight: Tens
   builder.record({
     inputs: [x, weight],
     output,
-    backward: (dy) => linearGradients(builder, x, weight, dy, {}),
+    backward: (dy, needs) => linearGradients(builder, { x, weight, dy, needs }, {}),
   });
   return output;
+}
+
+interface LinearCall {
+  readonly x: Tensor;
+  readonly weight: Tensor;
+  readonly dy: Tensor;
+  /** Of x and of the weight. */
+  readonly needs: readonly boolean[];
 }
 
 /** Gradients of `x` and of the weight. */
 function linearGradients(
   builder: GraphBuilder,
-  x: Tensor,
-  weight: Tensor,
-  dy: Tensor,
+  { x, weight, dy, needs: [needsX = true, needsWeight = true] }: LinearCall,
   { isInputMajor = false }: LinearOptions,
-): [Gradient, Gradient] {
+): [Gradient | undefined, Gradient | undefined] {
+  const inputGradient = (from: Tensor): Gradient => dense(product(builder, from, weight, { transposeB: isInputMajor }));
+  // A frozen weight's gradient must not even be made: the control edge below would have it computed.
+  if (!needsWeight) return [needsX ? inputGradient(dy) : undefined, undefined];
   const weightGradient = isInputMajor
     ? product(builder, x, dy, { transposeA: true })
     : product(builder, dy, x, { transposeA: true });
   // After the weight's gradient nothing reads x any more: its bytes are free before those of its gradient are taken.
   const later = identity(builder, dy, { controlInputs: [weightGradient.node] });
-  return [dense(product(builder, later, weight, { transposeB: isInputMajor })), dense(weightGradient)];
+  return [needsX ? inputGradient(later) : undefined, dense(weightGradient)];
 }

@@ -41,18 +41,23 @@ export function vocabularyCrossEntropyMean(
   builder.record({
     inputs: bias === undefined ? [hidden, matrix] : [hidden, matrix, bias],
     output,
-    backward: (dy) => {
-      const [hiddenGradient, matrixGradient, ...biasGradient] = loss.backward(dy, logDenominators);
-      if (hiddenGradient === undefined || matrixGradient === undefined) throw new TypeError('Two gradients and more');
+    backward: (dy, [, needsMatrix = true]) => {
+      const gradients = loss.backward(dy, logDenominators, needsMatrix);
       // Nothing else reads the matrix' gradient: where it is tied, the input side's rows are added into it.
       return [
-        dense(hiddenGradient),
-        { kind: 'dense', value: matrixGradient, isOwned: true },
-        ...biasGradient.map(dense),
+        dense(gradients.hidden),
+        gradients.matrix === undefined ? undefined : { kind: 'dense', value: gradients.matrix, isOwned: true },
+        ...(gradients.bias === undefined ? [] : [dense(gradients.bias)]),
       ];
     },
   });
   return output;
+}
+
+interface LossGradients {
+  readonly hidden: Tensor;
+  readonly matrix: Tensor | undefined;
+  readonly bias: Tensor | undefined;
 }
 
 interface Chunk {
@@ -129,21 +134,19 @@ class VocabularyLoss {
     return { output: reduce(builder, 'Mean', losses, [0, 1], false), logDenominators };
   }
 
-  /** Gradients of `hidden`, of the matrix and of the bias where there is one. */
-  backward(dy: Tensor, logDenominators: Tensor): Tensor[] {
+  /** Gradients of `hidden`, of the matrix where it is asked for, and of the bias where there is one. */
+  backward(dy: Tensor, logDenominators: Tensor, needsMatrix: boolean): LossGradients {
     const builder = this.#builder;
     const scale = binary(builder, 'RealDiv', dy, countOf(builder, this.#labels));
     // The control edges keep the engine from merging these logits with the forward pass' ones, and so from keeping them, and
     // from making the first of them beside the last ones there.
     const hidden = identity(builder, this.#hidden, { controlInputs: [dy.node, logDenominators.node] });
-    let matrixGradient = this.#empty();
+    let matrixGradient = needsMatrix ? this.#empty() : undefined;
     let hiddenGradient: Tensor | undefined;
     const biasGradients: Tensor[] = [];
     for (const chunk of this.#chunks) {
-      const rows = this.#rows(
-        chunk,
-        hiddenGradient === undefined ? [matrixGradient] : [matrixGradient, hiddenGradient],
-      );
+      const before = [matrixGradient, hiddenGradient].filter((tensor) => tensor !== undefined);
+      const rows = this.#rows(chunk, before);
       const { value, slope } = this.#logits(hidden, rows, this.#biasOf(chunk));
       const probabilities = unary(builder, 'Exp', binary(builder, 'Sub', value, logDenominators));
       let logitGradient = binary(builder, 'Mul', probabilities, scale);
@@ -151,6 +154,7 @@ class VocabularyLoss {
       if (this.#bias !== undefined) biasGradients.push(reduce(builder, 'Sum', logitGradient, [0], false));
       const part = product(builder, logitGradient, rows, {});
       hiddenGradient = hiddenGradient === undefined ? part : binary(builder, 'AddV2', hiddenGradient, part);
+      if (matrixGradient === undefined) continue;
       // One product after the other.
       const later = identity(builder, logitGradient, { controlInputs: [hiddenGradient.node] });
       const rowsGradient = product(builder, later, hidden, { transposeA: true });
@@ -163,26 +167,30 @@ class VocabularyLoss {
   #addLabels(of: {
     hidden: Tensor;
     scale: Tensor;
-    matrixGradient: Tensor;
+    matrixGradient: Tensor | undefined;
     hiddenGradient: Tensor;
     biasGradients: Tensor[];
-  }): Tensor[] {
+  }): LossGradients {
     const builder = this.#builder;
     // When the chunks are done: nothing that follows begins while the last one's logits are alive.
-    const whenDone = (x: Tensor): Tensor => identity(builder, x, { controlInputs: [of.matrixGradient.node] });
+    const done = of.matrixGradient ?? of.hiddenGradient;
+    const whenDone = (x: Tensor): Tensor => identity(builder, x, { controlInputs: [done.node] });
     const hidden = whenDone(of.hidden);
     const { rows, logits } = this.#labelled(hidden, whenDone(this.#labels));
     const minus = unary(builder, 'Neg', of.scale);
     /** `[targets, 1]`, or a scalar. */
     const slope = logits.slope === undefined ? minus : binary(builder, 'Mul', logits.slope, minus);
     const hiddenGradient = binary(builder, 'AddV2', whenDone(of.hiddenGradient), binary(builder, 'Mul', rows, slope));
-    const matrixGradient = addRowsInPlace(builder, of.matrixGradient, {
-      kind: 'rows',
-      ids: this.#labels,
-      values: binary(builder, 'Mul', hidden, slope),
-      rowCount: this.#vocabSize,
-    });
-    if (this.#bias === undefined) return [hiddenGradient, matrixGradient];
+    const matrixGradient =
+      of.matrixGradient === undefined
+        ? undefined
+        : addRowsInPlace(builder, of.matrixGradient, {
+            kind: 'rows',
+            ids: this.#labels,
+            values: binary(builder, 'Mul', hidden, slope),
+            rowCount: this.#vocabSize,
+          });
+    if (this.#bias === undefined) return { hidden: hiddenGradient, matrix: matrixGradient, bias: undefined };
     const ones = binary(builder, 'AddV2', unary(builder, 'ZerosLike', logits.value), slope);
     const perLabel = this.#reshape(ones, [-1], [dimensionAt(this.#labels.shape, 0)]);
     const labelPart = segmentSum(
@@ -194,7 +202,8 @@ class VocabularyLoss {
     );
     const softmaxPart =
       of.biasGradients.length === 1 ? of.biasGradients[0] : concat(builder, of.biasGradients, 0, this.#vocabSize);
-    return [hiddenGradient, matrixGradient, binary(builder, 'AddV2', softmaxPart ?? labelPart, labelPart)];
+    const biasGradient = binary(builder, 'AddV2', softmaxPart ?? labelPart, labelPart);
+    return { hidden: hiddenGradient, matrix: matrixGradient, bias: biasGradient };
   }
 
   /** `hidden rows^T + bias`, capped. */
