@@ -14,6 +14,7 @@ export {
   type ParameterSpec,
   type Task,
 } from './model-family.ts';
+export { freezeParameters } from './freeze-parameters.ts';
 export { initializeParameter, readParameterRows, resolveParameters, type ParameterSource } from './parameter-loader.ts';
 export { SeededRandom } from './random.ts';
 export { SUPPORTED_MODEL_TYPES, parseModel, requireTask } from './registry.ts';

@@ -20,7 +20,7 @@ export type Initializer =
   | { readonly kind: 'zeros' }
   | { readonly kind: 'ones' };
 
-/** A trained tensor of a model. */
+/** A tensor of a model. */
 export interface ParameterSpec {
   /** Name in the state dict of transformers' model for the task, e.g. `bert.pooler.dense.weight`. */
   readonly name: string;
@@ -31,6 +31,8 @@ export interface ParameterSpec {
   readonly initializer?: Initializer;
   /** Whether its rows are those of the vocabulary. */
   readonly isEmbeddingMatrix?: boolean;
+  /** Whether it keeps its value: no gradient, no optimizer state, no decay. */
+  readonly isFrozen?: boolean;
 }
 
 /** Tensors that a batch is fed through. */

@@ -61,16 +61,17 @@ export function adamWFeeds(builder: GraphBuilder): AdamWFeeds {
   };
 }
 
+/** @param weight the parameter called `name` */
 export function optimizedVariable(
   builder: GraphBuilder,
   name: string,
-  shape: readonly number[],
+  weight: Variable,
   hasWeightDecay: boolean,
 ): OptimizedVariable {
-  const weight = builder.withCategory('weights', () => variable(builder, `weights/${name}`, shape));
   const [moment1, moment2] = builder.withCategory(
     'optimizer',
-    () => [variable(builder, `moment1/${name}`, shape), variable(builder, `moment2/${name}`, shape)] as const,
+    () =>
+      [variable(builder, `moment1/${name}`, weight.shape), variable(builder, `moment2/${name}`, weight.shape)] as const,
   );
   return { weight, moment1, moment2, hasWeightDecay };
 }

@@ -10,7 +10,7 @@ import { toFloat32 } from '@pemmican/safetensors';
 import { TrainingError } from './error.ts';
 import type { EvaluationResult } from './evaluation.ts';
 import { loadVariables, variableEntries, type VariableSource } from './parameter-transfer.ts';
-import type { ProgramParameter } from './training-program.ts';
+import type { ProgramParameter, TrainingProgram } from './training-program.ts';
 
 export const TRAINER_STATE_FILE_NAME = 'trainer_state.json';
 export const OPTIMIZER_FILE_NAME = 'optimizer.safetensors';
@@ -66,18 +66,18 @@ export async function writeModelFiles(
   await folder.write(WEIGHTS_FILE_NAME, (sink) => writeSafetensors(sink, entries, { format: 'pt' }));
 }
 
-/** Writes a checkpoint: model files, moments, state. It exists only after `commit`. */
+/** Writes a checkpoint: model files, moments of what is trained, state. It exists only after `commit`. */
 export async function writeCheckpoint(
   folder: FolderWriter,
   session: GraphSession,
-  parameters: readonly ProgramParameter[],
+  { parameters, trainedParameters }: Pick<TrainingProgram, 'parameters' | 'trainedParameters'>,
   names: readonly string[],
   companions: CompanionFiles,
   state: TrainerState,
 ): Promise<void> {
   try {
     await writeModelFiles(folder, session, parameters, names, companions);
-    const moments = parameters.flatMap(({ spec: { name, shape }, moment1, moment2 }) => [
+    const moments = trainedParameters.flatMap(({ spec: { name, shape }, moment1, moment2 }) => [
       { name: `moment1.${name}`, port: moment1, shape },
       { name: `moment2.${name}`, port: moment2, shape },
     ]);
@@ -163,7 +163,7 @@ export function checkFingerprint(
 export async function loadCheckpoint(
   folder: FolderReader,
   session: GraphSession,
-  parameters: readonly ProgramParameter[],
+  { parameters, trainedParameters }: Pick<TrainingProgram, 'parameters' | 'trainedParameters'>,
   names: readonly string[],
 ): Promise<void> {
   const weights = await Checkpoint.open(folder);
@@ -200,11 +200,11 @@ export async function loadCheckpoint(
     );
     await loadVariables(
       session,
-      parameters.map(({ spec, moment1 }) => source(moments, `moment1.${spec.name}`, moment1, spec.shape)),
+      trainedParameters.map(({ spec, moment1 }) => source(moments, `moment1.${spec.name}`, moment1, spec.shape)),
     );
     await loadVariables(
       session,
-      parameters.map(({ spec, moment2 }) => source(moments, `moment2.${spec.name}`, moment2, spec.shape)),
+      trainedParameters.map(({ spec, moment2 }) => source(moments, `moment2.${spec.name}`, moment2, spec.shape)),
     );
   } finally {
     await weights.close();

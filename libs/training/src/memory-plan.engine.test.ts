@@ -14,6 +14,7 @@ interface Case {
   readonly rows: number;
   readonly batch: readonly [rows: number, length: number];
   readonly options?: Partial<ProgramOptions>;
+  readonly freeze?: readonly string[];
   /** In place of a BERT of this shape. */
   readonly config?: Record<string, unknown>;
 }
@@ -80,10 +81,19 @@ const CASES: readonly Case[] = [
       type_vocab_size: 0,
     },
   },
+  { name: 'frozen embeddings, many rows', rows: 20_000, batch: [4, 32], freeze: ['*.word_embeddings.weight'] },
+  {
+    name: 'causal language model, tied, frozen embeddings and first layers',
+    rows: 20_000,
+    batch: [8, 64],
+    options: { task: 'causal-lm' },
+    config: llama(20_000, { tie_word_embeddings: true }),
+    freeze: ['model.embed_tokens.weight', '*.layers.0.*', '*.layers.1.*'],
+  },
   { name: 'MPNet', rows: 2000, batch: [8, 64], config: { ...bert(4, 256, 2000), model_type: 'mpnet' } },
 ];
 
-for (const { name, rows, batch, layers = 4, hidden = 256, options, config } of CASES) {
+for (const { name, rows, batch, layers = 4, hidden = 256, options, config, freeze = [] } of CASES) {
   test(`planStep is a close bound of what TensorFlow keeps alive: ${name}`, { timeout: 300_000 }, (t) => {
     const { liveBytes, plan } = measureLiveMemory({
       config: config ?? bert(layers, hidden, rows),
@@ -91,6 +101,7 @@ for (const { name, rows, batch, layers = 4, hidden = 256, options, config } of C
         task: 'sequence-classification', labelCount: 2, vocabRows: rows, paddingIndex: 0, dropout: 0, gradientCheckpointing: false, bf16: false,
         isAccumulating: false, hasWeightDecay: false, maxGradNorm: 1, adamBeta1: 0.9, adamBeta2: 0.999, ...options,
       }, // prettier-ignore
+      freeze,
       batchSize: batch[0],
       length: batch[1],
       stepCount: STEP_COUNT,

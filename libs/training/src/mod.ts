@@ -46,5 +46,6 @@ export {
   targetCountOf,
   type ProgramOptions,
   type ProgramParameter,
+  type TrainedParameter,
   type TrainingProgram,
 } from './training-program.ts';

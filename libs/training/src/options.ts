@@ -41,6 +41,10 @@ export interface TrainingOptions {
   readonly bf16: boolean;
   /** Share of the tokens that masked language modeling predicts. */
   readonly mlmProbability: number;
+  /** Keep the input embedding matrix as it is. A tied output matrix is the same matrix, so it is frozen too. */
+  readonly freezeEmbeddings: boolean;
+  /** Keep these parameters as they are: names, in which `*` stands for any run of characters. */
+  readonly freeze: readonly string[];
 }
 
 export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
@@ -71,6 +75,8 @@ export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
   metricForBestModel: 'accuracy',
   bf16: false,
   mlmProbability: 0.15,
+  freezeEmbeddings: false,
+  freeze: [],
 };
 
 // Past these a value is a slip of the pen, and what it would allocate or loop over is not bounded by anything else.
@@ -140,6 +146,11 @@ export function findOptionProblems(options: TrainingOptions): OptionProblem[] {
     problems.push({
       field: 'lrSchedulerType',
       message: `lrSchedulerType is "${options.lrSchedulerType}", expected one of ${SCHEDULES.join(', ')}`,
+    });
+  if (options.freeze.includes(''))
+    problems.push({
+      field: 'freeze',
+      message: 'freeze has an empty pattern, expected names of parameters, with * for any run of characters',
     });
   const metrics = METRICS[options.task];
   if (!(metrics as readonly Metric[]).includes(options.metricForBestModel)) {

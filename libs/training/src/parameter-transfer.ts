@@ -1,7 +1,7 @@
 import type { GraphSession, TensorValue, VariablePort } from '@pemmican/graph';
 import { initializeParameter, readParameterRows, type ParameterSource } from '@pemmican/models';
 import { referenceOrder, type ByteSink, type Checkpoint, type TensorEntry } from '@pemmican/safetensors';
-import type { ProgramParameter } from './training-program.ts';
+import type { ProgramParameter, TrainedParameter } from './training-program.ts';
 
 // Large enough that a block's overhead vanishes, small enough that copies of it do not count.
 const BLOCK_BYTES = 8 * 1024 * 1024;
@@ -189,7 +189,7 @@ function rowReader(
 }
 
 /** Sets every moment to 0, in one run. */
-export function clearMoments(session: GraphSession, parameters: readonly ProgramParameter[]): void {
+export function clearMoments(session: GraphSession, parameters: readonly TrainedParameter[]): void {
   session.run(
     {},
     parameters.flatMap(({ moment1, moment2 }) => [moment1.zeroFetch, moment2.zeroFetch]),

@@ -192,7 +192,7 @@ test('the first step has the loss, logits and every gradient norm of PyTorch', a
 });
 
 test('full fine-tuning follows the 63 losses and gradient norms of PyTorch', async () => {
-  clearMoments(full.session, full.program.parameters);
+  clearMoments(full.session, full.program.trainedParameters);
   await trainArm(full);
 });
 

@@ -94,6 +94,8 @@ class Trainer {
   readonly #run: TrainingRun;
   readonly #plan: RunPlan;
   #state: TrainerState;
+  /** Weight decay of the embedding matrix: none where it is frozen. */
+  readonly #rowDecay: number;
   #order: { readonly epochIndex: number; readonly records: Uint32Array } | undefined;
   #evaluatedStep = -1;
   #savedStep = -1;
@@ -102,6 +104,8 @@ class Trainer {
     this.#run = run;
     if (run.train.recordCount === 0) throw new TrainingError('INVALID_DATA', 'There are no records to train on');
     this.#plan = planRun(run.options, run.train.recordCount);
+    const isEmbeddingTrained = run.program.trainedParameters.some(({ spec }) => spec.isEmbeddingMatrix === true);
+    this.#rowDecay = isEmbeddingTrained ? run.options.weightDecay : 0;
     this.#state = {
       formatVersion: 1,
       step: 0,
@@ -144,13 +148,13 @@ class Trainer {
     const { session, program, resumeFrom } = this.#run;
     for (const port of program.accumulators) session.run({}, [port.zeroFetch]);
     if (resumeFrom === undefined) {
-      clearMoments(session, program.parameters);
+      clearMoments(session, program.trainedParameters);
       if (this.#run.validation !== undefined) yield* this.#evaluate(true);
       return;
     }
     const state = await readTrainerState(resumeFrom);
     checkFingerprint(resumeFrom.name, this.#run.fingerprint, state.fingerprint);
-    await loadCheckpoint(resumeFrom, session, program.parameters, this.#run.tensorNames);
+    await loadCheckpoint(resumeFrom, session, program, this.#run.tensorNames);
     this.#state = { ...state, totalSteps: this.#plan.totalSteps };
     this.#savedStep = state.step;
     this.#evaluatedStep = state.step;
@@ -191,7 +195,7 @@ class Trainer {
       ...this.#state,
       step: stepIndex + 1,
       epoch: position.epochAfter,
-      unusedRowDecayFactor: this.#state.unusedRowDecayFactor * (1 - learningRate * options.weightDecay),
+      unusedRowDecayFactor: this.#state.unusedRowDecayFactor * (1 - learningRate * this.#rowDecay),
       trainedTokenCount: this.#state.trainedTokenCount + result.tokenCount,
       lastLoss: result.loss,
     };
@@ -294,14 +298,7 @@ class Trainer {
     const { session, program, checkpoints, tensorNames, companions } = this.#run;
     const startMs = this.#run.now();
     const step = this.#state.step;
-    await writeCheckpoint(
-      await checkpoints.create(step),
-      session,
-      program.parameters,
-      tensorNames,
-      companions,
-      this.#state,
-    );
+    await writeCheckpoint(await checkpoints.create(step), session, program, tensorNames, companions, this.#state);
     this.#savedStep = step;
     await this.#removeOldCheckpoints();
     yield { type: 'checkpoint', step, isBest, elapsedMs: this.#run.now() - startMs };

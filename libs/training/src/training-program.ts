@@ -29,6 +29,7 @@ import {
   type ParameterSpec,
   type Task,
 } from '@pemmican/models';
+import { TrainingError } from './error.ts';
 import { DEFAULT_TRAINING_OPTIONS } from './options.ts';
 import {
   accumulateGradient,
@@ -67,6 +68,10 @@ export interface ProgramOptions {
 export interface ProgramParameter {
   readonly spec: ParameterSpec;
   readonly weight: VariablePort;
+}
+
+/** A parameter that is not frozen. */
+export interface TrainedParameter extends ProgramParameter {
   readonly moment1: VariablePort;
   readonly moment2: VariablePort;
 }
@@ -100,13 +105,18 @@ export const FETCH = {
 /** A run's graph. */
 export interface TrainingProgram {
   readonly savedModel: Uint8Array;
+  /** All, in the model's order. */
   readonly parameters: readonly ProgramParameter[];
+  /** Those that are not frozen. */
+  readonly trainedParameters: readonly TrainedParameter[];
+  /** Numbers in all of them, frozen ones too. */
   readonly parameterCount: number;
+  readonly trainedParameterCount: number;
   /** Ports of the gradient accumulators; empty without accumulation. */
   readonly accumulators: readonly VariablePort[];
   /** Memory of a training step of this many rows, each padded to `length` tokens. */
   planStep(batchSize: number, length: number): MemoryPlan;
-  /** Bytes of the embedding matrix, its gradient and its moments. */
+  /** Bytes of the embedding matrix and, where it is trained, of its gradient and its moments. */
   readonly embeddingTrainingBytes: number;
 }
 
@@ -133,18 +143,26 @@ class ProgramBuilder {
   readonly #model: Model;
   readonly #options: ProgramOptions;
   readonly #builder: GraphBuilder;
-  readonly #specs: readonly ParameterSpec[];
-  readonly #variables: readonly OptimizedVariable[];
+  readonly #parameters: readonly { readonly spec: ParameterSpec; readonly weight: Variable }[];
+  readonly #trained: readonly { readonly spec: ParameterSpec; readonly variable: OptimizedVariable }[];
   readonly #gradientTensors = new Set<Tensor>();
 
   constructor(model: Model, options: ProgramOptions) {
     this.#model = model;
     this.#options = options;
     this.#builder = new GraphBuilder(options.bf16 ? { matmulDtype: 'bfloat16' } : {});
-    this.#specs = model.parameters(options.task, options.labelCount, options.vocabRows);
-    this.#variables = this.#specs.map((spec) =>
-      optimizedVariable(this.#builder, spec.name, spec.shape, spec.hasWeightDecay),
-    );
+    this.#parameters = model.parameters(options.task, options.labelCount, options.vocabRows).map((spec) => ({
+      spec,
+      weight: this.#builder.withCategory('weights', () => variable(this.#builder, `weights/${spec.name}`, spec.shape)),
+    }));
+    this.#trained = this.#parameters
+      .filter(({ spec }) => spec.isFrozen !== true)
+      .map(({ spec, weight }) => ({
+        spec,
+        variable: optimizedVariable(this.#builder, spec.name, weight, spec.hasWeightDecay),
+      }));
+    if (this.#trained.length === 0)
+      throw new TrainingError('INVALID_OPTION', 'Every parameter is frozen, so there is nothing to train');
   }
 
   build(): TrainingProgram {
@@ -160,24 +178,25 @@ class ProgramBuilder {
     });
     const { stepTargets, accumulators } = this.#training(dimensions, inputs, labels);
     const variables = [
-      ...this.#variables.flatMap(({ weight, moment1, moment2 }) => [weight, moment1, moment2]),
+      ...this.#parameters.map(({ weight }) => weight),
+      ...this.#trained.flatMap(({ variable: { moment1, moment2 } }) => [moment1, moment2]),
       ...accumulators,
     ];
-    const parameters = this.#specs.map((spec, index): ProgramParameter => {
-      const { weight, moment1, moment2 } = this.#variable(index);
-      return {
-        spec,
-        weight: variablePort(builder, weight),
-        moment1: variablePort(builder, moment1),
-        moment2: variablePort(builder, moment2),
-      };
+    const weightPorts = new Map(
+      this.#parameters.map(({ spec, weight }) => [spec.name, { spec, weight: variablePort(builder, weight) }]),
+    );
+    const trainedParameters = this.#trained.map(({ spec, variable: { moment1, moment2 } }): TrainedParameter => {
+      const parameter = weightPorts.get(spec.name);
+      if (parameter === undefined) throw new RangeError(`"${spec.name}" has no port`);
+      return { ...parameter, moment1: variablePort(builder, moment1), moment2: variablePort(builder, moment2) };
     });
     const accumulatorPorts = accumulators.map((accumulator) => variablePort(builder, accumulator));
-    const count = (spec: ParameterSpec): number => spec.shape.reduce((product, size) => product * size, 1);
     return {
       savedModel: encodeSavedModel(builder, builder.constant(1)),
-      parameters,
-      parameterCount: this.#specs.reduce((sum, spec) => sum + count(spec), 0),
+      parameters: [...weightPorts.values()],
+      trainedParameters,
+      parameterCount: countOf(this.#parameters),
+      trainedParameterCount: countOf(this.#trained),
       accumulators: accumulatorPorts,
       planStep: (batch, length) =>
         largestPlan(
@@ -188,9 +207,9 @@ class ProgramBuilder {
             }),
           ),
         ),
-      embeddingTrainingBytes: this.#specs
-        .filter((spec) => spec.isEmbeddingMatrix === true)
-        .reduce((sum, spec) => sum + 16 * count(spec), 0),
+      embeddingTrainingBytes: this.#parameters
+        .filter(({ spec }) => spec.isEmbeddingMatrix === true)
+        .reduce((sum, parameter) => sum + (parameter.spec.isFrozen === true ? 4 : 16) * countOf([parameter]), 0),
     };
   }
 
@@ -200,9 +219,7 @@ class ProgramBuilder {
   }
 
   #weights(): Map<string, Tensor> {
-    return new Map(
-      this.#specs.map((spec, index) => [spec.name, readVariable(this.#builder, this.#variable(index).weight)]),
-    );
+    return new Map(this.#parameters.map(({ spec, weight }) => [spec.name, readVariable(this.#builder, weight)]));
   }
 
   #evaluation(dimensions: RuntimeDimensions, inputs: ModelInputs, labels: Tensor): void {
@@ -246,10 +263,11 @@ class ProgramBuilder {
     });
     const loss = this.#loss(dimensions, output, labels);
     const lossWeight = builder.placeholder(FEED.lossWeight, 'float32', []);
-    const map = gradients(builder, loss, lossWeight);
+    const trained = this.#trained.flatMap(({ spec }) => weights.get(spec.name) ?? []);
+    const map = gradients(builder, loss, lossWeight, trained);
     return builder.withoutTape(() =>
       builder.withCategory('workspace', () => {
-        const canonical = this.#specs.map((spec): Gradient => {
+        const canonical = this.#trained.map(({ spec }): Gradient => {
           const weight = weights.get(spec.name);
           const gradient = weight === undefined ? undefined : map.get(weight);
           if (gradient === undefined) throw new Error(`Parameter "${spec.name}" gets no gradient`);
@@ -258,7 +276,7 @@ class ProgramBuilder {
           return result;
         });
         canonical.forEach((gradient, index) => {
-          const name = this.#specs[index]?.name ?? '';
+          const { name } = at(this.#trained, index).spec;
           identity(builder, globalNorm(builder, [gradient]), { name: FETCH.gradientNorm(name) });
         });
         return this.#options.isAccumulating
@@ -289,7 +307,7 @@ class ProgramBuilder {
     canonical: readonly Gradient[],
   ): { stepTargets: GraphNode[][]; accumulators: Variable[] } {
     const builder = this.#builder;
-    const accumulators = this.#specs.map((spec) =>
+    const accumulators = this.#trained.map(({ spec }) =>
       builder.withCategory('gradients', () => variable(builder, `accumulated/${spec.name}`, spec.shape)),
     );
     const added: GraphNode[] = [];
@@ -323,7 +341,7 @@ class ProgramBuilder {
     for (const index of denseFirst(canonical)) {
       const { update, dense } = applyAdamW(
         builder,
-        this.#variable(index),
+        at(this.#trained, index).variable,
         at(canonical, index),
         factor,
         feeds,
@@ -336,10 +354,11 @@ class ProgramBuilder {
     }
     return finished;
   }
+}
 
-  #variable(index: number): OptimizedVariable {
-    return at(this.#variables, index);
-  }
+/** Numbers in parameters. */
+function countOf(parameters: readonly { readonly spec: ParameterSpec }[]): number {
+  return parameters.reduce((sum, { spec }) => sum + spec.shape.reduce((product, size) => product * size, 1), 0);
 }
 
 function at<Item>(items: readonly Item[], index: number): Item {

@@ -5,13 +5,15 @@
  */
 import { TensorflowSession } from '@pemmican/engine';
 import type { TensorValue } from '@pemmican/graph';
-import { isLanguageModeling, parseModel } from '@pemmican/models';
+import { freezeParameters, isLanguageModeling, parseModel } from '@pemmican/models';
 import { FEED, FETCH, buildTrainingProgram, targetCountOf, type ProgramOptions } from '../src/mod.ts';
 
 /** What the child is given. */
 export interface LiveMemoryRequest {
   readonly config: Record<string, unknown>;
   readonly options: ProgramOptions;
+  /** Patterns of frozen parameters. */
+  readonly freeze?: readonly string[];
   readonly batchSize: number;
   readonly length: number;
   readonly stepCount: number;
@@ -19,10 +21,13 @@ export interface LiveMemoryRequest {
 
 const request = JSON.parse(process.argv[2] ?? '') as LiveMemoryRequest;
 const { batchSize, length, options } = request;
-const model = parseModel(request.config, 'config.json');
+const model = freezeParameters(parseModel(request.config, 'config.json'), request.freeze ?? []);
 const program = buildTrainingProgram(model, options);
 const session = TensorflowSession.open(program.savedModel);
-const ports = program.parameters.flatMap(({ weight, moment1, moment2 }) => [weight, moment1, moment2]);
+const ports = [
+  ...program.parameters.map(({ weight }) => weight),
+  ...program.trainedParameters.flatMap(({ moment1, moment2 }) => [moment1, moment2]),
+];
 session.run(
   {},
   [...ports, ...program.accumulators].map(({ zeroFetch }) => zeroFetch),

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { TensorflowSession } from '@pemmican/engine';
 import type { TensorValue } from '@pemmican/graph';
-import { parseModel, type Model, type Task } from '@pemmican/models';
+import { freezeParameters, parseModel, type Model, type Task } from '@pemmican/models';
 import { TokenIdMap } from '@pemmican/vocabulary';
 import {
   DEFAULT_TRAINING_OPTIONS,
@@ -38,6 +38,8 @@ export interface OracleRun {
     readonly epsilon: number;
     readonly maxGradNorm: number;
   };
+  /** Patterns of the parameters that do not require a gradient. */
+  readonly frozen: readonly string[];
   readonly config: Record<string, unknown>;
   readonly log: readonly { readonly learningRate: number; readonly loss: number; readonly gradNorm: number }[];
   readonly parameters: readonly { readonly name: string; readonly shape: number[]; readonly isDecayed: boolean }[];
@@ -132,7 +134,7 @@ const noCheckpoints: CheckpointStore = {
 };
 
 export function tinyModel(run: OracleRun): Model {
-  return parseModel(run.config, 'config.json');
+  return freezeParameters(parseModel(run.config, 'config.json'), run.frozen);
 }
 
 /** The oracle's records, in the id space of the matrix that is trained. */

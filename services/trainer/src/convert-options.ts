@@ -77,5 +77,7 @@ export function toTrainingOptions(message: OptionsMessage | undefined): Training
     metricForBestModel: METRIC_NAMES[message.metricForBestModel] ?? defaultMetric(task),
     bf16: message.bf16,
     mlmProbability: message.mlmProbability ?? defaults.mlmProbability,
+    freezeEmbeddings: message.freezeEmbeddings,
+    freeze: message.freeze,
   };
 }

@@ -4,6 +4,7 @@ import { StorageError, openFolder, readJson, type HubOptions } from '@pemmican/s
 import { buildTrainingProgram, type TrainingOptions, type TrainingProgram } from '@pemmican/training';
 import { isLanguageModeling, parseModel, requireTask, type Model } from '@pemmican/models';
 import { toTrainingOptions } from './convert-options.ts';
+import { modelToTrain } from './model-to-train.ts';
 
 const MAX_CONFIG_BYTES = 10_000_000;
 const MAX_BATCH_SIZE = 65_536;
@@ -20,7 +21,7 @@ export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOpt
   const folder = await openFolder(request.modelUri, { hub });
   const config = await readJson(folder, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
   if (config === undefined) throw new StorageError('NOT_FOUND', `${folder.name}/config.json`, 'there is no such file');
-  const model = parseModel(config, `${folder.name}/config.json`);
+  const model = modelToTrain(parseModel(config, `${folder.name}/config.json`), options);
   requireTask(model, options.task, folder.name);
   const checkpoint = await Checkpoint.open(folder);
   const headLabels = checkpoint.has(model.headWeightName) ? (checkpoint.get(model.headWeightName).shape[0] ?? 2) : 2;
@@ -69,6 +70,7 @@ function estimateRows(asked: {
   return {
     vocabRows,
     parameterCount: program.parameterCount,
+    trainedParameterCount: program.trainedParameterCount,
     memory: { ...plan, embeddingBytes: program.embeddingTrainingBytes },
     largestBatchSize:
       request.memoryLimitBytes === 0 ? 0 : largestBatch(program, request.sequenceLength, request.memoryLimitBytes),

@@ -32,7 +32,10 @@ export const ERROR_RULES: readonly ErrorRule[] = [
   { name: 'TokenizerError', codes: { '*': INVALID_ARGUMENT } },
   { name: 'DatasetError', codes: { '*': INVALID_ARGUMENT } },
   { name: 'VocabularyError', codes: { INVALID_MANIFEST: INVALID_ARGUMENT, '*': FAILED_PRECONDITION } },
-  { name: 'ModelError', codes: { INVALID_CONFIG: INVALID_ARGUMENT, '*': FAILED_PRECONDITION } },
+  {
+    name: 'ModelError',
+    codes: { INVALID_CONFIG: INVALID_ARGUMENT, UNKNOWN_PARAMETER: INVALID_ARGUMENT, '*': FAILED_PRECONDITION },
+  },
   {
     name: 'TrainingError',
     codes: {

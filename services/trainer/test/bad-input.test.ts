@@ -252,6 +252,20 @@ const CASES: readonly Case[] = [
     message: /lies in the folder of the output/,
   },
   {
+    name: 'a pattern to freeze that no parameter has',
+    fields: () => ({ options: { freeze: ['bert.embeddings.*', 'bert.layers.*'] } }),
+    code: 'INVALID_ARGUMENT',
+    reason: 'UNKNOWN_PARAMETER',
+    message: /named as "bert\.layers\.\*" says; there are .*bert\.encoder\.layer\.\*\.output\.dense\.weight/,
+  },
+  {
+    name: 'everything frozen',
+    fields: () => ({ options: { freeze: ['*'] } }),
+    code: 'INVALID_ARGUMENT',
+    reason: 'INVALID_OPTION',
+    message: /Every parameter is frozen/,
+  },
+  {
     name: 'a checkpoint to resume from that is not there',
     fields: () => ({ resumeFromCheckpoint: path.join(work, 'no-checkpoint') }),
     code: 'NOT_FOUND',

@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import {
+  type TrainingOptions,
   EstimateMemoryRequest,
   ListRunsRequest,
   TrainerServiceClient,
@@ -138,13 +139,17 @@ export class TrainerProcess {
     });
   }
 
-  estimate(modelUri: string, reducedVocabSize: number): Promise<EstimateMemoryResponse> {
+  estimate(
+    modelUri: string,
+    reducedVocabSize: number,
+    options: Parameters<typeof TrainingOptions.fromPartial>[0] = {},
+  ): Promise<EstimateMemoryResponse> {
     const request = EstimateMemoryRequest.fromPartial({
       modelUri,
       reducedVocabSize,
       sequenceLength: 32,
       memoryLimitBytes: 1e9,
-      options: {},
+      options,
     });
     return new Promise((resolve, reject) => {
       this.client.estimateMemory(request, (error, response) => {

@@ -38,7 +38,7 @@ const engineBytes = statusBytes('VmRSS');
 const checkpoint = await Checkpoint.open(folder);
 const sources = resolveParameters(model, checkpoint, model.parameters('sequence-classification', 2, model.vocabSize));
 await loadWeights(session, program.parameters, sources, checkpoint, 42);
-for (const { moment1, moment2 } of program.parameters)
+for (const { moment1, moment2 } of program.trainedParameters)
   for (const port of [moment1, moment2]) session.run({}, [port.zeroFetch]);
 
 const scalar = (value: number): { dtype: 'float32'; shape: number[]; data: Float32Array } => ({

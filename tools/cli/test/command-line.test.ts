@@ -53,6 +53,8 @@ test('train has the options of the contract with their defaults', async () => {
     '--scheduler-total-steps',
     '--no-shuffle',
     '--gradient-checkpointing',
+    '--freeze-embeddings',
+    '--freeze',
     '--bf16',
     '--eval-steps',
     '--save-steps',

@@ -19,6 +19,7 @@ import {
 import type { FolderReader } from '@pemmican/safetensors';
 import { recordSpan } from '@pemmican/telemetry';
 import { toTrainingOptions } from '../convert-options.ts';
+import { frozenPatterns, modelToTrain } from '../model-to-train.ts';
 import { PreconditionError } from '../precondition-error.ts';
 import { trainedConfig } from './trained-config.ts';
 import type { EventSink } from './event-sink.ts';
@@ -81,8 +82,9 @@ class TrainJob {
   async run(): Promise<RunResult> {
     const { spec } = this.#request;
     const startMs = performance.now();
-    const prepared = await this.#phases.run('load', () => prepareModel(spec.modelUri, this.#request.hub));
-    requireTrainable(prepared, this.#options.task);
+    const loaded = await this.#phases.run('load', () => prepareModel(spec.modelUri, this.#request.hub));
+    requireTrainable(loaded, this.#options.task);
+    const prepared = { ...loaded, model: modelToTrain(loaded.model, this.#options) };
     const data = await this.#phases.run('tokenize', () => this.#prepareData(prepared));
     const program = await this.#phases.run('build-graph', () => Promise.resolve(this.#buildProgram(prepared, data)));
     const session = TensorflowSession.open(program.savedModel, { build: this.#request.tensorflow });
@@ -157,7 +159,7 @@ class TrainJob {
         $case: 'log',
         value: {
           severity: 'info',
-          message: `${trainData.recordCount} training records, ${program.parameterCount} parameters`,
+          message: `${trainData.recordCount} training records, ${describeParameters(program)}`,
         },
       },
       { totalSteps: planRun(options, trainData.recordCount).totalSteps },
@@ -302,12 +304,19 @@ class TrainJob {
       vocabRows: done.prepared.vocabRows,
       unusedRowDecayFactor: state.unusedRowDecayFactor,
       parameterCount: program.parameterCount,
+      trainedParameterCount: program.trainedParameterCount,
       stepCount: state.step,
       tokenCount: state.trainedTokenCount,
       elapsedMs: done.elapsedMs,
       longestBatchTokens: this.#longestBatchTokens,
     };
   }
+}
+
+function describeParameters({ parameterCount, trainedParameterCount }: TrainingProgram): string {
+  return trainedParameterCount === parameterCount
+    ? `${parameterCount} parameters`
+    : `${trainedParameterCount} of ${parameterCount} parameters trained, the others frozen`;
 }
 
 /** Id that fills up batches: the tokenizer's padding token where it has a row, else row 0 (it is masked either way). */
@@ -345,12 +354,16 @@ async function fingerprintOf(
     metricForBestModel: _metric,
     perDeviceEvalBatchSize: _evalBatch,
     dropout,
+    freezeEmbeddings: _freezeEmbeddings,
+    freeze: _freeze,
     ...deciding
   } = options;
+  const frozen = frozenPatterns(prepared.model, options);
   const trainData = data.splits.get(Split.TRAIN);
   return {
     ...deciding,
     dropout: dropout ?? 'config',
+    ...(frozen.length === 0 ? {} : { frozen: frozen.join(' ') }),
     vocabRows: prepared.vocabRows,
     labelCount: data.labelCount,
     keptTokenIdsDigest: prepared.reduction?.manifest.keptTokenIdsDigest ?? 'none',

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 
-import { byteSize, choice, dropout, integer, number, positiveNumber, unsigned } from './value-parsers.ts';
+import { byteSize, choice, collect, dropout, integer, number, positiveNumber, unsigned } from './value-parsers.ts';
 
 const TASKS = ['sequence-classification', 'regression', 'masked-lm', 'causal-lm'] as const;
 const SCHEDULERS = ['linear', 'cosine', 'constant', 'constant-with-warmup'] as const;
@@ -42,6 +42,8 @@ export interface TrainingCommandOptions {
   readonly metricForBestModel?: MetricName;
   readonly unkeptTokensToUnk?: boolean;
   readonly mlmProbability: number;
+  readonly freezeEmbeddings?: boolean;
+  readonly freeze?: readonly string[];
 }
 
 /** What the trainer may use. */
@@ -98,6 +100,15 @@ export function addTrainingOptions(command: Command): Command {
       ).argParser((text: string) => choice(METRICS)(text.replace(/^eval[_-]/, ''))),
     )
     .option('--mlm-probability <share>', 'share of the tokens that masked-lm predicts', number(0, 1), 0.15)
+    .option(
+      '--freeze-embeddings',
+      'keep the input embedding matrix as it is; a tied output matrix is the same matrix, so it is frozen too',
+    )
+    .option(
+      '--freeze <pattern>',
+      'keep parameters as they are: a name, with * for any run of characters ("*.layer.0.*"); may be given several times',
+      collect,
+    )
     .option('--unkept-tokens-to-unk', 'map tokens without a kept row to the unknown token instead of failing');
   return command;
 }

@@ -35,6 +35,8 @@ export function toTrainingOptions(options: TrainingCommandOptions): TrainingOpti
     numLabels: options.numLabels ?? 0,
     unkeptTokensToUnk: options.unkeptTokensToUnk === true,
     mlmProbability: options.mlmProbability,
+    freezeEmbeddings: options.freezeEmbeddings === true,
+    freeze: [...(options.freeze ?? [])],
   };
 }
 

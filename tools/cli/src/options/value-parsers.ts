@@ -87,3 +87,8 @@ function range(minimum: number, maximum: number): string {
   if (!hasMaximum) return minimum === Number.MIN_SAFE_INTEGER ? '' : `of at least ${minimum}`;
   return `from ${minimum} to ${maximum}`;
 }
+
+/** Collects the values of an option that may be given several times. */
+export function collect(text: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, text];
+}

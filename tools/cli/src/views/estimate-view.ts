@@ -18,7 +18,7 @@ export const PEAK_NOTE = "Parts are what is alive at the step's peak, which the 
 
 /** Why there is nothing beside the full plan. */
 const FULL_VOCABULARY_NOTE =
-  "A language model's loss runs over the full vocabulary: every embedding row gets a gradient, and none can be left out.";
+  "A language model's loss runs over the full vocabulary: it reads every embedding row, and none can be left out.";
 
 /** The memory report: full beside reduced, part by part. */
 export function renderEstimate(response: EstimateMemoryResponse, memoryLimitBytes: number, colors: Colors): string {
@@ -29,6 +29,9 @@ export function renderEstimate(response: EstimateMemoryResponse, memoryLimitByte
     byteRow(colors.dim('of it, embedding'), full?.memory?.embeddingBytes, reduced?.memory?.embeddingBytes),
     ['embedding rows', countCell(full?.vocabRows), countCell(reduced?.vocabRows), ''],
     ['parameters', countCell(full?.parameterCount), countCell(reduced?.parameterCount), ''],
+    ...(hasFrozen(full)
+      ? [['of them, trained', countCell(full?.trainedParameterCount), countCell(reduced?.trainedParameterCount), '']]
+      : []),
     ...(memoryLimitBytes > 0
       ? [[`largest batch in ${formatBytes(memoryLimitBytes)}`, batchCell(full), batchCell(reduced), '']]
       : []),
@@ -48,6 +51,12 @@ export function formatSaved(full: number | undefined, reduced: number | undefine
   return full === undefined || reduced === undefined || reduced > full || full === 0
     ? ''
     : formatPercent(1 - reduced / full);
+}
+
+/** An older service tells no count of what is trained. */
+function hasFrozen(estimate: MemoryEstimate | undefined): boolean {
+  const trained = estimate?.trainedParameterCount ?? 0;
+  return trained > 0 && trained !== estimate?.parameterCount;
 }
 
 function byteRow(name: string, full: number | undefined, reduced: number | undefined): string[] {

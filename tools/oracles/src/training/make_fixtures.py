@@ -5,6 +5,7 @@ groups (Trainer.get_decay_parameter_names) and schedules (get_scheduler), torch'
 """
 
 import base64
+import fnmatch
 import gzip
 import json
 import sys
@@ -37,6 +38,10 @@ CASES = {
     "Llama, weight decay 0.01": {"model": "llama", "weightDecay": 0.01},
     "Llama, causal language model": {"model": "llama-lm", "weightDecay": 0.01},
     "Llama, untied causal language model": {"model": "llama-lm-untied"},
+    "frozen embeddings, weight decay 0.01": {"weightDecay": 0.01, "frozen": ["bert.embeddings.word_embeddings.weight"]},
+    "frozen embeddings and first layer": {"frozen": ["bert.embeddings.*", "*.layer.0.*"]},
+    "Llama, causal language model, frozen embeddings": {
+        "model": "llama-lm", "weightDecay": 0.01, "frozen": ["model.embed_tokens.weight"]},
 }
 ENCODER = dict(
     vocab_size=VOCAB, hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=20, hidden_dropout_prob=0.0,
@@ -78,6 +83,7 @@ def draw_model(kind, label_count):
 
 def run(name, changes, records):
     options = {**BASE, **changes}
+    frozen = options.pop("frozen", [])
     kind = options.pop("model", "bert")
     config, model = draw_model(kind, options["numLabels"])
     parameters = dict(model.named_parameters())
@@ -85,6 +91,8 @@ def run(name, changes, records):
     initials[initial] = encode(parameters.values())
     is_language_model = kind.startswith("llama-lm")
     model.double().train()
+    for key, parameter in parameters.items():
+        parameter.requires_grad = not any(fnmatch.fnmatchcase(key, pattern) for pattern in frozen)
     decayed = set(Trainer.get_decay_parameter_names(None, model))
     optimizer = torch.optim.AdamW(
         [
@@ -120,7 +128,7 @@ def run(name, changes, records):
         scheduler.step()
     written = json.loads(config.to_json_string(use_diff=True))
     return {
-        "name": name, "options": options, "log": log, "initial": initial,
+        "name": name, "options": options, "frozen": frozen, "log": log, "initial": initial,
         "task": "causal-lm" if is_language_model else "regression" if options["numLabels"] == 1 else "sequence-classification",
         "config": {key: value for key, value in written.items() if key not in NOISE},
         "parameters": [{"name": n, "shape": list(p.shape), "isDecayed": n in decayed} for n, p in parameters.items()],

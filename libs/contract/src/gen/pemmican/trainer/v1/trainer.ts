@@ -348,7 +348,7 @@ export interface RunResult {
   vocabRows: number;
   /** Product of (1 - learning rate x weight decay) over the steps. */
   unusedRowDecayFactor: number;
-  /** Parameters trained. */
+  /** Parameters, frozen ones too. */
   parameterCount: number;
   /** Optimizer steps. */
   stepCount: number;
@@ -358,6 +358,8 @@ export interface RunResult {
   elapsedMs: number;
   /** Longest padded batch in tokens. */
   longestBatchTokens: number;
+  /** Parameters that were trained; the others were frozen. */
+  trainedParameterCount: number;
 }
 
 /** A training run. */
@@ -2094,6 +2096,7 @@ function createBaseRunResult(): RunResult {
     tokenCount: 0,
     elapsedMs: 0,
     longestBatchTokens: 0,
+    trainedParameterCount: 0,
   };
 }
 
@@ -2143,6 +2146,9 @@ export const RunResult: MessageFns<RunResult> = {
     }
     if (message.longestBatchTokens !== 0) {
       writer.uint32(120).int64(message.longestBatchTokens);
+    }
+    if (message.trainedParameterCount !== 0) {
+      writer.uint32(480).int64(message.trainedParameterCount);
     }
     return writer;
   },
@@ -2280,6 +2286,14 @@ export const RunResult: MessageFns<RunResult> = {
             message.longestBatchTokens = longToNumber(reader.int64());
             continue;
           }
+          case 60: {
+            if (tag !== 480) {
+              break;
+            }
+
+            message.trainedParameterCount = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2365,6 +2379,11 @@ export const RunResult: MessageFns<RunResult> = {
         : isSet(object.longest_batch_tokens)
         ? globalThis.Number(object.longest_batch_tokens)
         : 0,
+      trainedParameterCount: isSet(object.trainedParameterCount)
+        ? globalThis.Number(object.trainedParameterCount)
+        : isSet(object.trained_parameter_count)
+        ? globalThis.Number(object.trained_parameter_count)
+        : 0,
     };
   },
 
@@ -2415,6 +2434,9 @@ export const RunResult: MessageFns<RunResult> = {
     if (message.longestBatchTokens !== 0) {
       obj.longestBatchTokens = Math.round(message.longestBatchTokens);
     }
+    if (message.trainedParameterCount !== 0) {
+      obj.trainedParameterCount = Math.round(message.trainedParameterCount);
+    }
     return obj;
   },
 
@@ -2444,6 +2466,7 @@ export const RunResult: MessageFns<RunResult> = {
     message.tokenCount = object.tokenCount ?? 0;
     message.elapsedMs = object.elapsedMs ?? 0;
     message.longestBatchTokens = object.longestBatchTokens ?? 0;
+    message.trainedParameterCount = object.trainedParameterCount ?? 0;
     return message;
   },
 };

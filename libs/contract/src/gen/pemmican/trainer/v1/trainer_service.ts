@@ -193,6 +193,8 @@ export interface MemoryEstimate {
     | undefined;
   /** Largest batch size whose peak fits the limit; 0 when none does or no limit was given. */
   largestBatchSize: number;
+  /** Parameters that are trained; the others are frozen. */
+  trainedParameterCount: number;
 }
 
 /** Response of EstimateMemory. */
@@ -1658,7 +1660,7 @@ export const EstimateMemoryRequest: MessageFns<EstimateMemoryRequest> = {
 };
 
 function createBaseMemoryEstimate(): MemoryEstimate {
-  return { vocabRows: 0, parameterCount: 0, memory: undefined, largestBatchSize: 0 };
+  return { vocabRows: 0, parameterCount: 0, memory: undefined, largestBatchSize: 0, trainedParameterCount: 0 };
 }
 
 export const MemoryEstimate: MessageFns<MemoryEstimate> = {
@@ -1674,6 +1676,9 @@ export const MemoryEstimate: MessageFns<MemoryEstimate> = {
     }
     if (message.largestBatchSize !== 0) {
       writer.uint32(32).int64(message.largestBatchSize);
+    }
+    if (message.trainedParameterCount !== 0) {
+      writer.uint32(480).int64(message.trainedParameterCount);
     }
     return writer;
   },
@@ -1723,6 +1728,14 @@ export const MemoryEstimate: MessageFns<MemoryEstimate> = {
             message.largestBatchSize = longToNumber(reader.int64());
             continue;
           }
+          case 60: {
+            if (tag !== 480) {
+              break;
+            }
+
+            message.trainedParameterCount = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1753,6 +1766,11 @@ export const MemoryEstimate: MessageFns<MemoryEstimate> = {
         : isSet(object.largest_batch_size)
         ? globalThis.Number(object.largest_batch_size)
         : 0,
+      trainedParameterCount: isSet(object.trainedParameterCount)
+        ? globalThis.Number(object.trainedParameterCount)
+        : isSet(object.trained_parameter_count)
+        ? globalThis.Number(object.trained_parameter_count)
+        : 0,
     };
   },
 
@@ -1770,6 +1788,9 @@ export const MemoryEstimate: MessageFns<MemoryEstimate> = {
     if (message.largestBatchSize !== 0) {
       obj.largestBatchSize = Math.round(message.largestBatchSize);
     }
+    if (message.trainedParameterCount !== 0) {
+      obj.trainedParameterCount = Math.round(message.trainedParameterCount);
+    }
     return obj;
   },
 
@@ -1784,6 +1805,7 @@ export const MemoryEstimate: MessageFns<MemoryEstimate> = {
       ? MemoryBreakdown.fromPartial(object.memory)
       : undefined;
     message.largestBatchSize = object.largestBatchSize ?? 0;
+    message.trainedParameterCount = object.trainedParameterCount ?? 0;
     return message;
   },
 };

@@ -324,7 +324,16 @@ export interface TrainingOptions {
   /** Token ids that have no kept row map to the unknown token in place of an error. */
   unkeptTokensToUnk: boolean;
   /** Share of the tokens that masked language modeling predicts. Default 0.15. MUST be above 0 and at most 1. */
-  mlmProbability?: number | undefined;
+  mlmProbability?:
+    | number
+    | undefined;
+  /**
+   * The input embedding matrix keeps its values: no gradient, no optimizer state, no weight decay. Where the output matrix
+   * is tied to it, it is the same matrix and frozen too.
+   */
+  freezeEmbeddings: boolean;
+  /** Parameters that keep their values: names, in which `*` stands for any run of characters. MUST each match a parameter. */
+  freeze: string[];
 }
 
 function createBaseTrainingOptions(): TrainingOptions {
@@ -358,6 +367,8 @@ function createBaseTrainingOptions(): TrainingOptions {
     numLabels: 0,
     unkeptTokensToUnk: false,
     mlmProbability: undefined,
+    freezeEmbeddings: false,
+    freeze: [],
   };
 }
 
@@ -449,6 +460,12 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     }
     if (message.mlmProbability !== undefined) {
       writer.uint32(233).double(message.mlmProbability);
+    }
+    if (message.freezeEmbeddings !== false) {
+      writer.uint32(480).bool(message.freezeEmbeddings);
+    }
+    for (const v of message.freeze) {
+      writer.uint32(490).string(v!);
     }
     return writer;
   },
@@ -698,6 +715,22 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
             message.mlmProbability = reader.double();
             continue;
           }
+          case 60: {
+            if (tag !== 480) {
+              break;
+            }
+
+            message.freezeEmbeddings = reader.bool();
+            continue;
+          }
+          case 61: {
+            if (tag !== 490) {
+              break;
+            }
+
+            message.freeze.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -841,6 +874,14 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
         : isSet(object.mlm_probability)
         ? globalThis.Number(object.mlm_probability)
         : undefined,
+      freezeEmbeddings: isSet(object.freezeEmbeddings)
+        ? globalThis.Boolean(object.freezeEmbeddings)
+        : isSet(object.freeze_embeddings)
+        ? globalThis.Boolean(object.freeze_embeddings)
+        : false,
+      freeze: globalThis.Array.isArray(object?.freeze)
+        ? object.freeze.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -933,6 +974,12 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     if (message.mlmProbability !== undefined) {
       obj.mlmProbability = floatToJson(message.mlmProbability);
     }
+    if (message.freezeEmbeddings !== false) {
+      obj.freezeEmbeddings = message.freezeEmbeddings;
+    }
+    if (message.freeze?.length) {
+      obj.freeze = message.freeze;
+    }
     return obj;
   },
 
@@ -970,6 +1017,8 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     message.numLabels = object.numLabels ?? 0;
     message.unkeptTokensToUnk = object.unkeptTokensToUnk ?? false;
     message.mlmProbability = object.mlmProbability ?? undefined;
+    message.freezeEmbeddings = object.freezeEmbeddings ?? false;
+    message.freeze = object.freeze?.map((e) => e) || [];
     return message;
   },
 };

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { EstimateMemoryResponse } from '@pemmican/contract/trainer';
+import { createColors } from 'picocolors';
+
+import { renderEstimate } from './estimate-view.ts';
+
+function table(trainedParameterCount: number): string {
+  const response = EstimateMemoryResponse.fromPartial({
+    full: { parameterCount: 3000, trainedParameterCount, memory: { gradientBytes: 1000 } },
+    reduced: { parameterCount: 2000, trainedParameterCount: 500, memory: { gradientBytes: 250 } },
+  });
+  return renderEstimate(response, 0, createColors(false)).replace(/ {2,}/g, ' ');
+}
+
+test('renderEstimate tells how many parameters are trained where some are frozen', () => {
+  assert.match(table(1500), /parameters\S* 3,000 2,000\s+of them, trained 1,500 500/);
+  assert.ok(!table(3000).includes('of them, trained'));
+  // What a service without that field tells.
+  assert.ok(!table(0).includes('of them, trained'));
+});
