@@ -44,8 +44,9 @@ export function addDecoderHead(
   vocabRows: number,
 ): void {
   if (task !== 'causal-lm')
-    list.weight(CLASSIFIER, [outputCount(task, labelCount), hiddenSize], {
+    list.linear(CLASSIFIER, outputCount(task, labelCount), hiddenSize, {
       standardDeviation: HEAD_STANDARD_DEVIATION,
+      hasBias: false,
     });
   else if (!isTied) list.weight(OUTPUT_MATRIX, [vocabRows, hiddenSize]);
 }

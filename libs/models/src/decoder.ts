@@ -34,8 +34,7 @@ function parameters(config: DecoderConfig, task: Task, labelCount: number, vocab
   const { hiddenSize, headSize, intermediateSize } = config;
   const list = new ParameterList();
   const linear = (name: string, outputSize: number, inputSize: number, hasBias: boolean): void => {
-    list.weight(name, [outputSize, inputSize]);
-    if (hasBias) list.bias(name, outputSize);
+    list.linear(name, outputSize, inputSize, { hasBias });
   };
   list.embeddingMatrix(NAMES.embeddingMatrixName, vocabRows, hiddenSize);
   for (let layer = 0; layer < config.layerCount; layer++) {

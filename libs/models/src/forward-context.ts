@@ -1,4 +1,5 @@
 import {
+  add,
   dropout,
   embeddingLookup,
   gelu,
@@ -10,6 +11,7 @@ import {
   recompute,
   relu,
   reshape,
+  scale,
   silu,
   transpose,
   type GraphBuilder,
@@ -18,6 +20,7 @@ import {
   type Tensor,
 } from '@pemmican/graph';
 import { ModelError } from './error.ts';
+import { adapterNames } from './lora.ts';
 import type { ForwardOptions, ModelInputs } from './model-family.ts';
 
 /** Symbolic dimensions of a batch. */
@@ -69,18 +72,36 @@ export class ForwardContext {
 
   /** `x W^T + b` with `NAME.weight` and `NAME.bias`. */
   linear(x: Tensor, name: string): Tensor {
-    return linear(this.builder, x, this.parameter(`${name}.weight`), this.parameter(`${name}.bias`));
+    const output = linear(this.builder, x, this.parameter(`${name}.weight`), this.parameter(`${name}.bias`));
+    return this.#adapted(x, name, output);
   }
 
   /** `x W + b`, the weight `[inputSize, outputSize]` (transformers' Conv1D). */
   linearInputMajor(x: Tensor, name: string): Tensor {
     const options = { isInputMajor: true };
-    return linear(this.builder, x, this.parameter(`${name}.weight`), this.parameter(`${name}.bias`), options);
+    const output = linear(this.builder, x, this.parameter(`${name}.weight`), this.parameter(`${name}.bias`), options);
+    return this.#adapted(x, name, output);
   }
 
   /** `x W^T` with `NAME.weight`. */
   linearWithoutBias(x: Tensor, name: string): Tensor {
-    return linearWithoutBias(this.builder, x, this.parameter(`${name}.weight`));
+    return this.#adapted(x, name, linearWithoutBias(this.builder, x, this.parameter(`${name}.weight`)));
+  }
+
+  /** A linear map's output with what its adapter adds; see `LoraOptions`. The small product is the one that is scaled. */
+  #adapted(x: Tensor, name: string, output: Tensor): Tensor {
+    const { builder } = this;
+    const { lora } = this.options;
+    const [down, up] = this.#adapterOf(name);
+    if (lora === undefined || down === undefined || up === undefined) return output;
+    const reduced = linearWithoutBias(builder, this.#drop(x, lora.dropout), down);
+    return add(builder, output, linearWithoutBias(builder, scale(builder, reduced, lora.scaling), up));
+  }
+
+  /** A linear map's two adapter matrices, or none. */
+  #adapterOf(name: string): Tensor[] {
+    const { down, up } = adapterNames(name);
+    return [down, up].flatMap((matrix) => this.#parameters.get(matrix) ?? []);
   }
 
   layerNorm(x: Tensor, name: string, epsilon: number): Tensor {
@@ -103,12 +124,13 @@ export class ForwardContext {
 
   /** Dropout while training; each call draws a mask of its own. */
   dropout(x: Tensor, probability: number): Tensor {
+    return this.#drop(x, this.options.dropout ?? probability);
+  }
+
+  #drop(x: Tensor, probability: number): Tensor {
     const site = this.#dropoutSite++;
     if (!this.options.isTraining) return x;
-    return dropout(this.builder, this.dimensions, x, this.options.dropout ?? probability, {
-      seed: this.inputs.dropoutSeed,
-      site,
-    });
+    return dropout(this.builder, this.dimensions, x, probability, { seed: this.inputs.dropoutSeed, site });
   }
 
   /**
@@ -162,7 +184,17 @@ export class ForwardContext {
    */
   recomputed(x: Tensor, down: string, shared: readonly Tensor[], build: (input: Tensor) => Tensor): Tensor {
     const bias = this.#parameters.get(`${down}.bias`);
-    const parameters = [...shared, this.parameter(`${down}.weight`), ...(bias === undefined ? [] : [bias])];
-    return recompute(this.builder, x, parameters, build);
+    const parameters = [
+      ...shared,
+      this.parameter(`${down}.weight`),
+      ...(bias === undefined ? [] : [bias]),
+      ...this.#adapterOf(down),
+    ];
+    const firstSite = this.#dropoutSite;
+    return recompute(this.builder, x, parameters, (input) => {
+      // As in `layer`: an adapter has a dropout.
+      this.#dropoutSite = firstSite;
+      return build(input);
+    });
   }
 }

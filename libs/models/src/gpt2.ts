@@ -74,21 +74,16 @@ const layerPrefix = (layer: number): string => `transformer.h.${layer}`;
 function parameters(config: Gpt2Config, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
   const { hiddenSize, intermediateSize } = config;
   const list = new ParameterList();
-  // transformers' Conv1D: weight [inputSize, outputSize].
-  const conv1d = (name: string, outputSize: number, inputSize: number): void => {
-    list.weight(name, [inputSize, outputSize]);
-    list.bias(name, outputSize);
-  };
   list.embeddingMatrix(NAMES.embeddingMatrixName, vocabRows, hiddenSize);
   list.weight('transformer.wpe', [config.maxPositionCount, hiddenSize]);
   for (let layer = 0; layer < config.layerCount; layer++) {
     const prefix = layerPrefix(layer);
     list.layerNorm(`${prefix}.ln_1`, hiddenSize);
-    conv1d(`${prefix}.attn.c_attn`, 3 * hiddenSize, hiddenSize);
-    conv1d(`${prefix}.attn.c_proj`, hiddenSize, hiddenSize);
+    list.linearInputMajor(`${prefix}.attn.c_attn`, 3 * hiddenSize, hiddenSize);
+    list.linearInputMajor(`${prefix}.attn.c_proj`, hiddenSize, hiddenSize);
     list.layerNorm(`${prefix}.ln_2`, hiddenSize);
-    conv1d(`${prefix}.mlp.c_fc`, intermediateSize, hiddenSize);
-    conv1d(`${prefix}.mlp.c_proj`, hiddenSize, intermediateSize);
+    list.linearInputMajor(`${prefix}.mlp.c_fc`, intermediateSize, hiddenSize);
+    list.linearInputMajor(`${prefix}.mlp.c_proj`, hiddenSize, intermediateSize);
   }
   list.layerNorm('transformer.ln_f', hiddenSize);
   addDecoderHead(list, config, task, labelCount, vocabRows);

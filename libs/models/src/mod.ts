@@ -14,6 +14,18 @@ export {
   type ParameterSpec,
   type Task,
 } from './model-family.ts';
+export { adapterNames, loraScaling, withLora, type LoraOptions } from './lora.ts';
+export { ALL_LINEAR, moduleOf } from './lora-modules.ts';
+export {
+  ADAPTER_CONFIG_FILE_NAME,
+  ADAPTER_WEIGHTS_FILE_NAME,
+  adapterConfig,
+  adapterParameterName,
+  adapterTensorName,
+  checkAdapterTensors,
+  parseAdapterConfig,
+  type ParsedAdapter,
+} from './peft-adapter.ts';
 export { freezeParameters } from './freeze-parameters.ts';
 export { initializeParameter, readParameterRows, resolveParameters, type ParameterSource } from './parameter-loader.ts';
 export { SeededRandom } from './random.ts';

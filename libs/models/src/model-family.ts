@@ -17,6 +17,7 @@ export function outputCount(task: Task, labelCount: number): number {
 /** How a parameter gets its first value where the checkpoint has none (a new head, a missing pooler). */
 export type Initializer =
   | { readonly kind: 'normal'; readonly standardDeviation: number }
+  | { readonly kind: 'uniform'; readonly bound: number }
   | { readonly kind: 'zeros' }
   | { readonly kind: 'ones' };
 
@@ -33,6 +34,11 @@ export interface ParameterSpec {
   readonly isEmbeddingMatrix?: boolean;
   /** Whether it keeps its value: no gradient, no optimizer state, no decay. */
   readonly isFrozen?: boolean;
+  /**
+   * Set for the weight of a linear map that adapters can be put beside: torch.nn.Linear's `[outputSize, inputSize]`
+   * (`output-major`), or Conv1D's `[inputSize, outputSize]`.
+   */
+  readonly linear?: 'output-major' | 'input-major';
 }
 
 /** Tensors that a batch is fed through. */
@@ -79,6 +85,8 @@ export interface ForwardOptions {
   readonly gradientCheckpointing?: boolean;
   /** Row whose gradient is left out, in the space of the embedding matrix that is trained. */
   readonly paddingIndex?: number;
+  /** What adapters' products are multiplied by, and dropout on their input; only where the parameters have adapters. */
+  readonly lora?: { readonly scaling: number; readonly dropout: number };
 }
 
 /** A model's configuration, bound to its family. */

@@ -8,6 +8,10 @@ interface Options {
   readonly standardDeviation?: number;
 }
 
+interface LinearOptions extends Options {
+  readonly hasBias?: boolean;
+}
+
 /** Collects a model's parameters; AdamW decays all but biases and normalizations, as transformers' Trainer groups them. */
 export class ParameterList {
   readonly specs: ParameterSpec[] = [];
@@ -26,9 +30,18 @@ export class ParameterList {
   }
 
   /** torch.nn.Linear: weight `[outputSize, inputSize]`, bias `[outputSize]`. */
-  linear(name: string, outputSize: number, inputSize: number, options: Options = {}): void {
-    this.weight(name, [outputSize, inputSize], options);
-    this.bias(name, outputSize, options);
+  linear(name: string, outputSize: number, inputSize: number, options: LinearOptions = {}): void {
+    this.specs.push({
+      ...specOf(`${name}.weight`, [outputSize, inputSize], true, normal(options)),
+      linear: 'output-major',
+    });
+    if (options.hasBias ?? true) this.bias(name, outputSize, options);
+  }
+
+  /** transformers' Conv1D: weight `[inputSize, outputSize]`, bias `[outputSize]`. */
+  linearInputMajor(name: string, outputSize: number, inputSize: number): void {
+    this.specs.push({ ...specOf(`${name}.weight`, [inputSize, outputSize], true), linear: 'input-major' });
+    this.bias(name, outputSize);
   }
 
   layerNorm(name: string, size: number): void {
@@ -47,8 +60,17 @@ export class ParameterList {
   }
 
   #add(name: string, shape: readonly number[], hasWeightDecay: boolean, initializer?: Initializer): void {
-    this.specs.push({ name, shape, hasWeightDecay, ...(initializer === undefined ? {} : { initializer }) });
+    this.specs.push(specOf(name, shape, hasWeightDecay, initializer));
   }
+}
+
+function specOf(
+  name: string,
+  shape: readonly number[],
+  hasWeightDecay: boolean,
+  initializer?: Initializer,
+): ParameterSpec {
+  return { name, shape, hasWeightDecay, ...(initializer === undefined ? {} : { initializer }) };
 }
 
 function normal({ standardDeviation }: Options): Initializer | undefined {

@@ -76,6 +76,12 @@ export function initializeParameter(spec: ParameterSpec, seed: number): Float32A
       for (let index = 0; index < values.length; index++) values[index] = standardDeviation * random.normal();
       break;
     }
+    case 'uniform': {
+      const random = new SeededRandom(seed, spec.name);
+      const { bound } = spec.initializer;
+      for (let index = 0; index < values.length; index++) values[index] = bound * (2 * random.uniform() - 1);
+      break;
+    }
     case 'ones':
       values.fill(1);
       break;

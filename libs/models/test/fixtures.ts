@@ -36,5 +36,7 @@ export function readFixture(name: string): unknown {
 /** Every family's fixture, by model_type. */
 export function familyFixtures(): Map<string, Fixture> {
   const names = readdirSync(FOLDER).map((file) => file.replace('.json.gz', ''));
-  return new Map(names.filter((name) => name !== 'tables').map((name) => [name, readFixture(name) as Fixture]));
+  return new Map(
+    names.filter((name) => name !== 'tables' && name !== 'lora').map((name) => [name, readFixture(name) as Fixture]),
+  );
 }

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { binary, cast, gradients, identity, reduce, type Tensor } from '@pemmican/graph';
+import { familyFixtures, readFixture, type Case } from '../test/fixtures.ts';
+import {
+  feeds, logitsOf, lossOf, modelOf, paddingOf, relativeDifference, startGraph, withSession,
+} from '../test/model-graph.ts'; // prettier-ignore
+import {
+  SUPPORTED_MODEL_TYPES,
+  SeededRandom,
+  adapterConfig,
+  adapterTensorName,
+  parseAdapterConfig,
+  withLora,
+  type LoraOptions,
+} from './mod.ts';
+
+/** One run of PEFT 0.21 (tools/oracles/src/models/make_lora_fixtures.py), float64. */
+interface LoraCase {
+  readonly family: string;
+  readonly case: string;
+  readonly given: { rank: number; alpha: number; useRslora: boolean; targetModules: string[] };
+  readonly adapterConfig: { task_type: string | null; modules_to_save: string[]; target_modules: string[] };
+  readonly loss: number;
+  readonly logits: number[];
+  /** By PEFT's own names. */
+  readonly saved: Record<string, { shape: number[]; value: number[]; gradient: number[] }>;
+}
+
+const FAMILIES = familyFixtures();
+const { cases: CASES } = readFixture('lora') as { cases: LoraCase[] };
+const DROPOUT = 0.4;
+
+const optionsOf = ({ given }: LoraCase, dropout = 0): LoraOptions => ({
+  rank: given.rank,
+  alpha: given.alpha,
+  dropout,
+  targetModules: given.targetModules,
+  hasRankStabilization: given.useRslora,
+  drawnModules: [],
+});
+
+function baseOf(lora: LoraCase): Case {
+  return FAMILIES.get(lora.family)!.cases.find(({ name }) => name === lora.case)!;
+}
+
+function compare(lora: LoraCase, gradientCheckpointing: boolean): void {
+  const fixture = FAMILIES.get(lora.family)!;
+  const one = baseOf(lora);
+  const graph = startGraph('float64', one.task);
+  const { builder } = graph;
+  const base = modelOf(one);
+  const model = withLora(base, optionsOf(lora));
+  const specs = model.parameters(one.task, one.labelCount, fixture.vocabRows);
+  const trained = specs.filter(({ isFrozen }) => isFrozen !== true);
+  assert.deepEqual(trained.map(({ name }) => adapterTensorName(name)).sort(), Object.keys(lora.saved).sort());
+  const weights = new Map<string, Tensor>();
+  for (const { name, shape, isFrozen } of specs) {
+    const own = isFrozen === true ? one.parameters[name]! : lora.saved[adapterTensorName(name)]!;
+    assert.deepEqual(shape, own.shape, name);
+    weights.set(name, identity(builder, builder.constant(own.value, 'float64', shape)));
+  }
+  const options = { task: one.task, isTraining: true, gradientCheckpointing, ...paddingOf(model) };
+  const output = model.forward(builder, graph.dimensions, weights, graph.inputs, options);
+  const loss = lossOf(graph, output, one.task);
+  const sources = trained.map(({ name }) => weights.get(name)!);
+  const map = gradients(builder, loss, undefined, sources);
+  const results = [logitsOf(graph, output), loss, ...sources.map((source) => map.getDense(source)!)];
+  const fetches = results.map((_, index) => `result/${index}`);
+  results.forEach((tensor, i) => identity(builder, cast(builder, tensor, 'float32'), { name: fetches[i]! }));
+  const values = withSession(builder, (session) => session.run(feeds(fixture, one, [0, 0]), fetches));
+  // As in families.engine.test.ts, where the reason is.
+  const tolerance = ['llama', 'qwen2', 'qwen3', 'gemma2', 'gemma3_text'].includes(lora.family) ? 3e-6 : 1e-6;
+  assert.ok(relativeDifference(values[0]!.data, lora.logits) < tolerance, 'logits');
+  assert.ok(Math.abs(values[1]!.data[0]! - lora.loss) < tolerance * lora.loss, 'loss');
+  const scale = Math.max(...Object.values(lora.saved).flatMap(({ gradient }) => gradient.map(Math.abs)));
+  trained.forEach(({ name }, index) => {
+    const { gradient: expected } = lora.saved[adapterTensorName(name)]!;
+    const largest = Math.max(...expected.map(Math.abs));
+    assert.ok(largest > 1e-6 * scale, `${name}: a gradient of 0 would show nothing`);
+    const worst = relativeDifference(values[index + 2]!.data, expected);
+    assert.ok(worst < tolerance, `${name}: off by ${worst}`);
+  });
+}
+
+test('every supported model type has reference values of its default adapters', () => {
+  const families = CASES.filter(({ given }) => given.targetModules.length === 0).map(({ family }) => family);
+  assert.deepEqual([...new Set(families)].sort(), [...SUPPORTED_MODEL_TYPES].sort());
+});
+
+for (const lora of CASES)
+  for (const gradientCheckpointing of [false, true])
+    test(`withLora has PEFT's loss, logits and gradients: ${lora.family}, ${lora.case}, ${lora.given.targetModules.join(' ') || 'default'}${gradientCheckpointing ? ', recomputed' : ''}`, () => {
+      compare(lora, gradientCheckpointing);
+    });
+
+test("adapterConfig names what PEFT's own config names, and parseAdapterConfig reads it back", () => {
+  for (const lora of CASES) {
+    const one = baseOf(lora);
+    const options = optionsOf(lora, 0.1);
+    const run = { task: one.task, labelCount: one.labelCount, baseModelName: 'base' };
+    const config = adapterConfig(modelOf(one), options, run);
+    const expected = lora.adapterConfig;
+    assert.equal(config['task_type'], expected.task_type);
+    assert.deepEqual(config['modules_to_save'] ?? [], expected.modules_to_save);
+    // PEFT counts the head among all linear maps, and then trains it whole all the same.
+    const targets = expected.target_modules.filter((name) => !name.startsWith('classifier.'));
+    assert.deepEqual([...(config['target_modules'] as string[])].sort(), targets);
+    assert.equal(config['fan_in_fan_out'], lora.family === 'gpt2');
+    const parsed = parseAdapterConfig(JSON.parse(JSON.stringify(config)), 'adapter_config.json');
+    assert.equal(parsed.baseModelName, 'base');
+    assert.deepEqual(parsed.lora, { ...options, targetModules: config['target_modules'] });
+  }
+});
+
+for (const gradientCheckpointing of [false, true])
+  test(`dropout on the adapters' input has the slope of central differences${gradientCheckpointing ? ', recomputed' : ''}`, () => {
+    // All linear maps, those inside of recomputations too.
+    const lora = CASES.find(({ family, given }) => family === 'llama' && given.targetModules[0] === 'all-linear')!;
+    const [fixture, one, step] = [FAMILIES.get(lora.family)!, baseOf(lora), 2e-6];
+    const graph = startGraph('float64', one.task);
+    const { builder } = graph;
+    const model = withLora(modelOf(one), optionsOf(lora, DROPOUT));
+    const specs = model.parameters(one.task, one.labelCount, fixture.vocabRows);
+    const random = new SeededRandom(5, 'direction');
+    const points = specs.map(({ name, shape, isFrozen }) => {
+      const own = isFrozen === true ? one.parameters[name]! : lora.saved[adapterTensorName(name)]!;
+      return identity(builder, builder.constant(own.value, 'float64', shape));
+    });
+    const directions = specs.map(({ shape, isFrozen }) => {
+      const count = shape.reduce((product, size) => product * size, 1);
+      const values = Array.from({ length: count }, () => (isFrozen === true ? 0 : random.normal()));
+      return builder.constant(values, 'float64', shape);
+    });
+    const build = (values: readonly Tensor[], lossDropout?: number): Tensor => {
+      const parameters = new Map(specs.map(({ name }, index) => [name, values[index]!]));
+      // A dropout of 0 in place of the config's leaves the adapters' own as it is.
+      const options = { task: one.task, isTraining: true, gradientCheckpointing, dropout: 0, ...paddingOf(model) };
+      const changed = lossDropout === undefined ? options : { ...options, isTraining: false };
+      return lossOf(graph, model.forward(builder, graph.dimensions, parameters, graph.inputs, changed), one.task);
+    };
+    const at = (shift: number): Tensor =>
+      builder.withoutTape(() =>
+        build(
+          points.map((point, i) =>
+            binary(builder, 'AddV2', point, binary(builder, 'Mul', directions[i]!, builder.constant(shift))),
+          ),
+        ),
+      );
+    const [ahead, behind] = [at(step), at(-step)];
+    const evaluated = builder.withoutTape(() => build(points, 0));
+    const loss = build(points);
+    const sources = points.filter((_, index) => specs[index]!.isFrozen !== true);
+    const map = gradients(builder, loss, undefined, sources);
+    let slope = builder.constant(0);
+    points.forEach((point, index) => {
+      const gradient = map.getDense(point);
+      if (gradient === undefined) return;
+      const axes = point.shape.map((_, axis) => axis);
+      const part = reduce(builder, 'Sum', binary(builder, 'Mul', gradient, directions[index]!), axes, false);
+      slope = binary(builder, 'AddV2', slope, part);
+    });
+    const difference = binary(builder, 'RealDiv', binary(builder, 'Sub', ahead, behind), builder.constant(2 * step));
+    const error = binary(builder, 'RealDiv', binary(builder, 'Sub', slope, difference), difference);
+    const named = { error, evaluated, loss };
+    for (const [name, tensor] of Object.entries(named)) identity(builder, cast(builder, tensor, 'float32'), { name });
+    const values = withSession(builder, (session) =>
+      session.run(feeds(fixture, one, [11, 12]), Object.keys(named)).map(({ data }) => data[0]!),
+    );
+    // A mask drawn anew in the backward pass shows as more than 1e-2.
+    assert.ok(Math.abs(values[0]!) < 1e-6, `relative error ${values[0]!}`);
+    assert.ok(Math.abs(values[1]! - lora.loss) < 3e-6 * lora.loss, 'no dropout in evaluation');
+    assert.ok(Math.abs(values[2]! - lora.loss) > 1e-3, 'dropout in training');
+  });

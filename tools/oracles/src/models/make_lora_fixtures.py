@@ -1,0 +1,120 @@
+"""LoRA on the tiny models of make_fixtures.py, by PEFT: logits, loss and the gradient of every parameter that it trains, in
+float64 from weights that float32 holds exactly, with PEFT's own names. Needs peft beside transformers.
+
+    python tools/oracles/src/models/make_lora_fixtures.py libs/models/fixtures
+"""
+
+import gzip
+import json
+import os
+import sys
+
+import torch
+import transformers
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+
+CLASSES = {
+    "bert": "Bert", "distilbert": "DistilBert", "deberta-v2": "DebertaV2", "electra": "Electra", "roberta": "Roberta",
+    "xlm-roberta": "XLMRoberta", "mpnet": "MPNet", "gpt2": "GPT2", "llama": "Llama", "qwen2": "Qwen2", "qwen3": "Qwen3",
+    "gemma2": "Gemma2", "gemma3_text": "Gemma3Text",
+}
+# PEFT has no default for these two.
+TARGETS = {"distilbert": ["q_lin", "v_lin"], "mpnet": ["attn.q", "attn.v"]}
+BASE = {"r": 3, "lora_alpha": 6}
+# (family, part of the case's name, what LoraConfig is given)
+CASES = [
+    *((family, "", BASE) for family in CLASSES),
+    ("bert", "regression", {"r": 2, "lora_alpha": 5, "use_rslora": True, "target_modules": "all-linear"}),
+    ("bert", "masked-lm, tied", {**BASE, "target_modules": "all-linear"}),
+    ("bert", "gelu_new", {**BASE, "target_modules": ["layer.1.attention.self.key", "output.dense"]}),
+    ("deberta-v2", "projections of their own", {**BASE, "target_modules": "all-linear"}),
+    ("roberta", "", {**BASE, "target_modules": "all-linear"}),
+    ("gpt2", "regression", {**BASE, "target_modules": "all-linear"}),
+    ("gpt2", "causal-lm, tied", BASE),
+    ("llama", "causal-lm, tied", BASE),
+    ("llama", "causal-lm, untied", {**BASE, "target_modules": "all-linear"}),
+    ("llama", "biases", {**BASE, "target_modules": ["gate_proj", "down_proj"]}),
+]
+
+
+def numbers(tensor):
+    assert torch.isfinite(tensor).all()
+    return [float(f"{value:.9g}") for value in tensor.detach().flatten().tolist()]
+
+
+def model_class(classes, task):
+    if task == "masked-lm":
+        return getattr(transformers, f"{classes}ForMaskedLM")
+    if task == "causal-lm":
+        name = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}.get(classes, f"{classes}ForCausalLM")
+        return getattr(transformers, name)
+    return getattr(transformers, f"{classes}ForSequenceClassification")
+
+
+def labels_of(case, mask, ids):
+    labels = torch.tensor(case["labels"])
+    if case["task"] == "regression":
+        return labels.double()
+    if case["task"] == "sequence-classification":
+        return labels
+    if case["task"] == "causal-lm":
+        return torch.where(mask == 1, ids, -100)
+    whole = torch.full((ids.numel(),), -100)
+    whole[case["targetPositions"]] = labels
+    return whole.reshape(ids.shape)
+
+
+def run(folder, family, part, changes):
+    document = json.loads(gzip.open(os.path.join(folder, f"{family}.json.gz")).read())
+    case = next(case for case in document["cases"] if part in case["name"])
+    task = case["task"]
+    config = getattr(transformers, f"{CLASSES[family]}Config")(
+        **{**case["config"], "num_labels": case["labelCount"], "attn_implementation": "eager"})
+    model = model_class(CLASSES[family], task)(config)
+    own = dict(model.named_parameters(remove_duplicate=False))
+    with torch.no_grad():
+        for key, parameter in case["parameters"].items():
+            own[key].copy_(torch.tensor(parameter["value"]).reshape(parameter["shape"]))
+    kind = {"causal-lm": "CAUSAL_LM", "masked-lm": None}.get(task, "SEQ_CLS")
+    given = {"target_modules": TARGETS.get(family), **changes}
+    peft_config = LoraConfig(task_type=kind, fan_in_fan_out=family == "gpt2", **given)
+    model = get_peft_model(model, peft_config).double().train()
+    generator = torch.Generator().manual_seed(9)
+    trained = [(key, parameter) for key, parameter in model.named_parameters() if parameter.requires_grad]
+    with torch.no_grad():
+        for key, parameter in trained:
+            if "lora_" in key:
+                parameter.copy_((0.3 * torch.randn(parameter.shape, generator=generator)).float())
+    shape = (document["batch"], document["length"])
+    ids, mask, types = (torch.tensor(case[key]).reshape(shape) for key in ("inputIds", "attentionMask", "tokenTypeIds"))
+    uses_types = {"token_type_ids": types} if family in ("bert", "electra", "deberta-v2") else {}
+    output = model(input_ids=ids, attention_mask=mask, labels=labels_of(case, mask, ids), **uses_types)
+    output.loss.backward()
+    logits = output.logits
+    if "targetPositions" in case:
+        logits = logits.reshape(ids.numel(), -1)[case["targetPositions"]]
+    saved = get_peft_model_state_dict(model)
+    by_pointer = {parameter.data_ptr(): parameter for _, parameter in trained}
+    merged = model.merge_and_unload().state_dict()
+    first = next(key for key in saved if "lora_A" in key).removeprefix("base_model.model.").replace(".lora_A", "")
+    return {
+        "family": family, "case": case["name"],
+        "given": {"rank": changes["r"], "alpha": changes["lora_alpha"], "useRslora": changes.get("use_rslora", False),
+                  "targetModules": [given["target_modules"]] if given["target_modules"] == "all-linear"
+                  else (changes.get("target_modules") or [])},
+        "adapterConfig": {
+            "task_type": kind, "modules_to_save": sorted(set(peft_config.modules_to_save or [])),
+            "target_modules": sorted(peft_config.target_modules)},
+        "loss": output.loss.item(), "logits": numbers(logits),
+        "saved": {
+            key: {"shape": list(value.shape), "value": numbers(value), "gradient": numbers(by_pointer[value.data_ptr()].grad)}
+            for key, value in saved.items()
+        },
+        "merged": {"name": first, "value": numbers(merged[first])},
+    }
+
+
+folder = sys.argv[1]
+cases = [run(folder, *case) for case in CASES]
+with open(os.path.join(folder, "lora.json.gz"), "wb") as file:
+    file.write(gzip.compress(json.dumps({"cases": cases}, separators=(",", ":")).encode(), mtime=0))
