@@ -62,6 +62,7 @@ export {
 } from './ops/variable.ts';
 export { vocabularyCrossEntropyMean, type VocabularyLossOptions } from './ops/vocabulary-loss.ts';
 export { recompute } from './recompute.ts';
+export { addSideBranch } from './side-branch.ts';
 export { encodeSavedModel, tensorReference } from './saved-model.ts';
 export { TENSOR_VALUE_DTYPES, type GraphSession, type TensorValue, type TensorValueDtype } from './session.ts';
 export type { DenseGradient, Gradient, GraphNode, MemoryCategory, RowGradient, Tensor } from './tensor.ts';

@@ -1,5 +1,5 @@
 import {
-  add,
+  addSideBranch,
   dropout,
   embeddingLookup,
   gelu,
@@ -15,6 +15,7 @@ import {
   silu,
   transpose,
   type GraphBuilder,
+  type LinearOptions,
   type RuntimeDimensions,
   type Shape,
   type Tensor,
@@ -72,30 +73,35 @@ export class ForwardContext {
 
   /** `x W^T + b` with `NAME.weight` and `NAME.bias`. */
   linear(x: Tensor, name: string): Tensor {
-    const output = linear(this.builder, x, this.parameter(`${name}.weight`), this.parameter(`${name}.bias`));
-    return this.#adapted(x, name, output);
+    return this.#linear(x, name, {});
   }
 
   /** `x W + b`, the weight `[inputSize, outputSize]` (transformers' Conv1D). */
   linearInputMajor(x: Tensor, name: string): Tensor {
-    const options = { isInputMajor: true };
-    const output = linear(this.builder, x, this.parameter(`${name}.weight`), this.parameter(`${name}.bias`), options);
-    return this.#adapted(x, name, output);
+    return this.#linear(x, name, { isInputMajor: true });
+  }
+
+  #linear(x: Tensor, name: string, options: LinearOptions): Tensor {
+    const [weight, bias] = [this.parameter(`${name}.weight`), this.parameter(`${name}.bias`)];
+    return this.#adapted(x, name, [weight, bias], (input) => linear(this.builder, input, weight, bias, options));
   }
 
   /** `x W^T` with `NAME.weight`. */
   linearWithoutBias(x: Tensor, name: string): Tensor {
-    return this.#adapted(x, name, linearWithoutBias(this.builder, x, this.parameter(`${name}.weight`)));
+    const weight = this.parameter(`${name}.weight`);
+    return this.#adapted(x, name, [weight], (input) => linearWithoutBias(this.builder, input, weight));
   }
 
-  /** A linear map's output with what its adapter adds; see `LoraOptions`. The small product is the one that is scaled. */
-  #adapted(x: Tensor, name: string, output: Tensor): Tensor {
+  /** A linear map with what its adapter adds; see `LoraOptions`. The small product is the one that is scaled. */
+  #adapted(x: Tensor, name: string, parameters: readonly Tensor[], map: (input: Tensor) => Tensor): Tensor {
     const { builder } = this;
     const { lora } = this.options;
     const [down, up] = this.#adapterOf(name);
-    if (lora === undefined || down === undefined || up === undefined) return output;
-    const reduced = linearWithoutBias(builder, this.#drop(x, lora.dropout), down);
-    return add(builder, output, linearWithoutBias(builder, scale(builder, reduced, lora.scaling), up));
+    if (lora === undefined || down === undefined || up === undefined) return map(x);
+    return addSideBranch(builder, x, [...parameters, down, up], map, (input) => {
+      const reduced = linearWithoutBias(builder, this.#drop(input, lora.dropout), down);
+      return linearWithoutBias(builder, scale(builder, reduced, lora.scaling), up);
+    });
   }
 
   /** A linear map's two adapter matrices, or none. */

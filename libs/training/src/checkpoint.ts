@@ -1,20 +1,20 @@
 import type { GraphSession, VariablePort } from '@pemmican/graph';
-import {
-  SafetensorsFile,
-  Checkpoint,
-  writeSafetensors,
-  type FolderReader,
-  type FolderWriter,
-} from '@pemmican/safetensors';
+import { SafetensorsFile, writeSafetensors, type FolderReader, type FolderWriter } from '@pemmican/safetensors';
 import { toFloat32 } from '@pemmican/safetensors';
 import { TrainingError } from './error.ts';
 import type { EvaluationResult } from './evaluation.ts';
 import { loadVariables, variableEntries, type VariableSource } from './parameter-transfer.ts';
-import type { ProgramParameter, TrainingProgram } from './training-program.ts';
+import type { ProgramParameter, TrainedParameter } from './training-program.ts';
 
 export const TRAINER_STATE_FILE_NAME = 'trainer_state.json';
 export const OPTIMIZER_FILE_NAME = 'optimizer.safetensors';
 export const WEIGHTS_FILE_NAME = 'model.safetensors';
+
+/** The file in which a checkpoint keeps weights. What it does not have is as the model folder gave it. */
+export interface WeightsFile {
+  readonly fileName: string;
+  readonly tensors: readonly { readonly name: string; readonly parameter: ProgramParameter }[];
+}
 
 // A state has a few dozen fields; anything larger is another file.
 const MAX_STATE_LENGTH_BYTES = 1_000_000;
@@ -48,35 +48,34 @@ export interface TrainerState {
 /** Files that travel with weights unchanged: config, tokenizer, token id map. */
 export type CompanionFiles = readonly { readonly fileName: string; readonly bytes: Uint8Array }[];
 
-/** Writes `model.safetensors` in the names that the source checkpoint uses, and the companion files. */
+/** Writes the weights in the names that they have there, and the companion files. */
 export async function writeModelFiles(
   folder: FolderWriter,
   session: GraphSession,
-  parameters: readonly ProgramParameter[],
-  names: readonly string[],
+  weightsFile: WeightsFile,
   companions: CompanionFiles,
 ): Promise<void> {
   for (const { fileName, bytes } of companions) await folder.write(fileName, (sink) => sink.write(bytes));
-  const weights = parameters.map(({ spec, weight }, index) => ({
-    name: names[index] ?? spec.name,
+  const weights = weightsFile.tensors.map(({ name, parameter: { spec, weight } }) => ({
+    name,
     port: weight,
     shape: spec.shape,
   }));
   const entries = variableEntries(session, weights);
-  await folder.write(WEIGHTS_FILE_NAME, (sink) => writeSafetensors(sink, entries, { format: 'pt' }));
+  await folder.write(weightsFile.fileName, (sink) => writeSafetensors(sink, entries, { format: 'pt' }));
 }
 
 /** Writes a checkpoint: model files, moments of what is trained, state. It exists only after `commit`. */
 export async function writeCheckpoint(
   folder: FolderWriter,
   session: GraphSession,
-  { parameters, trainedParameters }: Pick<TrainingProgram, 'parameters' | 'trainedParameters'>,
-  names: readonly string[],
+  trainedParameters: readonly TrainedParameter[],
+  weightsFile: WeightsFile,
   companions: CompanionFiles,
   state: TrainerState,
 ): Promise<void> {
   try {
-    await writeModelFiles(folder, session, parameters, names, companions);
+    await writeModelFiles(folder, session, weightsFile, companions);
     const moments = trainedParameters.flatMap(({ spec: { name, shape }, moment1, moment2 }) => [
       { name: `moment1.${name}`, port: moment1, shape },
       { name: `moment2.${name}`, port: moment2, shape },
@@ -163,17 +162,22 @@ export function checkFingerprint(
 export async function loadCheckpoint(
   folder: FolderReader,
   session: GraphSession,
-  { parameters, trainedParameters }: Pick<TrainingProgram, 'parameters' | 'trainedParameters'>,
-  names: readonly string[],
+  trainedParameters: readonly TrainedParameter[],
+  weightsFile: WeightsFile,
 ): Promise<void> {
-  const weights = await Checkpoint.open(folder);
-  const optimizerSource = await folder.open(OPTIMIZER_FILE_NAME);
-  if (optimizerSource === undefined)
-    throw new TrainingError('INVALID_CHECKPOINT', `${folder.name}: has no ${OPTIMIZER_FILE_NAME}`);
-  const moments = await SafetensorsFile.open(optimizerSource);
+  const files: SafetensorsFile[] = [];
+  const open = async (fileName: string): Promise<SafetensorsFile> => {
+    const source = await folder.open(fileName);
+    if (source === undefined) throw new TrainingError('INVALID_CHECKPOINT', `${folder.name}: has no ${fileName}`);
+    const file = await SafetensorsFile.open(source);
+    files.push(file);
+    return file;
+  };
   try {
+    const weights = await open(weightsFile.fileName);
+    const moments = await open(OPTIMIZER_FILE_NAME);
     const source = (
-      reader: Checkpoint | SafetensorsFile,
+      reader: SafetensorsFile,
       tensorName: string,
       port: VariablePort,
       shape: readonly number[],
@@ -196,7 +200,7 @@ export async function loadCheckpoint(
     // One kind after the other: staging takes as much again as what is loaded at a time.
     await loadVariables(
       session,
-      parameters.map(({ spec, weight }, index) => source(weights, names[index] ?? spec.name, weight, spec.shape)),
+      weightsFile.tensors.map(({ name, parameter: { spec, weight } }) => source(weights, name, weight, spec.shape)),
     );
     await loadVariables(
       session,
@@ -207,7 +211,6 @@ export async function loadCheckpoint(
       trainedParameters.map(({ spec, moment2 }) => source(moments, `moment2.${spec.name}`, moment2, spec.shape)),
     );
   } finally {
-    await weights.close();
-    await optimizerSource.close();
+    for (const file of files) await file.source.close();
   }
 }

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { measureLiveMemory } from '../test/live-memory.ts';
+import type { LoraOptions } from '@pemmican/models';
 import type { ProgramOptions } from './training-program.ts';
 
 const STEP_COUNT = 3;
 // What a user is told is to be a bound, and a close one.
 const MAX_EXCESS = 0.05;
+const LORA: LoraOptions = {
+  rank: 8, alpha: 16, dropout: 0, targetModules: [], hasRankStabilization: false, drawnModules: [],
+}; // prettier-ignore
 
 interface Case {
   readonly name: string;
@@ -15,6 +19,7 @@ interface Case {
   readonly batch: readonly [rows: number, length: number];
   readonly options?: Partial<ProgramOptions>;
   readonly freeze?: readonly string[];
+  readonly lora?: Partial<LoraOptions>;
   /** In place of a BERT of this shape. */
   readonly config?: Record<string, unknown>;
 }
@@ -90,10 +95,26 @@ const CASES: readonly Case[] = [
     config: llama(20_000, { tie_word_embeddings: true }),
     freeze: ['model.embed_tokens.weight', '*.layers.0.*', '*.layers.1.*'],
   },
+  { name: 'LoRA', rows: 2000, batch: [16, 64], lora: {} },
+  {
+    name: 'LoRA on all linear maps, dropout, weight decay',
+    rows: 2000,
+    batch: [16, 64],
+    options: { hasWeightDecay: true, dropout: 0.1 },
+    lora: { dropout: 0.1, targetModules: ['all-linear'] },
+  },
+  {
+    name: 'LoRA on all linear maps, recomputation, accumulation, causal language model',
+    rows: 20_000,
+    batch: [8, 64],
+    options: { task: 'causal-lm', gradientCheckpointing: true, isAccumulating: true },
+    config: llama(20_000, { tie_word_embeddings: true }),
+    lora: { targetModules: ['all-linear'], dropout: 0.05 },
+  },
   { name: 'MPNet', rows: 2000, batch: [8, 64], config: { ...bert(4, 256, 2000), model_type: 'mpnet' } },
 ];
 
-for (const { name, rows, batch, layers = 4, hidden = 256, options, config, freeze = [] } of CASES) {
+for (const { name, rows, batch, layers = 4, hidden = 256, options, config, freeze = [], lora } of CASES) {
   test(`planStep is a close bound of what TensorFlow keeps alive: ${name}`, { timeout: 300_000 }, (t) => {
     const { liveBytes, plan } = measureLiveMemory({
       config: config ?? bert(layers, hidden, rows),
@@ -102,6 +123,7 @@ for (const { name, rows, batch, layers = 4, hidden = 256, options, config, freez
         isAccumulating: false, hasWeightDecay: false, maxGradNorm: 1, adamBeta1: 0.9, adamBeta2: 0.999, ...options,
       }, // prettier-ignore
       freeze,
+      ...(lora === undefined ? {} : { lora: { ...LORA, ...lora } }),
       batchSize: batch[0],
       length: batch[1],
       stepCount: STEP_COUNT,

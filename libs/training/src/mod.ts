@@ -14,6 +14,7 @@ export {
   type CompanionFiles,
   type EvaluationEntry,
   type TrainerState,
+  type WeightsFile,
 } from './checkpoint.ts';
 export {
   EncodedDatasetBuilder,

@@ -116,7 +116,7 @@ async function openArm(isReduced: boolean): Promise<Arm> {
 async function trainArm(arm: Arm): Promise<void> {
   const events = train({
     session: arm.session, program: arm.program, options: OPTIONS, labelCount: 2, padId: 0, train: arm.data, validation: undefined, checkpoints: noCheckpoints,
-    tensorNames: [], companions: [], fingerprint: {}, resumeFrom: undefined, signal: new AbortController().signal, now: () => performance.now(), breathe: () => Promise.resolve(),
+    weightsFile: { fileName: 'model.safetensors', tensors: [] }, companions: [], fingerprint: {}, resumeFrom: undefined, signal: new AbortController().signal, now: () => performance.now(), breathe: () => Promise.resolve(),
   }); // prettier-ignore
   const steps: Extract<TrainingEvent, { type: 'step' }>[] = [];
   for await (const event of events) if (event.type === 'step') steps.push(event);

@@ -9,6 +9,7 @@ import {
   type CompanionFiles,
   type EvaluationEntry,
   type TrainerState,
+  type WeightsFile,
 } from './checkpoint.ts';
 import { epochOrder, type EncodedDataset } from './encoded-dataset.ts';
 import { TrainingError } from './error.ts';
@@ -67,8 +68,7 @@ export interface TrainingRun {
   readonly train: EncodedDataset;
   readonly validation: EncodedDataset | undefined;
   readonly checkpoints: CheckpointStore;
-  /** Names under which parameters are saved, in the program's order. */
-  readonly tensorNames: readonly string[];
+  readonly weightsFile: WeightsFile;
   readonly companions: CompanionFiles;
   /** Fields that a checkpoint must share for its continuation to be this run. */
   readonly fingerprint: TrainerState['fingerprint'];
@@ -154,7 +154,7 @@ class Trainer {
     }
     const state = await readTrainerState(resumeFrom);
     checkFingerprint(resumeFrom.name, this.#run.fingerprint, state.fingerprint);
-    await loadCheckpoint(resumeFrom, session, program, this.#run.tensorNames);
+    await loadCheckpoint(resumeFrom, session, program.trainedParameters, this.#run.weightsFile);
     this.#state = { ...state, totalSteps: this.#plan.totalSteps };
     this.#savedStep = state.step;
     this.#evaluatedStep = state.step;
@@ -295,10 +295,17 @@ class Trainer {
   }
 
   async *#save(isBest: boolean): AsyncGenerator<TrainingEvent, void, undefined> {
-    const { session, program, checkpoints, tensorNames, companions } = this.#run;
+    const { session, program, checkpoints, weightsFile, companions } = this.#run;
     const startMs = this.#run.now();
     const step = this.#state.step;
-    await writeCheckpoint(await checkpoints.create(step), session, program, tensorNames, companions, this.#state);
+    await writeCheckpoint(
+      await checkpoints.create(step),
+      session,
+      program.trainedParameters,
+      weightsFile,
+      companions,
+      this.#state,
+    );
     this.#savedStep = step;
     await this.#removeOldCheckpoints();
     yield { type: 'checkpoint', step, isBest, elapsedMs: this.#run.now() - startMs };

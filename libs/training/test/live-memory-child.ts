@@ -5,7 +5,7 @@
  */
 import { TensorflowSession } from '@pemmican/engine';
 import type { TensorValue } from '@pemmican/graph';
-import { freezeParameters, isLanguageModeling, parseModel } from '@pemmican/models';
+import { freezeParameters, isLanguageModeling, parseModel, withLora, type LoraOptions } from '@pemmican/models';
 import { FEED, FETCH, buildTrainingProgram, targetCountOf, type ProgramOptions } from '../src/mod.ts';
 
 /** What the child is given. */
@@ -14,6 +14,7 @@ export interface LiveMemoryRequest {
   readonly options: ProgramOptions;
   /** Patterns of frozen parameters. */
   readonly freeze?: readonly string[];
+  readonly lora?: LoraOptions;
   readonly batchSize: number;
   readonly length: number;
   readonly stepCount: number;
@@ -21,7 +22,8 @@ export interface LiveMemoryRequest {
 
 const request = JSON.parse(process.argv[2] ?? '') as LiveMemoryRequest;
 const { batchSize, length, options } = request;
-const model = freezeParameters(parseModel(request.config, 'config.json'), request.freeze ?? []);
+const base = freezeParameters(parseModel(request.config, 'config.json'), request.freeze ?? []);
+const model = request.lora === undefined ? base : withLora(base, request.lora);
 const program = buildTrainingProgram(model, options);
 const session = TensorflowSession.open(program.savedModel);
 const ports = [

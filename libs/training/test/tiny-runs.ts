@@ -9,6 +9,7 @@ import { TokenIdMap } from '@pemmican/vocabulary';
 import {
   DEFAULT_TRAINING_OPTIONS,
   EncodedDatasetBuilder,
+  WEIGHTS_FILE_NAME,
   buildTrainingProgram,
   train,
   type CheckpointStore,
@@ -194,7 +195,10 @@ export async function trainTiny(oracleCase: OracleRun, changes: TinyChanges = {}
       train: tinyDataset(oracleCase, map),
       validation: undefined,
       checkpoints: noCheckpoints,
-      tensorNames: program.parameters.map(({ spec }) => spec.name),
+      weightsFile: {
+        fileName: WEIGHTS_FILE_NAME,
+        tensors: program.parameters.map((parameter) => ({ name: parameter.spec.name, parameter })),
+      },
       companions: [],
       fingerprint: {},
       resumeFrom: undefined,
