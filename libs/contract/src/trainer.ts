@@ -49,6 +49,7 @@ export {
 } from './gen/pemmican/trainer/v1/trainer_service.ts';
 export {
   LearningRateScheduler,
+  LoraOptions,
   Metric,
   Task,
   TrainingOptions,

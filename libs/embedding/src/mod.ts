@@ -8,6 +8,7 @@ export { findEmbeddingMatrix, type EmbeddingMatrix } from './embedding-matrix.ts
 export { EmbeddingError, type EmbeddingErrorCode } from './error.ts';
 export { checkpointFingerprint, tokenizerDigest } from './fingerprint.ts';
 export { readManifest } from './manifest-check.ts';
+export { mergeAdapter, type AdapterFile, type MergeOptions, type MergeResult } from './merge-adapter.ts';
 export { reduceCheckpoint, type ReduceOptions, type ReduceResult, type SurgeryProgress } from './reduce.ts';
 export { restoreCheckpoint, type RestoreInputs, type RestoreOptions, type RestoreResult } from './restore.ts';
 export type { TensorNaming } from './tensor-names.ts';

@@ -81,6 +81,7 @@ test('parseAdapterConfig takes PEFT defaults and refuses what would be another m
   assert.deepEqual(parseAdapterConfig(config, 'adapter_config.json'), {
     lora: { ...LORA, rank: 8, targetModules: ['query'] },
     baseModelName: 'base',
+    isInputMajor: false,
   });
   for (const [change, message] of [
     [{ peft_type: 'IA3' }, /^adapter_config\.json: peft_type is "IA3", expected one of LORA/],
@@ -96,9 +97,15 @@ test('parseAdapterConfig takes PEFT defaults and refuses what would be another m
   parseAdapterConfig({ ...config, rank_pattern: {}, use_dora: false, exclude_modules: null }, 'adapter_config.json');
 });
 
-test('checkAdapterTensors refuses a tensor that would be left aside', () => {
+test('checkAdapterTensors refuses a tensor that would be left aside, and one that would be drawn', () => {
   const trained = ['a.lora_A.weight'];
   checkAdapterTensors('file', ['base_model.model.a.lora_A.weight'], trained);
+  assert.throws(
+    () => {
+      checkAdapterTensors('file', [], trained);
+    },
+    refusal('MISSING_TENSOR', /has no tensor "base_model\.model\.a\.lora_A\.weight"/),
+  );
   assert.throws(
     () => {
       checkAdapterTensors('file', ['base_model.model.a.lora_A.weight', 'base_model.model.b.weight', 'c'], trained);

@@ -18,6 +18,7 @@ export { adapterNames, loraScaling, withLora, type LoraOptions } from './lora.ts
 export { ALL_LINEAR, moduleOf } from './lora-modules.ts';
 export {
   ADAPTER_CONFIG_FILE_NAME,
+  ADAPTER_TENSOR_PREFIX,
   ADAPTER_WEIGHTS_FILE_NAME,
   adapterConfig,
   adapterParameterName,
@@ -27,6 +28,12 @@ export {
   type ParsedAdapter,
 } from './peft-adapter.ts';
 export { freezeParameters } from './freeze-parameters.ts';
-export { initializeParameter, readParameterRows, resolveParameters, type ParameterSource } from './parameter-loader.ts';
+export {
+  initializeParameter,
+  readParameterRows,
+  resolveParameters,
+  type ParameterSource,
+  type TensorReader,
+} from './parameter-loader.ts';
 export { SeededRandom } from './random.ts';
 export { SUPPORTED_MODEL_TYPES, parseModel, requireTask } from './registry.ts';

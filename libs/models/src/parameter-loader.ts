@@ -3,6 +3,9 @@ import { ModelError } from './error.ts';
 import type { Model, ParameterSpec } from './model-family.ts';
 import { SeededRandom } from './random.ts';
 
+/** What values are read from: a checkpoint, or one file. */
+export type TensorReader = Pick<Checkpoint, 'name' | 'has' | 'get' | 'readRange'>;
+
 /** Where a parameter's first value comes from. */
 export interface ParameterSource {
   readonly spec: ParameterSpec;
@@ -15,8 +18,8 @@ export interface ParameterSource {
  * @throws ModelError MISSING_TENSOR, SHAPE_MISMATCH, WRONG_DTYPE
  */
 export function resolveParameters(
-  model: Model,
-  checkpoint: Checkpoint,
+  model: Pick<Model, 'checkpointNames'>,
+  checkpoint: Pick<TensorReader, 'name' | 'has' | 'get'>,
   specs: readonly ParameterSpec[],
 ): ParameterSource[] {
   return specs.map((spec) => {
@@ -53,7 +56,7 @@ export function resolveParameters(
  */
 export async function readParameterRows(
   source: ParameterSource,
-  checkpoint: Checkpoint,
+  checkpoint: TensorReader,
   firstRow: number,
   rowCount: number,
 ): Promise<Float32Array<ArrayBuffer>> {

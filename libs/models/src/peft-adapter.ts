@@ -10,7 +10,7 @@ import type { Model, Task } from './model-family.ts';
  */
 export const ADAPTER_CONFIG_FILE_NAME = 'adapter_config.json';
 export const ADAPTER_WEIGHTS_FILE_NAME = 'adapter_model.safetensors';
-const TENSOR_PREFIX = 'base_model.model.';
+export const ADAPTER_TENSOR_PREFIX = 'base_model.model.';
 
 const TASK_TYPES: Readonly<Record<Task, string | null>> = {
   'sequence-classification': 'SEQ_CLS',
@@ -22,12 +22,12 @@ const TASK_TYPES: Readonly<Record<Task, string | null>> = {
 
 /** The name of a parameter's tensor in an adapter's file. */
 export function adapterTensorName(parameterName: string): string {
-  return TENSOR_PREFIX + parameterName;
+  return ADAPTER_TENSOR_PREFIX + parameterName;
 }
 
 /** The parameter of a tensor in an adapter's file; undefined where the name is of no parameter. */
 export function adapterParameterName(tensorName: string): string | undefined {
-  return tensorName.startsWith(TENSOR_PREFIX) ? tensorName.slice(TENSOR_PREFIX.length) : undefined;
+  return tensorName.startsWith(ADAPTER_TENSOR_PREFIX) ? tensorName.slice(ADAPTER_TENSOR_PREFIX.length) : undefined;
 }
 
 /**
@@ -64,6 +64,8 @@ export interface ParsedAdapter {
   readonly lora: LoraOptions;
   /** Folder or hub name. */
   readonly baseModelName: string;
+  /** Whether the model's matrices are `[inputSize, outputSize]`. */
+  readonly isInputMajor: boolean;
 }
 
 // Fields that make another method of it when they are set.
@@ -92,6 +94,7 @@ export function parseAdapterConfig(fields: unknown, fileName: string): ParsedAda
       drawnModules: saved.filter((module) => !isWithin(module, ['classifier', 'score'])),
     },
     baseModelName: text(reader, 'base_model_name_or_path'),
+    isInputMajor: reader.flag('fan_in_fan_out', false),
   };
 }
 
@@ -114,17 +117,27 @@ function text(reader: ConfigReader, field: string): string {
 }
 
 /**
- * Checks that an adapter's file has the tensors of a model's trained parameters and no others: one that was left aside would
- * be another model.
+ * Checks that an adapter's file has the tensors of a model's trained parameters and no others: with one that was left aside or
+ * drawn anew it would be another model.
  * @param trained names of the parameters that are not frozen
  * @throws ModelError MISSING_TENSOR
  */
-export function checkAdapterTensors(fileName: string, tensorNames: Iterable<string>, trained: readonly string[]): void {
-  const expected = new Set(trained.map(adapterTensorName));
-  const unknown = [...tensorNames].filter((name) => !expected.has(name));
-  if (unknown.length > 0)
+export function checkAdapterTensors(
+  fileName: string,
+  tensorNames: readonly string[],
+  trained: readonly string[],
+): void {
+  const expected = trained.map(adapterTensorName);
+  const missing = expected.find((name) => !tensorNames.includes(name));
+  if (missing !== undefined)
     throw new ModelError(
       'MISSING_TENSOR',
-      `${fileName}: tensor "${unknown[0] ?? ''}" is of no module that adapter_config.json names${unknown.length > 1 ? `, nor are ${unknown.length - 1} others` : ''}`,
+      `${fileName}: has no tensor "${missing}", which adapter_config.json asks for`,
     );
+  const unknown = tensorNames.filter((name) => !expected.includes(name));
+  if (unknown.length === 0) return;
+  throw new ModelError(
+    'MISSING_TENSOR',
+    `${fileName}: tensor "${unknown[0] ?? ''}" is of no module that adapter_config.json names${unknown.length > 1 ? `, nor are ${unknown.length - 1} others` : ''}`,
+  );
 }

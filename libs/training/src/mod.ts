@@ -28,9 +28,11 @@ export { TrainingError, type TrainingErrorCode } from './error.ts';
 export { evaluate, predictLogits, type EvaluationResult } from './evaluation.ts';
 export { METRICS, defaultMetric, isGreaterBetter, type Metric } from './metrics.ts';
 export {
+  DEFAULT_LORA_ALPHA,
   DEFAULT_TRAINING_OPTIONS,
   checkOptions,
   findOptionProblems,
+  type LoraTrainingOptions,
   type OptionProblem,
   type TrainingOptions,
 } from './options.ts';

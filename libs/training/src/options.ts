@@ -1,4 +1,4 @@
-import type { Task } from '@pemmican/models';
+import type { LoraOptions, Task } from '@pemmican/models';
 import { TrainingError } from './error.ts';
 import { METRICS, type Metric } from './metrics.ts';
 import { SCHEDULES, type Schedule } from './schedule.ts';
@@ -45,7 +45,15 @@ export interface TrainingOptions {
   readonly freezeEmbeddings: boolean;
   /** Keep these parameters as they are: names, in which `*` stands for any run of characters. */
   readonly freeze: readonly string[];
+  /** Train adapters in place of the model itself. */
+  readonly lora: LoraTrainingOptions | undefined;
 }
+
+/** What a user says of adapters; the rest follows from the model. */
+export type LoraTrainingOptions = Omit<LoraOptions, 'drawnModules'>;
+
+/** PEFT's default of `lora_alpha`. */
+export const DEFAULT_LORA_ALPHA = 8;
 
 export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
   task: 'sequence-classification',
@@ -77,12 +85,14 @@ export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
   mlmProbability: 0.15,
   freezeEmbeddings: false,
   freeze: [],
+  lora: undefined,
 };
 
 // Past these a value is a slip of the pen, and what it would allocate or loop over is not bounded by anything else.
 const MAX_BATCH_SIZE = 65_536;
 const MAX_STEPS = 1_000_000_000;
 const MAX_EPOCHS = 1_000_000;
+const MAX_RANK = 65_536;
 
 interface Range {
   readonly minimum: number;
@@ -114,6 +124,12 @@ const RANGES: Partial<Record<keyof TrainingOptions, Range>> = {
   saveTotalLimit: { minimum: 1, maximum: 1_000_000, isInteger: true },
   mlmProbability: { minimum: 0, maximum: 1, excludesMinimum: true },
 };
+
+const LORA_RANGES = {
+  rank: { minimum: 1, maximum: MAX_RANK, isInteger: true },
+  alpha: { minimum: 0, maximum: Number.MAX_VALUE, excludesMinimum: true },
+  dropout: { minimum: 0, maximum: 1, excludesMaximum: true },
+} as const satisfies Partial<Record<keyof LoraTrainingOptions, Range>>;
 
 function isInside(value: number, range: Range): boolean {
   if (range.isInteger === true && !Number.isInteger(value)) return false;
@@ -152,6 +168,7 @@ export function findOptionProblems(options: TrainingOptions): OptionProblem[] {
       field: 'freeze',
       message: 'freeze has an empty pattern, expected names of parameters, with * for any run of characters',
     });
+  if (options.lora !== undefined) problems.push(...findLoraProblems(options.lora, options));
   const metrics = METRICS[options.task];
   if (!(metrics as readonly Metric[]).includes(options.metricForBestModel)) {
     problems.push({
@@ -159,6 +176,20 @@ export function findOptionProblems(options: TrainingOptions): OptionProblem[] {
       message: `metricForBestModel is "${options.metricForBestModel}", expected one of ${metrics.join(', ')} for ${options.task}`,
     });
   }
+  return problems;
+}
+
+function findLoraProblems(lora: LoraTrainingOptions, { freeze }: TrainingOptions): OptionProblem[] {
+  const problems: OptionProblem[] = [];
+  for (const [name, range] of Object.entries(LORA_RANGES) as [keyof typeof LORA_RANGES, Range][]) {
+    if (!isInside(lora[name], range))
+      problems.push({ field: 'lora', message: `lora.${name} is ${String(lora[name])}, expected ${describe(range)}` });
+  }
+  if (freeze.length > 0)
+    problems.push({
+      field: 'freeze',
+      message: `freeze is "${freeze.join(' ')}", expected nothing beside lora, which freezes all but adapters and head`,
+    });
   return problems;
 }
 

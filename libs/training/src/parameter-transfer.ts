@@ -1,6 +1,6 @@
 import type { GraphSession, TensorValue, VariablePort } from '@pemmican/graph';
-import { initializeParameter, readParameterRows, type ParameterSource } from '@pemmican/models';
-import { referenceOrder, type ByteSink, type Checkpoint, type TensorEntry } from '@pemmican/safetensors';
+import { initializeParameter, readParameterRows, type ParameterSource, type TensorReader } from '@pemmican/models';
+import { referenceOrder, type ByteSink, type TensorEntry } from '@pemmican/safetensors';
 import type { ProgramParameter, TrainedParameter } from './training-program.ts';
 
 // Large enough that a block's overhead vanishes, small enough that copies of it do not count.
@@ -162,7 +162,7 @@ export function loadWeights(
   session: GraphSession,
   parameters: readonly Pick<ProgramParameter, 'spec' | 'weight'>[],
   sources: readonly ParameterSource[],
-  checkpoint: Checkpoint,
+  checkpoint: TensorReader,
   seed: number,
 ): Promise<void> {
   const variables = parameters.map(({ spec, weight }, index): VariableSource => {
@@ -176,7 +176,7 @@ export function loadWeights(
 /** Reads blocks of a parameter's first value. */
 function rowReader(
   source: ParameterSource,
-  checkpoint: Checkpoint,
+  checkpoint: TensorReader,
   seed: number,
 ): (block: Block) => Promise<Float32Array> {
   if (source.checkpointName !== undefined) {

@@ -82,5 +82,6 @@ function toResult(spec: ReduceSpec, plan: ReducePlan, manifest: TokenIdMapManife
     tensorNames: manifest.reducedTensors.map((tensor) => tensor.name),
     outputUri: localPath(spec.outputUri),
     unusedRowFactor: 1,
+    mergedModuleCount: 0,
   };
 }

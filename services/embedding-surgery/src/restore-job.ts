@@ -6,6 +6,7 @@ import type { FolderReader } from '@pemmican/safetensors';
 import { createFolder, localPath, openFolder, readJson } from '@pemmican/storage';
 import { withSpan } from '@pemmican/telemetry';
 import type { TokenIdMapManifest } from '@pemmican/vocabulary';
+import { mergeJob, readAdapter } from './merge-job.ts';
 import { isRestored, tensorBytes, withCheckpoint } from './finished-output.ts';
 import type { SurgeryHooks } from './surgery-hooks.ts';
 
@@ -21,6 +22,8 @@ interface RestorePlan {
 
 /** Writes the full checkpoint that a spec asks for. */
 export async function restoreJob(spec: RestoreSpec, hooks: SurgeryHooks): Promise<SurgeryResult> {
+  const adapter = await readAdapter(await openFolder(spec.trainedUri));
+  if (adapter !== undefined) return mergeJob(spec, adapter, hooks);
   const plan = await withSpan('plan restore', {}, () => planRestore(spec, hooks));
   const { inputs, sourceBytes } = plan;
   if (hooks.isRecovered && !spec.overwrite && (await isRestored(spec.outputUri, inputs, hooks.signal)))
@@ -63,6 +66,7 @@ function toResult(spec: RestoreSpec, plan: RestorePlan, outputBytes: number): Su
     tensorNames: manifest.reducedTensors.map((tensor) => tensor.name),
     outputUri: localPath(spec.outputUri),
     unusedRowFactor: plan.inputs.unusedRowDecay,
+    mergedModuleCount: 0,
   };
 }
 

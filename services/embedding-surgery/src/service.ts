@@ -11,10 +11,11 @@ import {
 } from '@pemmican/contract/surgery';
 import { JobService, type JobContext, type JobKind, type JobResource } from '@pemmican/jobs';
 import { Handlers, createLogger, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
-import { parseLocation } from '@pemmican/storage';
+import { openFolder, parseLocation } from '@pemmican/storage';
 import { withSpan } from '@pemmican/telemetry';
 import type { EmbeddingSurgeryConfig } from './config.ts';
 import { planReduction, reduceJob } from './reduce-job.ts';
+import { readAdapter } from './merge-job.ts';
 import { planRestore, restoreJob } from './restore-job.ts';
 import { ERROR_RULES } from './status.ts';
 import type { SurgeryHooks } from './surgery-hooks.ts';
@@ -90,7 +91,8 @@ function surgeryKind(config: EmbeddingSurgeryConfig, logger: Logger): JobKind<Su
 async function check({ operation }: SurgerySpec, { hub }: EmbeddingSurgeryConfig): Promise<void> {
   if (operation === undefined || parseLocation(operation.value.modelUri).kind === 'hub') return;
   if (operation.$case === 'reduce') await planReduction(operation.value, { hub, isRecovered: false });
-  else await planRestore(operation.value, { hub });
+  else if ((await readAdapter(await openFolder(operation.value.trainedUri))) === undefined)
+    await planRestore(operation.value, { hub });
 }
 
 function execute(context: JobContext<SurgeryTypes>, config: EmbeddingSurgeryConfig): Promise<SurgeryResult> {

@@ -28,6 +28,7 @@ export const ERROR_RULES: readonly ErrorRule[] = [
       '*': FAILED_PRECONDITION,
     },
   },
+  { name: 'ModelError', codes: { INVALID_CONFIG: INVALID_ARGUMENT, '*': FAILED_PRECONDITION } },
   {
     name: 'EmbeddingError',
     codes: {

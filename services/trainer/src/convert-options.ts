@@ -1,12 +1,15 @@
 import {
+  type LoraOptions,
   LearningRateScheduler,
   Metric,
   Task,
   type TrainingOptions as OptionsMessage,
 } from '@pemmican/contract/trainer';
 import {
+  DEFAULT_LORA_ALPHA,
   DEFAULT_TRAINING_OPTIONS,
   defaultMetric,
+  type LoraTrainingOptions,
   type Metric as MetricName,
   type Schedule,
   type TrainingOptions,
@@ -79,5 +82,16 @@ export function toTrainingOptions(message: OptionsMessage | undefined): Training
     mlmProbability: message.mlmProbability ?? defaults.mlmProbability,
     freezeEmbeddings: message.freezeEmbeddings,
     freeze: message.freeze,
+    lora: message.lora === undefined ? undefined : toLoraOptions(message.lora),
+  };
+}
+
+function toLoraOptions(message: LoraOptions): LoraTrainingOptions {
+  return {
+    rank: message.rank,
+    alpha: message.alpha ?? DEFAULT_LORA_ALPHA,
+    dropout: message.dropout,
+    targetModules: message.targetModules,
+    hasRankStabilization: message.useRslora,
   };
 }

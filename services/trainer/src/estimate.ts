@@ -21,12 +21,14 @@ export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOpt
   const folder = await openFolder(request.modelUri, { hub });
   const config = await readJson(folder, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
   if (config === undefined) throw new StorageError('NOT_FOUND', `${folder.name}/config.json`, 'there is no such file');
-  const model = modelToTrain(parseModel(config, `${folder.name}/config.json`), options);
-  requireTask(model, options.task, folder.name);
+  const base = parseModel(config, `${folder.name}/config.json`);
+  requireTask(base, options.task, folder.name);
   const checkpoint = await Checkpoint.open(folder);
-  const headLabels = checkpoint.has(model.headWeightName) ? (checkpoint.get(model.headWeightName).shape[0] ?? 2) : 2;
-  await checkpoint.close();
+  const headLabels = checkpoint.has(base.headWeightName) ? (checkpoint.get(base.headWeightName).shape[0] ?? 2) : 2;
   const labelCount = request.options?.numLabels || headLabels;
+  const { model } = await withClosing(checkpoint, () =>
+    modelToTrain(base, checkpoint, options, { labelCount, vocabRows: base.vocabSize }),
+  );
   const estimate = (vocabRows: number): MemoryEstimate =>
     estimateRows({ model, options, labelCount, vocabRows, request });
   return {
@@ -41,6 +43,14 @@ export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOpt
     tiedEmbeddings: model.isTied(options.task),
     engineBytes: ENGINE_BYTES,
   };
+}
+
+async function withClosing<Value>(checkpoint: Checkpoint, read: () => Value): Promise<Value> {
+  try {
+    return read();
+  } finally {
+    await checkpoint.close();
+  }
 }
 
 function estimateRows(asked: {

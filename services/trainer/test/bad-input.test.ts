@@ -266,6 +266,13 @@ const CASES: readonly Case[] = [
     message: /Every parameter is frozen/,
   },
   {
+    name: 'a module to adapt that the model does not have',
+    fields: () => ({ options: { lora: { rank: 4, targetModules: ['query', 'q_proj'] } } }),
+    code: 'INVALID_ARGUMENT',
+    reason: 'UNKNOWN_PARAMETER',
+    message: /No linear map is named "q_proj"; LoRA can adapt bert\.encoder\.layer\.\*\.attention\.self\.query, /,
+  },
+  {
     name: 'a checkpoint to resume from that is not there',
     fields: () => ({ resumeFromCheckpoint: path.join(work, 'no-checkpoint') }),
     code: 'NOT_FOUND',
@@ -306,10 +313,21 @@ test('a run that fails on its input leaves the model that an earlier run trained
 
 test('a request with options out of range is refused with every field named', TIMEOUT, async () => {
   const { name: _name, ...rest } = { name: '', model, output: path.join(freshFolder(), 'output'), train };
-  const options = { learningRate: NaN, numTrainEpochs: -1, perDeviceTrainBatchSize: 0, adamBeta1: 1.5, seed: -3 };
+  const options = {
+    learningRate: NaN,
+    numTrainEpochs: -1,
+    perDeviceTrainBatchSize: 0,
+    adamBeta1: 1.5,
+    seed: -3,
+    lora: { rank: 0, dropout: 1 },
+    freeze: ['*'],
+  };
   await assert.rejects(finish(trainer, { ...rest, options }), (error) => {
     const { code, message } = refusalOf(error);
     assert.equal(code, 'INVALID_ARGUMENT');
+    assert.match(message, /lora\.rank is 0, expected an integer from 1 to 65536/);
+    assert.match(message, /lora\.dropout is 1, expected a number from 0 to below 1/);
+    assert.match(message, /freeze is "\*", expected nothing beside lora/);
     for (const field of ['learning_rate', 'num_train_epochs', 'per_device_train_batch_size', 'adam_beta1', 'seed'])
       assert.match(message, new RegExp(`spec.options.${field}`));
     return true;

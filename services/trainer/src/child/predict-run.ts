@@ -1,13 +1,13 @@
 import { TensorflowSession } from '@pemmican/engine';
 import { isLanguageModeling, requireTask } from '@pemmican/models';
 import type { PredictRequest, PredictResponse } from '@pemmican/contract/trainer';
-import { buildPredictionProgram, loadWeights, predictLogits } from '@pemmican/training';
+import { buildPredictionProgram, predictLogits } from '@pemmican/training';
 import { toTask } from '../convert-options.ts';
 import type { HubOptions } from '@pemmican/storage';
 import { PreconditionError } from '../precondition-error.ts';
 import { breathe } from './parent-channel.ts';
 import { prepareData } from './prepared-data.ts';
-import { locateParameters, prepareModel } from './prepared-model.ts';
+import { openPredictionModel } from './prediction-model.ts';
 import { paddingTokenId } from './train-run.ts';
 
 const DEFAULT_BATCH_SIZE = 16;
@@ -20,16 +20,16 @@ export async function* predictRun(
   const task = toTask(request.task);
   if (isLanguageModeling(task))
     throw new PreconditionError('NO_LOGITS', `There are no logits of a record to predict in ${task}`);
-  const prepared = await prepareModel(request.modelUri, options.hub);
-  requireTask(prepared.model, task, prepared.folder.name);
-  const labelCount = prepared.headLabelCount;
+  const predicting = await openPredictionModel(request.modelUri, request.baseModelUri, options.hub);
+  const { base, model, headLabelCount: labelCount } = predicting;
+  requireTask(model, task, base.folder.name);
   if (labelCount === undefined)
     throw new PreconditionError(
       'HEAD_MISSING',
-      `${prepared.folder.name}: has no ${prepared.model.headWeightName}, so there is nothing to predict with`,
+      `${base.folder.name}: has no ${model.headWeightName}, so there is nothing to predict with`,
     );
   if (request.dataset === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
-  const data = await prepareData(prepared, {
+  const data = await prepareData(base, {
     dataset: request.dataset,
     task,
     labelCount,
@@ -39,33 +39,27 @@ export async function* predictRun(
   });
   const records = [...data.splits.values()][0];
   if (records === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
-  const program = buildPredictionProgram(prepared.model, { task, labelCount, vocabRows: prepared.vocabRows });
+  const program = buildPredictionProgram(model, { task, labelCount, vocabRows: base.vocabRows });
   const session = TensorflowSession.open(program.savedModel, { build: options.tensorflow });
   try {
-    await loadWeights(
-      session,
-      program.parameters,
-      locateParameters(prepared, task, labelCount).sources,
-      prepared.checkpoint,
-      0,
-    );
+    await predicting.load(session, program, task, labelCount);
     let firstRecordIndex = 0;
     for (const { rowCount, logits } of predictLogits(session, records, {
       batchSize: request.batchSize || DEFAULT_BATCH_SIZE,
-      padId: paddingTokenId(prepared),
+      padId: paddingTokenId(base),
     })) {
       yield {
         firstRecordIndex,
         labelCount,
         logits: Array.from(logits),
-        labelNames: firstRecordIndex === 0 ? labelNames(prepared.config, labelCount) : [],
+        labelNames: firstRecordIndex === 0 ? labelNames(predicting.config, labelCount) : [],
       };
       firstRecordIndex += rowCount;
       await breathe();
     }
   } finally {
     session.dispose();
-    await prepared.checkpoint.close();
+    await predicting.close();
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  ADAPTER_CONFIG_FILE_NAME,
   parseModel,
   resolveParameters,
   type Model,
@@ -51,6 +52,11 @@ export interface PreparedModel {
 
 export async function prepareModel(modelUri: string, hub: HubOptions): Promise<PreparedModel> {
   const folder = await openFolder(modelUri, { hub });
+  if ((await readFile(folder, ADAPTER_CONFIG_FILE_NAME, MAX_CONFIG_BYTES)) !== undefined)
+    throw new PreconditionError(
+      'IS_ADAPTER',
+      `${folder.name}: is an adapter, not a model; \`pemmican restore\` merges it into the model that it was trained for`,
+    );
   const config = parseJson(await requireFile(folder, 'config.json', MAX_CONFIG_BYTES), `${folder.name}/config.json`);
   const model = parseModel(config, `${folder.name}/config.json`);
   const checkpoint = await Checkpoint.open(folder);

@@ -12,6 +12,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import path from 'node:path';
+import { ADAPTER_CONFIG_FILE_NAME, ADAPTER_WEIGHTS_FILE_NAME } from '@pemmican/models';
 import type { FolderReader, FolderWriter } from '@pemmican/safetensors';
 import { createFolder, makeFolder, openFolder, withStorageErrors } from '@pemmican/storage';
 import {
@@ -25,6 +26,7 @@ import { PreconditionError } from '../precondition-error.ts';
 const CHECKPOINT_NAME = /^checkpoint-(\d{1,15})$/;
 const METRICS_FILE_NAME = 'metrics.jsonl';
 const OWNER_FILE_NAME = '.pemmican-run';
+const WEIGHTS_FILE_NAMES: readonly string[] = [WEIGHTS_FILE_NAME, ADAPTER_WEIGHTS_FILE_NAME];
 
 /** A run's folder: `checkpoint-STEP/` folders, `metrics.jsonl`, and at the end the trained model itself. */
 export class RunFolder implements CheckpointStore {
@@ -49,9 +51,10 @@ export class RunFolder implements CheckpointStore {
       );
   }
 
-  /** Removes the model that an earlier run left, so that it is never taken for this run's. */
+  /** Removes the model or adapter that an earlier run left, so that it is never taken for this run's. */
   async forgetModel(): Promise<void> {
-    await rm(path.join(this.path, WEIGHTS_FILE_NAME), { force: true });
+    for (const name of [...WEIGHTS_FILE_NAMES, ADAPTER_CONFIG_FILE_NAME])
+      await rm(path.join(this.path, name), { force: true });
   }
 
   /** Whether the checkpoints in the folder are this run's. */
@@ -121,7 +124,8 @@ export class RunFolder implements CheckpointStore {
     const names = (await readdir(source)).filter(
       (name) => name !== OPTIMIZER_FILE_NAME && name !== TRAINER_STATE_FILE_NAME,
     );
-    const ordered = [...names.filter((name) => name !== WEIGHTS_FILE_NAME), WEIGHTS_FILE_NAME];
+    const isWeights = (name: string): boolean => WEIGHTS_FILE_NAMES.includes(name);
+    const ordered = [...names.filter((name) => !isWeights(name)), ...names.filter(isWeights)];
     // The state tells `restore` the product of decays.
     for (const name of [TRAINER_STATE_FILE_NAME, ...ordered]) {
       const temporary = path.join(this.path, `.${name}.tmp`);

@@ -1,6 +1,7 @@
 import { TensorflowSession } from '@pemmican/engine';
 import { Split } from '@pemmican/contract/vocabulary';
 import type { Evaluation, MemoryBreakdown, RunResult, RunSpec } from '@pemmican/contract/trainer';
+import { checkpointFingerprint } from '@pemmican/embedding';
 import { isLanguageModeling } from '@pemmican/models';
 import { localPath, openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
 import {
@@ -21,7 +22,7 @@ import { recordSpan } from '@pemmican/telemetry';
 import { toTrainingOptions } from '../convert-options.ts';
 import { frozenPatterns, modelToTrain } from '../model-to-train.ts';
 import { PreconditionError } from '../precondition-error.ts';
-import { trainedConfig } from './trained-config.ts';
+import { adaptedModuleCount, adapterOutput, wholeModelOutput, type TrainedOutput } from './trained-output.ts';
 import type { EventSink } from './event-sink.ts';
 import { breathe } from './parent-channel.ts';
 import { Phases, residentBytes } from './phases.ts';
@@ -30,7 +31,6 @@ import { prepareData, type PreparedData } from './prepared-data.ts';
 import { locateParameters, prepareModel, type PreparedModel } from './prepared-model.ts';
 import { RunFolder } from './run-folder.ts';
 import { lockRunFolder } from './run-lock.ts';
-import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
 
 const STEPS_PER_SPAN = 100;
 
@@ -84,13 +84,27 @@ class TrainJob {
     const startMs = performance.now();
     const loaded = await this.#phases.run('load', () => prepareModel(spec.modelUri, this.#request.hub));
     requireTrainable(loaded, this.#options.task);
-    const prepared = { ...loaded, model: modelToTrain(loaded.model, this.#options) };
-    const data = await this.#phases.run('tokenize', () => this.#prepareData(prepared));
+    const data = await this.#phases.run('tokenize', () => this.#prepareData(loaded));
+    const { labelCount } = data;
+    const { model, lora } = modelToTrain(loaded.model, loaded.checkpoint, this.#options, {
+      labelCount,
+      vocabRows: loaded.vocabRows,
+    });
+    const prepared = { ...loaded, model };
     const program = await this.#phases.run('build-graph', () => Promise.resolve(this.#buildProgram(prepared, data)));
     const session = TensorflowSession.open(program.savedModel, { build: this.#request.tensorflow });
     try {
       const { state, chosenStep } = await this.#phases.run('train', () =>
-        this.#train(prepared, data, program, session),
+        this.#train(prepared, data, program, session, (tensorNames) =>
+          lora === undefined
+            ? wholeModelOutput(prepared, data, this.#options.task, program, tensorNames)
+            : adapterOutput(
+                { prepared, data, task: this.#options.task, base: loaded.model, lora },
+                program,
+                spec,
+                this.#request.hub,
+              ),
+        ),
       );
       await this.#phases.run('export', () => this.#folder.publish(chosenStep));
       return this.#result({ prepared, program, data, state, chosenStep, elapsedMs: performance.now() - startMs });
@@ -148,6 +162,7 @@ class TrainJob {
     data: PreparedData,
     program: TrainingProgram,
     session: TensorflowSession,
+    outputOf: (tensorNames: readonly string[]) => TrainedOutput | Promise<TrainedOutput>,
   ): Promise<{ state: TrainerState; chosenStep: number }> {
     const options = this.#options;
     const { sources, tensorNames } = locateParameters(prepared, options.task, data.labelCount);
@@ -177,8 +192,7 @@ class TrainJob {
       train: trainData,
       validation: data.splits.get(Split.VALIDATION),
       checkpoints: this.#folder,
-      tensorNames,
-      companions: companions(prepared, data, options),
+      ...(await outputOf(tensorNames)),
       fingerprint: await fingerprintOf(prepared, data, options),
       resumeFrom,
       signal: this.#request.signal,
@@ -305,6 +319,7 @@ class TrainJob {
       unusedRowDecayFactor: state.unusedRowDecayFactor,
       parameterCount: program.parameterCount,
       trainedParameterCount: program.trainedParameterCount,
+      adaptedModuleCount: adaptedModuleCount(program),
       stepCount: state.step,
       tokenCount: state.trainedTokenCount,
       elapsedMs: done.elapsedMs,
@@ -325,21 +340,6 @@ export function paddingTokenId({ tokenizer, reduction }: PreparedModel): number 
   return reduction === undefined ? full : Math.max(0, reduction.map.toReducedId(full));
 }
 
-function companions(
-  prepared: PreparedModel,
-  data: PreparedData,
-  options: TrainingOptions,
-): { fileName: string; bytes: Uint8Array }[] {
-  const config = trainedConfig(prepared, data, options.task);
-  return [
-    { fileName: 'config.json', bytes: new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`) },
-    ...prepared.tokenizerFiles,
-    ...(prepared.reduction === undefined
-      ? []
-      : [{ fileName: TOKEN_ID_MAP_FILE_NAME, bytes: prepared.reduction.manifestBytes }]),
-  ];
-}
-
 /** Everything that a step's outcome depends on, except the weights that a checkpoint brings itself. */
 async function fingerprintOf(
   prepared: PreparedModel,
@@ -356,6 +356,7 @@ async function fingerprintOf(
     dropout,
     freezeEmbeddings: _freezeEmbeddings,
     freeze: _freeze,
+    lora,
     ...deciding
   } = options;
   const frozen = frozenPatterns(prepared.model, options);
@@ -364,6 +365,10 @@ async function fingerprintOf(
     ...deciding,
     dropout: dropout ?? 'config',
     ...(frozen.length === 0 ? {} : { frozen: frozen.join(' ') }),
+    // An adapter's checkpoint does not bring the weights that it was trained beside.
+    ...(lora === undefined
+      ? {}
+      : { lora: JSON.stringify(lora), baseFingerprint: await checkpointFingerprint(prepared.checkpoint) }),
     vocabRows: prepared.vocabRows,
     labelCount: data.labelCount,
     keptTokenIdsDigest: prepared.reduction?.manifest.keptTokenIdsDigest ?? 'none',

@@ -171,6 +171,8 @@ export interface SurgeryResult {
   outputUri: string;
   /** Factor that unused rows were multiplied by; 1 when they are byte-identical to the source. */
   unusedRowFactor: number;
+  /** Linear maps into which an adapter was merged; 0 where the trained model was a whole one. */
+  mergedModuleCount: number;
 }
 
 /** A reduction or restoration of a checkpoint. */
@@ -877,6 +879,7 @@ function createBaseSurgeryResult(): SurgeryResult {
     tensorNames: [],
     outputUri: "",
     unusedRowFactor: 0,
+    mergedModuleCount: 0,
   };
 }
 
@@ -905,6 +908,9 @@ export const SurgeryResult: MessageFns<SurgeryResult> = {
     }
     if (message.unusedRowFactor !== 0) {
       writer.uint32(65).double(message.unusedRowFactor);
+    }
+    if (message.mergedModuleCount !== 0) {
+      writer.uint32(480).int64(message.mergedModuleCount);
     }
     return writer;
   },
@@ -986,6 +992,14 @@ export const SurgeryResult: MessageFns<SurgeryResult> = {
             message.unusedRowFactor = reader.double();
             continue;
           }
+          case 60: {
+            if (tag !== 480) {
+              break;
+            }
+
+            message.mergedModuleCount = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1040,6 +1054,11 @@ export const SurgeryResult: MessageFns<SurgeryResult> = {
         : isSet(object.unused_row_factor)
         ? globalThis.Number(object.unused_row_factor)
         : 0,
+      mergedModuleCount: isSet(object.mergedModuleCount)
+        ? globalThis.Number(object.mergedModuleCount)
+        : isSet(object.merged_module_count)
+        ? globalThis.Number(object.merged_module_count)
+        : 0,
     };
   },
 
@@ -1069,6 +1088,9 @@ export const SurgeryResult: MessageFns<SurgeryResult> = {
     if (message.unusedRowFactor !== 0) {
       obj.unusedRowFactor = floatToJson(message.unusedRowFactor);
     }
+    if (message.mergedModuleCount !== 0) {
+      obj.mergedModuleCount = Math.round(message.mergedModuleCount);
+    }
     return obj;
   },
 
@@ -1085,6 +1107,7 @@ export const SurgeryResult: MessageFns<SurgeryResult> = {
     message.tensorNames = object.tensorNames?.map((e) => e) || [];
     message.outputUri = object.outputUri ?? "";
     message.unusedRowFactor = object.unusedRowFactor ?? 0;
+    message.mergedModuleCount = object.mergedModuleCount ?? 0;
     return message;
   },
 };

@@ -360,6 +360,8 @@ export interface RunResult {
   longestBatchTokens: number;
   /** Parameters that were trained; the others were frozen. */
   trainedParameterCount: number;
+  /** Linear maps with an adapter. Above 0 the trained model is a PEFT adapter folder, 0: a whole model. */
+  adaptedModuleCount: number;
 }
 
 /** A training run. */
@@ -2097,6 +2099,7 @@ function createBaseRunResult(): RunResult {
     elapsedMs: 0,
     longestBatchTokens: 0,
     trainedParameterCount: 0,
+    adaptedModuleCount: 0,
   };
 }
 
@@ -2149,6 +2152,9 @@ export const RunResult: MessageFns<RunResult> = {
     }
     if (message.trainedParameterCount !== 0) {
       writer.uint32(480).int64(message.trainedParameterCount);
+    }
+    if (message.adaptedModuleCount !== 0) {
+      writer.uint32(488).int64(message.adaptedModuleCount);
     }
     return writer;
   },
@@ -2294,6 +2300,14 @@ export const RunResult: MessageFns<RunResult> = {
             message.trainedParameterCount = longToNumber(reader.int64());
             continue;
           }
+          case 61: {
+            if (tag !== 488) {
+              break;
+            }
+
+            message.adaptedModuleCount = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2384,6 +2398,11 @@ export const RunResult: MessageFns<RunResult> = {
         : isSet(object.trained_parameter_count)
         ? globalThis.Number(object.trained_parameter_count)
         : 0,
+      adaptedModuleCount: isSet(object.adaptedModuleCount)
+        ? globalThis.Number(object.adaptedModuleCount)
+        : isSet(object.adapted_module_count)
+        ? globalThis.Number(object.adapted_module_count)
+        : 0,
     };
   },
 
@@ -2437,6 +2456,9 @@ export const RunResult: MessageFns<RunResult> = {
     if (message.trainedParameterCount !== 0) {
       obj.trainedParameterCount = Math.round(message.trainedParameterCount);
     }
+    if (message.adaptedModuleCount !== 0) {
+      obj.adaptedModuleCount = Math.round(message.adaptedModuleCount);
+    }
     return obj;
   },
 
@@ -2467,6 +2489,7 @@ export const RunResult: MessageFns<RunResult> = {
     message.elapsedMs = object.elapsedMs ?? 0;
     message.longestBatchTokens = object.longestBatchTokens ?? 0;
     message.trainedParameterCount = object.trainedParameterCount ?? 0;
+    message.adaptedModuleCount = object.adaptedModuleCount ?? 0;
     return message;
   },
 };

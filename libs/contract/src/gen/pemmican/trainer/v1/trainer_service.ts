@@ -219,7 +219,7 @@ export interface EstimateMemoryResponse {
 
 /** Request of Predict. */
 export interface PredictRequest {
-  /** Model folder with a head. */
+  /** Model folder with a head, or a PEFT adapter folder. */
   modelUri: string;
   /** The records; exactly one file, of any split. */
   dataset:
@@ -231,6 +231,8 @@ export interface PredictRequest {
   task: Task;
   /** Bytes that tensors may take; 0 means no limit. */
   memoryBudgetBytes: number;
+  /** Model that an adapter is used with, in place of the one that its adapter_config.json names. Ignored for a whole model. */
+  baseModelUri: string;
 }
 
 /** Logits of a batch of records. */
@@ -1987,7 +1989,7 @@ export const EstimateMemoryResponse: MessageFns<EstimateMemoryResponse> = {
 };
 
 function createBasePredictRequest(): PredictRequest {
-  return { modelUri: "", dataset: undefined, batchSize: 0, task: 0, memoryBudgetBytes: 0 };
+  return { modelUri: "", dataset: undefined, batchSize: 0, task: 0, memoryBudgetBytes: 0, baseModelUri: "" };
 }
 
 export const PredictRequest: MessageFns<PredictRequest> = {
@@ -2006,6 +2008,9 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     }
     if (message.memoryBudgetBytes !== 0) {
       writer.uint32(40).int64(message.memoryBudgetBytes);
+    }
+    if (message.baseModelUri !== "") {
+      writer.uint32(482).string(message.baseModelUri);
     }
     return writer;
   },
@@ -2063,6 +2068,14 @@ export const PredictRequest: MessageFns<PredictRequest> = {
             message.memoryBudgetBytes = longToNumber(reader.int64());
             continue;
           }
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.baseModelUri = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2094,6 +2107,11 @@ export const PredictRequest: MessageFns<PredictRequest> = {
         : isSet(object.memory_budget_bytes)
         ? globalThis.Number(object.memory_budget_bytes)
         : 0,
+      baseModelUri: isSet(object.baseModelUri)
+        ? globalThis.String(object.baseModelUri)
+        : isSet(object.base_model_uri)
+        ? globalThis.String(object.base_model_uri)
+        : "",
     };
   },
 
@@ -2114,6 +2132,9 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     if (message.memoryBudgetBytes !== 0) {
       obj.memoryBudgetBytes = Math.round(message.memoryBudgetBytes);
     }
+    if (message.baseModelUri !== "") {
+      obj.baseModelUri = message.baseModelUri;
+    }
     return obj;
   },
 
@@ -2129,6 +2150,7 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     message.batchSize = object.batchSize ?? 0;
     message.task = object.task ?? 0;
     message.memoryBudgetBytes = object.memoryBudgetBytes ?? 0;
+    message.baseModelUri = object.baseModelUri ?? "";
     return message;
   },
 };

@@ -334,6 +334,32 @@ export interface TrainingOptions {
   freezeEmbeddings: boolean;
   /** Parameters that keep their values: names, in which `*` stands for any run of characters. MUST each match a parameter. */
   freeze: string[];
+  /**
+   * Train low-rank adapters and the classification head, and keep everything else as it is. Not set: train the model itself.
+   * MUST NOT be set together with `freeze`.
+   */
+  lora: LoraOptions | undefined;
+}
+
+/** Low-rank adapters (LoRA), by the names of PEFT's LoraConfig. The trained model is then a PEFT adapter folder. */
+export interface LoraOptions {
+  /** Rank of the adapters, PEFT's `r`. MUST be from 1 to 65536. */
+  rank: number;
+  /** Adapters' products are multiplied by alpha / rank. Default 8. MUST be above 0. */
+  alpha?:
+    | number
+    | undefined;
+  /** Probability of dropout on the adapters' input. MUST be below 1. */
+  dropout: number;
+  /** Linear maps that get an adapter: names or last parts of names, or only `all-linear`. None: PEFT's default for the family. */
+  targetModules: string[];
+  /** Multiply by alpha / sqrt(rank) in place of alpha / rank. */
+  useRslora: boolean;
+  /**
+   * Model that the adapter is to be used with, which adapter_config.json names. Not set: the model of the run. For a reduced
+   * model it is the full one: an adapter fits both.
+   */
+  baseModelUri: string;
 }
 
 function createBaseTrainingOptions(): TrainingOptions {
@@ -369,6 +395,7 @@ function createBaseTrainingOptions(): TrainingOptions {
     mlmProbability: undefined,
     freezeEmbeddings: false,
     freeze: [],
+    lora: undefined,
   };
 }
 
@@ -466,6 +493,9 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     }
     for (const v of message.freeze) {
       writer.uint32(490).string(v!);
+    }
+    if (message.lora !== undefined) {
+      LoraOptions.encode(message.lora, writer.uint32(498).fork()).join();
     }
     return writer;
   },
@@ -731,6 +761,14 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
             message.freeze.push(reader.string());
             continue;
           }
+          case 62: {
+            if (tag !== 498) {
+              break;
+            }
+
+            message.lora = LoraOptions.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -882,6 +920,7 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
       freeze: globalThis.Array.isArray(object?.freeze)
         ? object.freeze.map((e: any) => globalThis.String(e))
         : [],
+      lora: isSet(object.lora) ? LoraOptions.fromJSON(object.lora) : undefined,
     };
   },
 
@@ -980,6 +1019,9 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     if (message.freeze?.length) {
       obj.freeze = message.freeze;
     }
+    if (message.lora !== undefined) {
+      obj.lora = LoraOptions.toJSON(message.lora);
+    }
     return obj;
   },
 
@@ -1019,6 +1061,170 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     message.mlmProbability = object.mlmProbability ?? undefined;
     message.freezeEmbeddings = object.freezeEmbeddings ?? false;
     message.freeze = object.freeze?.map((e) => e) || [];
+    message.lora = (object.lora !== undefined && object.lora !== null)
+      ? LoraOptions.fromPartial(object.lora)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLoraOptions(): LoraOptions {
+  return { rank: 0, alpha: undefined, dropout: 0, targetModules: [], useRslora: false, baseModelUri: "" };
+}
+
+export const LoraOptions: MessageFns<LoraOptions> = {
+  encode(message: LoraOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rank !== 0) {
+      writer.uint32(8).uint32(message.rank);
+    }
+    if (message.alpha !== undefined) {
+      writer.uint32(17).double(message.alpha);
+    }
+    if (message.dropout !== 0) {
+      writer.uint32(25).double(message.dropout);
+    }
+    for (const v of message.targetModules) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.useRslora !== false) {
+      writer.uint32(40).bool(message.useRslora);
+    }
+    if (message.baseModelUri !== "") {
+      writer.uint32(50).string(message.baseModelUri);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoraOptions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoraOptions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.rank = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.alpha = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.dropout = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.targetModules.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.useRslora = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.baseModelUri = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LoraOptions {
+    return {
+      rank: isSet(object.rank) ? globalThis.Number(object.rank) : 0,
+      alpha: isSet(object.alpha) ? globalThis.Number(object.alpha) : undefined,
+      dropout: isSet(object.dropout) ? globalThis.Number(object.dropout) : 0,
+      targetModules: globalThis.Array.isArray(object?.targetModules)
+        ? object.targetModules.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.target_modules)
+        ? object.target_modules.map((e: any) => globalThis.String(e))
+        : [],
+      useRslora: isSet(object.useRslora)
+        ? globalThis.Boolean(object.useRslora)
+        : isSet(object.use_rslora)
+        ? globalThis.Boolean(object.use_rslora)
+        : false,
+      baseModelUri: isSet(object.baseModelUri)
+        ? globalThis.String(object.baseModelUri)
+        : isSet(object.base_model_uri)
+        ? globalThis.String(object.base_model_uri)
+        : "",
+    };
+  },
+
+  toJSON(message: LoraOptions): unknown {
+    const obj: any = {};
+    if (message.rank !== 0) {
+      obj.rank = Math.round(message.rank);
+    }
+    if (message.alpha !== undefined) {
+      obj.alpha = floatToJson(message.alpha);
+    }
+    if (message.dropout !== 0) {
+      obj.dropout = floatToJson(message.dropout);
+    }
+    if (message.targetModules?.length) {
+      obj.targetModules = message.targetModules;
+    }
+    if (message.useRslora !== false) {
+      obj.useRslora = message.useRslora;
+    }
+    if (message.baseModelUri !== "") {
+      obj.baseModelUri = message.baseModelUri;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LoraOptions>): LoraOptions {
+    return LoraOptions.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoraOptions>): LoraOptions {
+    const message = createBaseLoraOptions();
+    message.rank = object.rank ?? 0;
+    message.alpha = object.alpha ?? undefined;
+    message.dropout = object.dropout ?? 0;
+    message.targetModules = object.targetModules?.map((e) => e) || [];
+    message.useRslora = object.useRslora ?? false;
+    message.baseModelUri = object.baseModelUri ?? "";
     return message;
   },
 };

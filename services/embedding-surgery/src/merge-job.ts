@@ -1,0 +1,66 @@
+import type { RestoreSpec, SurgeryResult } from '@pemmican/contract/surgery';
+import { mergeAdapter, type AdapterFile } from '@pemmican/embedding';
+import {
+  ADAPTER_CONFIG_FILE_NAME,
+  ADAPTER_TENSOR_PREFIX,
+  ADAPTER_WEIGHTS_FILE_NAME,
+  loraScaling,
+  parseAdapterConfig,
+} from '@pemmican/models';
+import type { FolderReader } from '@pemmican/safetensors';
+import { createFolder, localPath, openFolder, readJson } from '@pemmican/storage';
+import { withSpan } from '@pemmican/telemetry';
+import { tensorBytes, withCheckpoint } from './finished-output.ts';
+import type { SurgeryHooks } from './surgery-hooks.ts';
+
+const MAX_CONFIG_BYTES = 10_000_000;
+
+/**
+ * What a trained folder says of its adapter; undefined for a whole model.
+ * @throws ModelError INVALID_CONFIG
+ */
+export async function readAdapter(trained: FolderReader): Promise<AdapterFile | undefined> {
+  const fields = await readJson(trained, ADAPTER_CONFIG_FILE_NAME, { maxBytes: MAX_CONFIG_BYTES });
+  if (fields === undefined) return undefined;
+  const { lora, isInputMajor } = parseAdapterConfig(fields, `${trained.name}/${ADAPTER_CONFIG_FILE_NAME}`);
+  return {
+    fileName: ADAPTER_WEIGHTS_FILE_NAME,
+    tensorPrefix: ADAPTER_TENSOR_PREFIX,
+    scaling: loraScaling(lora),
+    isInputMajor,
+  };
+}
+
+/** Merges an adapter into the whole model that a spec names. */
+export async function mergeJob(spec: RestoreSpec, adapter: AdapterFile, hooks: SurgeryHooks): Promise<SurgeryResult> {
+  const source = await openFolder(spec.modelUri, { hub: hooks.hub });
+  const trained = await openFolder(spec.trainedUri);
+  const sourceBytes = await withCheckpoint(source, tensorBytes);
+  const destination = await createFolder(spec.outputUri, { overwrite: spec.overwrite, expectedBytes: sourceBytes });
+  const { writtenBytes, mergedModuleCount, vocabSize } = await withSpan(
+    'merge',
+    { 'pemmican.bytes': sourceBytes },
+    () =>
+      mergeAdapter({
+        source,
+        trained,
+        adapter,
+        destination,
+        signal: hooks.signal,
+        onProgress: ({ doneBytes, totalBytes, tensorName }) => {
+          hooks.onProgress({ writtenBytes: doneBytes, totalBytes, tensorName });
+        },
+      }),
+  );
+  return {
+    fullVocabSize: vocabSize,
+    reducedVocabSize: vocabSize,
+    sourceBytes,
+    outputBytes: writtenBytes,
+    keptTokenIdsDigest: '',
+    tensorNames: [],
+    outputUri: localPath(spec.outputUri),
+    unusedRowFactor: 1,
+    mergedModuleCount,
+  };
+}

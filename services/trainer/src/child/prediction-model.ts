@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs';
+import type { GraphSession } from '@pemmican/graph';
+import {
+  ADAPTER_CONFIG_FILE_NAME,
+  ADAPTER_WEIGHTS_FILE_NAME,
+  adapterTensorName,
+  checkAdapterTensors,
+  parseAdapterConfig,
+  resolveParameters,
+  withLora,
+  type Model,
+  type Task,
+  type TensorReader,
+} from '@pemmican/models';
+import { SafetensorsFile, type FolderReader } from '@pemmican/safetensors';
+import { StorageError, openFolder, readJson, type HubOptions } from '@pemmican/storage';
+import { loadWeights, type PredictionProgram } from '@pemmican/training';
+import { locateParameters, prepareModel, type PreparedModel } from './prepared-model.ts';
+
+const MAX_CONFIG_BYTES = 10_000_000;
+
+/** A model that predicts: a whole one, or one with an adapter beside it. */
+export interface PredictionModel {
+  /** The whole model. */
+  readonly base: PreparedModel;
+  /** With the adapter, where there is one. */
+  readonly model: Model;
+  /** The folder's own config, which names the labels. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Labels that the head has; undefined without a head. */
+  readonly headLabelCount: number | undefined;
+  /** Puts the weights into a session. */
+  load(session: GraphSession, program: PredictionProgram, task: Task, labelCount: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @param baseModelUri model that an adapter is used with, in place of the one that it names; empty: the one that it names */
+export async function openPredictionModel(
+  modelUri: string,
+  baseModelUri: string,
+  hub: HubOptions,
+): Promise<PredictionModel> {
+  const folder = await openFolder(modelUri, { hub });
+  const fields = await readJson(folder, ADAPTER_CONFIG_FILE_NAME, { maxBytes: MAX_CONFIG_BYTES });
+  return fields === undefined
+    ? wholeModel(await prepareModel(modelUri, hub))
+    : adapted(folder, fields, baseModelUri, hub);
+}
+
+function wholeModel(base: PreparedModel): PredictionModel {
+  return {
+    base,
+    model: base.model,
+    config: base.config,
+    headLabelCount: base.headLabelCount,
+    load: (session, program, task, labelCount) =>
+      loadWeights(session, program.parameters, locateParameters(base, task, labelCount).sources, base.checkpoint, 0),
+    close: () => base.checkpoint.close(),
+  };
+}
+
+async function adapted(
+  folder: FolderReader,
+  fields: unknown,
+  baseModelUri: string,
+  hub: HubOptions,
+): Promise<PredictionModel> {
+  const { lora, baseModelName } = parseAdapterConfig(fields, `${folder.name}/${ADAPTER_CONFIG_FILE_NAME}`);
+  const base = await prepareModel(baseModelUri === '' ? locationOf(baseModelName) : baseModelUri, hub);
+  const fileName = `${folder.name}/${ADAPTER_WEIGHTS_FILE_NAME}`;
+  const source = await folder.open(ADAPTER_WEIGHTS_FILE_NAME);
+  if (source === undefined) throw new StorageError('NOT_FOUND', fileName, 'there is no such file');
+  const file = await SafetensorsFile.open(source);
+  const reader: TensorReader = {
+    name: fileName,
+    has: (name) => file.tensors.has(name),
+    get: (name) => file.get(name),
+    readRange: (...range) => file.readRange(...range),
+  };
+  const model = withLora(base.model, lora);
+  const head = adapterTensorName(model.headWeightName);
+  const config = await readJson(folder, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
+  return {
+    base,
+    model,
+    config: typeof config === 'object' && config !== null ? (config as Record<string, unknown>) : base.config,
+    headLabelCount: file.tensors.has(head) ? file.get(head).shape[0] : base.headLabelCount,
+    load: async (session, program, task, labelCount) => {
+      const trained = program.parameters.filter(({ spec }) => spec.isFrozen !== true);
+      const specs = trained.map(({ spec }) => spec);
+      checkAdapterTensors(
+        fileName,
+        [...file.tensors.keys()],
+        specs.map(({ name }) => name),
+      );
+      const names = { checkpointNames: (name: string) => [adapterTensorName(name)] };
+      await loadWeights(session, trained, resolveParameters(names, reader, specs), reader, 0);
+      const frozen = program.parameters.filter(({ spec }) => spec.isFrozen === true);
+      const sources = locateParameters({ ...base, model }, task, labelCount).sources;
+      const ofBase = sources.filter(({ spec }) => spec.isFrozen === true);
+      await loadWeights(session, frozen, ofBase, base.checkpoint, 0);
+    },
+    close: async () => {
+      await source.close();
+      await base.checkpoint.close();
+    },
+  };
+}
+
+/** PEFT writes a folder or a hub's name without more. */
+function locationOf(baseModelName: string): string {
+  return existsSync(baseModelName) || !/^[\w.-]+(?:\/[\w.-]+)?$/.test(baseModelName)
+    ? baseModelName
+    : `hf:${baseModelName}`;
+}

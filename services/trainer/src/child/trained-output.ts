@@ -1,0 +1,103 @@
+import type { RunSpec } from '@pemmican/contract/trainer';
+import {
+  ADAPTER_CONFIG_FILE_NAME,
+  ADAPTER_WEIGHTS_FILE_NAME,
+  adapterConfig,
+  adapterTensorName,
+  type LoraOptions,
+  type Model,
+  type Task,
+} from '@pemmican/models';
+import { StorageError, openFolder, parseLocation, readJson, type HubOptions } from '@pemmican/storage';
+import { WEIGHTS_FILE_NAME, type CompanionFiles, type TrainingProgram, type WeightsFile } from '@pemmican/training';
+import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
+import type { PreparedData } from './prepared-data.ts';
+import type { PreparedModel } from './prepared-model.ts';
+import { trainedConfig } from './trained-config.ts';
+
+const MAX_CONFIG_BYTES = 10_000_000;
+
+/** What a run's checkpoints and its trained model are made of, beside a checkpoint's optimizer and state. */
+export interface TrainedOutput {
+  readonly weightsFile: WeightsFile;
+  readonly companions: CompanionFiles;
+}
+
+/** A whole model, in the tensor names of the one that it came from. */
+export function wholeModelOutput(
+  prepared: PreparedModel,
+  data: PreparedData,
+  task: Task,
+  program: TrainingProgram,
+  tensorNames: readonly string[],
+): TrainedOutput {
+  return {
+    weightsFile: {
+      fileName: WEIGHTS_FILE_NAME,
+      tensors: program.parameters.map((parameter, index) => ({
+        name: tensorNames[index] ?? parameter.spec.name,
+        parameter,
+      })),
+    },
+    companions: [jsonFile('config.json', trainedConfig(prepared, data, task)), ...commonFiles(prepared)],
+  };
+}
+
+/**
+ * A PEFT adapter: what was trained and nothing else. Its config.json is that of the base model with the trained labels; PEFT
+ * does not read it.
+ * @param base the model without adapters
+ */
+export async function adapterOutput(
+  of: { prepared: PreparedModel; data: PreparedData; task: Task; base: Model; lora: LoraOptions },
+  program: TrainingProgram,
+  spec: RunSpec,
+  hub: HubOptions,
+): Promise<TrainedOutput> {
+  const { prepared, data, task, base, lora } = of;
+  const baseModelUri = spec.options?.lora?.baseModelUri ?? '';
+  const location = parseLocation(baseModelUri === '' ? spec.modelUri : baseModelUri);
+  const config = baseModelUri === '' ? prepared.config : await readConfig(baseModelUri, hub);
+  const baseModelName = location.kind === 'local' ? location.path : location.repository;
+  const run = { task, labelCount: data.labelCount, baseModelName };
+  const revision = location.kind === 'hub' ? { revision: location.revision } : {};
+  return {
+    weightsFile: {
+      fileName: ADAPTER_WEIGHTS_FILE_NAME,
+      tensors: program.trainedParameters.map((parameter) => ({
+        name: adapterTensorName(parameter.spec.name),
+        parameter,
+      })),
+    },
+    companions: [
+      jsonFile(ADAPTER_CONFIG_FILE_NAME, { ...adapterConfig(base, lora, run), ...revision }),
+      jsonFile('config.json', trainedConfig({ ...prepared, config }, data, task)),
+      ...commonFiles(prepared),
+    ],
+  };
+}
+
+/** Linear maps with an adapter among what a program trains. */
+export function adaptedModuleCount(program: TrainingProgram): number {
+  return program.trainedParameters.filter(({ spec }) => spec.name.endsWith('.lora_A.weight')).length;
+}
+
+async function readConfig(modelUri: string, hub: HubOptions): Promise<Readonly<Record<string, unknown>>> {
+  const folder = await openFolder(modelUri, { hub });
+  const config = await readJson(folder, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
+  if (typeof config !== 'object' || config === null)
+    throw new StorageError('NOT_FOUND', `${folder.name}/config.json`, 'there is no such file');
+  return config as Record<string, unknown>;
+}
+
+function commonFiles(prepared: PreparedModel): CompanionFiles {
+  const { reduction, tokenizerFiles } = prepared;
+  return [
+    ...tokenizerFiles,
+    ...(reduction === undefined ? [] : [{ fileName: TOKEN_ID_MAP_FILE_NAME, bytes: reduction.manifestBytes }]),
+  ];
+}
+
+function jsonFile(fileName: string, value: unknown): CompanionFiles[number] {
+  return { fileName, bytes: new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`) };
+}
