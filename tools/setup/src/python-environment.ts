@@ -17,6 +17,8 @@ export const PYTHON_PACKAGES: Readonly<Record<string, string>> = {
   tokenizers: '0.23.3',
   safetensors: '0.8.0',
   numpy: '2.4.6',
+  peft: '0.21.2',
+  accelerate: '1.15.0',
 };
 
 // PyTorch brings its CUDA libraries along, needed or not.
@@ -86,8 +88,10 @@ async function install(folder: string, report: (line: string) => void): Promise<
   const { command } = await requirePython();
   const begin = performance.now();
   report('Python environment of the oracles: installing PyTorch and transformers, some minutes');
-  const made = await runCommand(command, ['-m', 'venv', '--clear', folder]);
-  if (made.status !== 0) {
+  // One that works is kept: pip fetches what it lacks, and not PyTorch again.
+  const isWorking = (await runCommand(path.join(folder, INTERPRETER), ['-m', 'pip', '--version'])).status === 0;
+  const made = isWorking ? undefined : await runCommand(command, ['-m', 'venv', '--clear', folder]);
+  if (made !== undefined && made.status !== 0) {
     throw new SetupError(
       'MISSING_TOOL',
       `\`${command} -m venv\` failed; on Debian and Ubuntu it needs apt-get install python3-venv:\n${made.output.trim()}`,

@@ -22,6 +22,7 @@ export async function predict(options: PredictOptions, context: CommandContext):
       batchSize: options.perDeviceEvalBatchSize,
       task: toTask(options.task),
       memoryBudgetBytes: options.memoryBudget ?? 0,
+      baseModelUri: options.baseModel === undefined ? '' : toServiceLocation(options.baseModel),
     },
     { ...context, pool },
     (logits, labelNames) => {

@@ -1,8 +1,18 @@
+import type { SurgeryResult } from '@pemmican/contract/surgery';
+
 import type { CommandContext } from '../command-context.ts';
 import type { RestoreOptions } from '../commands/restore.ts';
 import { toServiceLocation } from '../options/location.ts';
 import { ServicePool } from '../services/service-pool.ts';
 import { restoreStage } from '../stages/surgery-stage.ts';
+
+function describe({ mergedModuleCount, unusedRowFactor }: SurgeryResult): string {
+  if (mergedModuleCount > 0)
+    return `An adapter was merged into ${mergedModuleCount} of its matrices; all others and every embedding row are byte-identical to the source.`;
+  return unusedRowFactor === 1
+    ? 'Unused rows are byte-identical to the source.'
+    : `Unused rows are decayed by ${unusedRowFactor}.`;
+}
 
 /** `pemmican restore` */
 export async function restore(options: RestoreOptions, context: CommandContext): Promise<void> {
@@ -17,11 +27,6 @@ export async function restore(options: RestoreOptions, context: CommandContext):
     },
     { ...context, pool },
   );
-  context.output.print(
-    `Restored checkpoint: ${result.outputUri}\n` +
-      (result.unusedRowFactor === 1
-        ? 'Unused rows are byte-identical to the source.'
-        : `Unused rows are decayed by ${result.unusedRowFactor}.`),
-  );
+  context.output.print(`Restored checkpoint: ${result.outputUri}\n${describe(result)}`);
   context.output.document(result);
 }

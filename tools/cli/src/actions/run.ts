@@ -19,6 +19,8 @@ const SERVICES: readonly ServiceName[] = ['vocabulary-analysis', 'embedding-surg
 /** `pemmican run` */
 export async function run(options: RunOptions, context: CommandContext): Promise<void> {
   checkReduction(options);
+  if (options.loraMerge === true && options.loraRank === undefined)
+    throw usageError('--lora-merge merges a trained adapter; add --lora-rank to train one');
   const inputs = await gatherRunInputs(options);
   const isResuming = options.resumeFromCheckpoint !== undefined;
   const report =
@@ -68,10 +70,16 @@ async function withResumeHint<Result>(context: CommandContext, work: () => Promi
   }
 }
 
+/** What came out: a model, or an adapter and what it is used with. */
+function describeModel({ output, options }: Report): string {
+  if (options['loraRank'] === undefined || options['loraMerge'] === true) return `Model:  ${output}`;
+  return `Adapter: ${output} (PEFT; for ${String(options['model'])}, into which \`pemmican restore\` merges it)`;
+}
+
 function tell(report: Report, context: CommandContext): void {
   const { output } = context;
   const [saved, score] = summaryLines(report);
   output.print(`\n${output.colors.bold(saved)}\n${output.colors.bold(score)}`);
-  output.print(`\nModel:  ${report.output}\nReport: ${path.join(report.output, 'report.html')}`);
+  output.print(`\n${describeModel(report)}\nReport: ${path.join(report.output, 'report.html')}`);
   output.document({ summary: [saved, score], ...report });
 }

@@ -38,7 +38,11 @@ export async function train(options: TrainOptions, context: CommandContext): Pro
   await writeReport(report, output);
   const [, score] = summaryLines(report);
   context.output.print(`\n${context.output.colors.bold(score)}`);
-  context.output.print(`\nTrained model: ${output}\nReport:        ${path.join(output, 'report.html')}`);
+  const kind =
+    options.loraRank === undefined
+      ? 'Trained model: '
+      : `PEFT adapter for ${options.model} (merge it with \`pemmican restore\`): `;
+  context.output.print(`\n${kind}${output}\nReport:        ${path.join(output, 'report.html')}`);
   context.output.document({ summary: [score], ...report });
 }
 

@@ -13,6 +13,7 @@ import { finish } from './command.ts';
 /** Options of `pemmican predict`. */
 export interface PredictOptions extends ColumnOptions, BudgetOptions, CommonOptions {
   readonly model: string;
+  readonly baseModel?: string;
   readonly file: string;
   readonly task: TaskName;
   readonly perDeviceEvalBatchSize: number;
@@ -24,7 +25,8 @@ export function definePredict(program: Command, runner: Runner): void {
     .command('predict')
     .summary("print a fine-tuned model's logits of a file")
     .description("Print a fine-tuned model's logits of each record, in file order.")
-    .requiredOption('--model <dir>', 'model folder with a head, or hf:ID')
+    .requiredOption('--model <dir>', 'model folder with a head, an adapter (PEFT folder), or hf:ID')
+    .option('--base-model <dir>', 'model that an adapter is used with, in place of the one that it names')
     .requiredOption('--file <file>', 'records to predict');
   addColumnOptions(command);
   addTaskOption(command).option('--per-device-eval-batch-size <n>', 'records of a batch', unsigned(1), 16);

@@ -24,6 +24,7 @@ export interface RunOptions
   readonly reduce: boolean;
   readonly exportTokenizer?: boolean;
   readonly unusedRowDecay?: boolean;
+  readonly loraMerge?: boolean;
   readonly keepIntermediate?: boolean;
   /** False with `--no-verify`. */
   readonly verify: boolean;
@@ -40,6 +41,10 @@ function addStageOptions(command: Command): Command {
     .option('--no-reduce', 'ordinary fine-tuning of the full checkpoint')
     .option('--export-tokenizer', 'also write a tokenizer that yields reduced token ids beside the reduced checkpoint')
     .option('--unused-row-decay', 'decay unused rows as ordinary training with weight decay would have done')
+    .option(
+      '--lora-merge',
+      'merge the trained adapter into the model: an ordinary checkpoint comes out, not an adapter',
+    )
     .option('--keep-intermediate', 'keep the reduced checkpoint and the checkpoints of the run in OUTPUT/.pemmican')
     .option('--no-verify', 'do not compare predictions before and after the restoration')
     .option('--memory <size>', 'also say the largest batch that fits this (8GiB)', byteSize);
@@ -64,6 +69,7 @@ export function defineRun(program: Command, runner: Runner): void {
   finish<RunOptions>(command, runner, async () => (await import('../actions/run.ts')).run, [
     'pemmican run --model ./multilingual-e5-small --train-file train.jsonl --validation-file dev.jsonl --output ./fine-tuned',
     'pemmican run --model hf:intfloat/multilingual-e5-small --train-file train.csv --validation-file dev.csv --output ./fine-tuned --learning-rate 3e-5 --warmup-ratio 0.1',
+    'pemmican run --model ./model --train-file train.jsonl --output ./adapter --lora-rank 8 --learning-rate 1e-3',
     'pemmican run --model ./model --train-file train.jsonl --output ./fine-tuned --server trainer.example:443 --tls-ca ca.pem',
   ]);
 }

@@ -1,10 +1,23 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 
-import { byteSize, choice, collect, dropout, integer, number, positiveNumber, unsigned } from './value-parsers.ts';
+import {
+  byteSize,
+  choice,
+  collect,
+  dropout,
+  integer,
+  names,
+  number,
+  positiveNumber,
+  probability,
+  unsigned,
+} from './value-parsers.ts';
 
 const TASKS = ['sequence-classification', 'regression', 'masked-lm', 'causal-lm'] as const;
 const SCHEDULERS = ['linear', 'cosine', 'constant', 'constant-with-warmup'] as const;
+// The contract's limit.
+const MAX_RANK = 65_536;
 const METRICS = ['loss', 'accuracy', 'f1', 'matthews-correlation', 'pearson', 'spearman', 'perplexity'] as const;
 export type TaskName = (typeof TASKS)[number];
 export type SchedulerName = (typeof SCHEDULERS)[number];
@@ -44,6 +57,12 @@ export interface TrainingCommandOptions {
   readonly mlmProbability: number;
   readonly freezeEmbeddings?: boolean;
   readonly freeze?: readonly string[];
+  /** Set: train adapters. */
+  readonly loraRank?: number;
+  readonly loraAlpha?: number;
+  readonly loraDropout?: number;
+  readonly loraTargetModules?: readonly string[];
+  readonly loraRslora?: boolean;
 }
 
 /** What the trainer may use. */
@@ -109,6 +128,19 @@ export function addTrainingOptions(command: Command): Command {
       'keep parameters as they are: a name, with * for any run of characters ("*.layer.0.*"); may be given several times',
       collect,
     )
+    .option(
+      '--lora-rank <r>',
+      'train low-rank adapters of this rank and the head; all else, embedding rows too, stays as it is: a PEFT adapter comes out',
+      integer(1, MAX_RANK),
+    )
+    .option('--lora-alpha <value>', "adapters' products are multiplied by alpha / rank (default: 8)", positiveNumber())
+    .option('--lora-dropout <p>', "probability of dropout on the adapters' input (default: 0)", probability)
+    .option(
+      '--lora-target-modules <names>',
+      "linear maps that get an adapter: last parts of names with commas, or all-linear (default: PEFT's for the family)",
+      names,
+    )
+    .option('--lora-rslora', 'multiply by alpha / sqrt(rank) in place of alpha / rank')
     .option('--unkept-tokens-to-unk', 'map tokens without a kept row to the unknown token instead of failing');
   return command;
 }

@@ -1,10 +1,16 @@
 import { LearningRateScheduler, Metric, Task } from '@pemmican/contract/trainer';
-import type { TrainingOptions } from '@pemmican/contract/trainer';
+import type { LoraOptions, TrainingOptions } from '@pemmican/contract/trainer';
+
+import { usageError } from '../cli-error.ts';
 
 import type { MetricName, SchedulerName, TaskName, TrainingCommandOptions } from './training-options.ts';
 
-/** The contract's message for the hyper-parameters. */
-export function toTrainingOptions(options: TrainingCommandOptions): TrainingOptions {
+/**
+ * The contract's message for the hyper-parameters.
+ * @param baseModelUri model that an adapter is to be used with, where it is not the one that is trained
+ * @throws CliError for an option of adapters without adapters
+ */
+export function toTrainingOptions(options: TrainingCommandOptions, baseModelUri = ''): TrainingOptions {
   return {
     task: toTask(options.task),
     numTrainEpochs: options.numTrainEpochs,
@@ -37,6 +43,26 @@ export function toTrainingOptions(options: TrainingCommandOptions): TrainingOpti
     mlmProbability: options.mlmProbability,
     freezeEmbeddings: options.freezeEmbeddings === true,
     freeze: [...(options.freeze ?? [])],
+    lora: toLora(options, baseModelUri),
+  };
+}
+
+function toLora(options: TrainingCommandOptions, baseModelUri: string): LoraOptions | undefined {
+  const { loraRank, loraAlpha, loraDropout, loraTargetModules, loraRslora } = options;
+  if (loraRank === undefined) {
+    const others = { '--lora-alpha': loraAlpha, '--lora-dropout': loraDropout, '--lora-target-modules': loraTargetModules, '--lora-rslora': loraRslora }; // prettier-ignore
+    const given = Object.entries(others).find(([, value]) => value !== undefined);
+    if (given !== undefined)
+      throw usageError(`${given[0]} says how adapters are trained; add --lora-rank to train some`);
+    return undefined;
+  }
+  return {
+    rank: loraRank,
+    alpha: loraAlpha,
+    dropout: loraDropout ?? 0,
+    targetModules: [...(loraTargetModules ?? [])],
+    useRslora: loraRslora === true,
+    baseModelUri,
   };
 }
 

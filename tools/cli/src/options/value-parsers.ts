@@ -92,3 +92,17 @@ function range(minimum: number, maximum: number): string {
 export function collect(text: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, text];
 }
+
+/** Parses names with commas between them. */
+export function names(text: string): readonly string[] {
+  const list = text.split(',').map((name) => name.trim());
+  if (list.includes('')) throw new InvalidArgumentError('It must be names with commas between them.');
+  return list;
+}
+
+/** Parses a probability below 1. */
+export function probability(text: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (!(value >= 0 && value < 1)) throw new InvalidArgumentError('It must be a number from 0 up to, not including, 1.');
+  return value;
+}

@@ -50,7 +50,8 @@ export async function gatherRunInputs(options: RunOptions): Promise<RunInputs> {
   return {
     model,
     dataset,
-    training: toTrainingOptions(options),
+    // An adapter that is trained beside the kept rows is used with all of them.
+    training: toTrainingOptions(options, model),
     files,
     digest: digestOf({ deciding, files }),
     options: deciding,

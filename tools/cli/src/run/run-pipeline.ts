@@ -65,7 +65,7 @@ export class RunPipeline {
     const reduction = this.#options.reduce ? await this.#reduce(analysis) : undefined;
     const log = await this.#openLog();
     const training = await this.#train(reduction?.digest ?? analysis.digest, log);
-    const model = reduction === undefined ? this.#trainedAsModel(training) : await this.#restore(training);
+    const model = await this.#finish(training);
     const report = buildReport({
       command: formatCommand(this.#context.commandLine),
       mode: this.#options.reduce ? 'reduced' : 'full',
@@ -144,7 +144,9 @@ export class RunPipeline {
     return this.#stages.run({
       stage: 'train',
       inputs: { previous: previousDigest, dataset, training },
-      isWhole: () => this.#isPublishing() || existsSync(path.join(trainingFolder, 'model.safetensors')),
+      isWhole: () =>
+        this.#isPublishing() ||
+        existsSync(path.join(trainingFolder, this.#isAdapter() ? 'adapter_model.safetensors' : 'model.safetensors')),
       work: async () => {
         metrics.begin();
         const spec = {
@@ -178,8 +180,26 @@ export class RunPipeline {
     });
   }
 
-  #trainedAsModel(training: StageOutcome<RunResult>): FinishedModel {
-    return { folder: this.#workspace.trainingFolder, digest: training.digest, verification: null };
+  #isAdapter(): boolean {
+    return this.#options.loraRank !== undefined;
+  }
+
+  /**
+   * The model that becomes the output. An adapter that is not merged needs no restoration: it was trained beside the kept
+   * rows and fits all of them, which is verified.
+   */
+  async #finish(training: StageOutcome<RunResult>): Promise<FinishedModel> {
+    const { reduce, loraMerge, verify } = this.#options;
+    if (this.#isAdapter() ? loraMerge === true : reduce) return this.#restore(training);
+    const { trainingFolder } = this.#workspace;
+    return {
+      folder: trainingFolder,
+      digest: training.digest,
+      verification:
+        this.#isAdapter() && reduce && verify
+          ? { ...(await this.#verify(training.digest, trainingFolder)), unusedRowFactor: 1 }
+          : null,
+    };
   }
 
   async #restore(training: StageOutcome<RunResult>): Promise<FinishedModel> {
@@ -204,22 +224,34 @@ export class RunPipeline {
     return {
       folder: restoredFolder,
       digest: restored.digest,
-      verification: this.#options.verify ? await this.#verify(restored) : null,
+      verification: this.#canVerify()
+        ? {
+            ...(await this.#verify(restored.digest, restoredFolder)),
+            unusedRowFactor: restored.result.unusedRowFactor,
+          }
+        : null,
     };
   }
 
-  async #verify(restored: StageOutcome<SurgeryResult>): Promise<VerificationReport> {
-    const { restoredFolder, trainingFolder } = this.#workspace;
+  /** A language model has no logits of a record that could be compared. */
+  #canVerify(): boolean {
+    return this.#options.verify && this.#options.task !== 'masked-lm' && this.#options.task !== 'causal-lm';
+  }
+
+  async #verify(digest: string, finishedFolder: string): Promise<Omit<VerificationReport, 'unusedRowFactor'>> {
+    const { reducedFolder, trainingFolder } = this.#workspace;
+    const trainedBaseUri = this.#options.reduce ? reducedFolder : this.#inputs.model;
     const { task } = this.#inputs.training;
     const verified = await this.#stages.run({
       stage: 'verify',
-      inputs: { restored: restored.digest },
+      inputs: { restored: digest },
       isWhole: () => true,
       work: async () =>
         verifyStage(
           {
             trainedUri: trainingFolder,
-            restoredUri: restoredFolder,
+            ...(this.#isAdapter() ? { trainedBaseUri } : {}),
+            restoredUri: finishedFolder,
             dataset: this.#inputs.dataset,
             task,
             batchSize: this.#options.perDeviceEvalBatchSize,
@@ -227,7 +259,7 @@ export class RunPipeline {
           this.#context,
         ),
     });
-    return { ...verified.result, unusedRowFactor: restored.result.unusedRowFactor };
+    return verified.result;
   }
 
   /** Everything but the weights first, the weights last: a folder with weights is a whole one. */

@@ -24,8 +24,10 @@ export async function restoreStage(spec: RestoreSpec, context: StageContext): Pr
     'Restore',
     { $case: 'restore', value: spec },
     (result) =>
-      `${formatCount(result.reducedVocabSize)} trained rows written back into ${formatCount(result.fullVocabSize)}, ` +
-      formatBytes(result.outputBytes),
+      result.mergedModuleCount > 0
+        ? `an adapter merged into ${formatCount(result.mergedModuleCount)} matrices, ${formatBytes(result.outputBytes)}`
+        : `${formatCount(result.reducedVocabSize)} trained rows written back into ${formatCount(result.fullVocabSize)}, ` +
+          formatBytes(result.outputBytes),
     context,
   );
 }

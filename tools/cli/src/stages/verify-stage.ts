@@ -21,6 +21,8 @@ const MAX_DIFFERENCE = 1e-4;
 /** What {@link verifyStage} compares. */
 export interface VerifyInputs {
   readonly trainedUri: string;
+  /** Where the trained one is an adapter: the model that it was trained beside. */
+  readonly trainedBaseUri?: string;
   readonly restoredUri: string;
   readonly dataset: DatasetSpec;
   readonly task: Task;
@@ -39,7 +41,7 @@ export async function verifyStage(
   // The two predictions show no progress of their own.
   const quiet: StageContext = { ...context, output: silent(context) };
   try {
-    const trained = await predictSome(inputs, inputs.trainedUri, quiet);
+    const trained = await predictSome(inputs, inputs.trainedUri, quiet, inputs.trainedBaseUri);
     progress.update(0.5, 'restored checkpoint');
     const restored = await predictSome(inputs, inputs.restoredUri, quiet);
     const maxAbsoluteDifference = largestDifference(trained, restored);
@@ -62,6 +64,7 @@ async function predictSome(
   inputs: VerifyInputs,
   modelUri: string,
   context: StageContext,
+  baseModelUri = '',
 ): Promise<readonly (readonly number[])[]> {
   const { dataset } = inputs;
   const file = dataset.files.find(({ split }) => split === Split.VALIDATION) ?? dataset.files[0];
@@ -72,6 +75,7 @@ async function predictSome(
       batchSize: inputs.batchSize,
       task: inputs.task,
       memoryBudgetBytes: 0,
+      baseModelUri,
     },
     context,
     () => true,

@@ -3,8 +3,11 @@ import path from 'node:path';
 
 import { syncFolder } from './write-file.ts';
 
-const WEIGHT_FILE = /^(?:model|pytorch_model).*\.(?:safetensors|bin)(?:\.index\.json)?$/;
+const WEIGHT_FILE = /^(?:model|pytorch_model|adapter_model).*\.(?:safetensors|bin)(?:\.index\.json)?$/;
 const WEIGHT_INDEX = /\.index\.json$/;
+
+/** Makes an adapter of the folder that it lies in. */
+const ADAPTER_CONFIG = 'adapter_config.json';
 
 /** Files of a run's folder that are no part of a model. */
 const NOT_OF_A_MODEL = /^(?:checkpoint-\d+|metrics\.jsonl|trainer_state\.json|optimizer\.safetensors)$/;
@@ -15,7 +18,7 @@ const NOT_OF_A_MODEL = /^(?:checkpoint-\d+|metrics\.jsonl|trainer_state\.json|op
  */
 export async function removeWeights(output: string): Promise<void> {
   for (const name of await readdir(output)) {
-    if (WEIGHT_FILE.test(name)) await rm(path.join(output, name), { force: true });
+    if (WEIGHT_FILE.test(name) || name === ADAPTER_CONFIG) await rm(path.join(output, name), { force: true });
   }
   await syncFolder(output);
 }

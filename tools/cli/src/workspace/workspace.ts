@@ -40,7 +40,9 @@ export function checkOutput(policy: OutputPolicy): string {
       hints: ['Go on with --resume-from-checkpoint latest, or start over with --overwrite.'],
     });
   }
-  const inTheWay = names.find((name) => /^model.*\.safetensors$|^pytorch_model|^checkpoint-\d+$/.test(name));
+  const inTheWay = names.find((name) =>
+    /^(?:adapter_)?model.*\.safetensors$|^pytorch_model|^checkpoint-\d+$/.test(name),
+  );
   if (inTheWay !== undefined) {
     throw usageError(`${folder} already holds ${inTheWay}`, {
       reason: 'OUTPUT_EXISTS',

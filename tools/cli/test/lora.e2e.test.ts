@@ -1,0 +1,109 @@
+// Adapters through the whole job, on a model whose matrices lie the other way round (GPT-2), opened by PEFT.
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { ensureAsset } from '@pemmican/setup';
+import { oraclePython } from '@pemmican/testkit';
+import type { Report } from '../src/report/report.ts';
+import { TemporaryFolder } from './run-cli.ts';
+import { sentenceLines } from './sentences.ts';
+
+const MAIN = path.resolve(import.meta.dirname, '../src/main.ts');
+const TIMEOUT_MS = 1_200_000;
+const LORA = ['--lora-rank', '4', '--lora-alpha', '12', '--lora-target-modules', 'all-linear', '--lora-dropout', '0.1'];
+const STEPS = ['--max-steps', '5', '--per-device-train-batch-size', '8', '--learning-rate', '1e-2'];
+
+function pemmican(...argv: string[]): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...argv], { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return stdout;
+}
+
+function python(script: string, ...argv: string[]): string {
+  return execFileSync(oraclePython(), [path.join(import.meta.dirname, script), ...argv], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
+  });
+}
+
+const answer = <Content>(output: string): Content => JSON.parse(output.trim().split('\n').at(-1) ?? '') as Content;
+
+function largestDifference(a: readonly number[][], b: readonly number[][]): number {
+  assert.equal(a.length, b.length);
+  return Math.max(...a.flatMap((row, index) => row.map((value, column) => Math.abs(value - b[index]![column]!))));
+}
+
+describe('adapters', { timeout: TIMEOUT_MS }, () => {
+  const folder = new TemporaryFolder();
+  const [model, adapter, dev] = [folder.join('gpt2'), folder.join('adapter'), folder.join('dev.jsonl')];
+  const data = ['--train-file', folder.join('train.jsonl'), '--validation-file', dev];
+
+  before(
+    async () => {
+      const lines = await sentenceLines();
+      writeFileSync(folder.join('train.jsonl'), lines.slice(0, 32).join(''));
+      writeFileSync(dev, lines.slice(32, 44).join(''));
+      python('make_tiny_models.py', folder.path, `gpt2=${await ensureAsset('tokenizer-gpt2')}`);
+    },
+    { timeout: TIMEOUT_MS },
+  );
+  after(() => {
+    folder[Symbol.dispose]();
+  });
+
+  const predict = (...argv: string[]): number[][] =>
+    (JSON.parse(pemmican('predict', ...argv, '--file', dev, '--json')) as { logits: number[][] }).logits;
+
+  test('run trains an adapter beside the used rows, and PEFT gets the logits of predict with all rows', () => {
+    const said = pemmican('run', '--model', model, '--output', adapter, ...data, ...STEPS, ...LORA);
+    assert.match(said, /Adapter: .*adapter \(PEFT; for .*gpt2, into which `pemmican restore` merges it\)/);
+    const report = JSON.parse(readFileSync(path.join(adapter, 'report.json'), 'utf8')) as Report;
+    assert.ok(report.vocabulary!.reducedVocabSize < report.vocabulary!.fullVocabSize / 10);
+    assert.ok((report.verification?.maxAbsoluteDifference ?? 1) <= 1e-4);
+    assert.ok(!readdirSync(adapter).some((name) => /^model/.test(name)));
+    const ours = predict('--model', adapter);
+    const theirs = answer<Record<'logits' | 'base' | 'merged', number[][]>>(python('peft_logits.py', adapter, dev));
+    // float32 in two programs: 1e-4 is what the same model may differ by.
+    assert.ok(largestDifference(ours, theirs.logits) < 1e-4);
+    assert.ok(largestDifference(theirs.logits, theirs.base) > 1e-2, 'the adapter does something');
+    assert.deepEqual(predict('--model', adapter, '--base-model', model), ours);
+  });
+
+  test('restore merges the adapter, and transformers gets its logits from the ordinary checkpoint', () => {
+    const merged = folder.join('merged');
+    const said = pemmican('restore', '--model', model, '--trained', adapter, '--output', merged);
+    assert.match(said, /An adapter was merged into 8 of its matrices/);
+    assert.ok(!existsSync(path.join(merged, 'adapter_config.json')));
+    const ours = predict('--model', adapter);
+    assert.ok(largestDifference(predict('--model', merged), ours) < 1e-4);
+    const theirs = answer<{ missing: string[]; logits: number[][] }>(python('transformers_logits.py', merged, dev));
+    assert.deepEqual(theirs.missing, []);
+    assert.ok(largestDifference(theirs.logits, ours) < 1e-4);
+  });
+
+  test('run --lora-merge gives the merged checkpoint at once', () => {
+    const output = folder.join('run-merged');
+    const argv = ['run', '--model', model, '--output', output, ...data, ...STEPS, ...LORA, '--lora-merge', '--json'];
+    const report = JSON.parse(pemmican(...argv)) as Report;
+    assert.ok((report.verification?.maxAbsoluteDifference ?? 1) <= 1e-4);
+    assert.ok(existsSync(path.join(output, 'model.safetensors')));
+    assert.ok(!readdirSync(output).some((name) => name.startsWith('adapter')));
+    assert.ok(largestDifference(predict('--model', output), predict('--model', adapter)) < 1e-4);
+  });
+
+  test('options of adapters without adapters are refused', () => {
+    const refused = (...argv: string[]): string => {
+      const line = ['run', '--model', model, '--output', folder.join('no'), ...data, ...argv];
+      const { status, stderr } = spawnSync(process.execPath, [MAIN, ...line], { encoding: 'utf8' });
+      assert.equal(status, 2, stderr);
+      return stderr;
+    };
+    assert.match(refused('--lora-alpha', '4'), /--lora-alpha says how adapters are trained; add --lora-rank/);
+    assert.match(refused('--lora-merge'), /--lora-merge merges a trained adapter; add --lora-rank/);
+    assert.match(refused('--lora-rank', '0'), /whole number from 1 to 65536/);
+    assert.match(refused('--lora-rank', '4', '--lora-target-modules', 'q,'), /names with commas between them/);
+  });
+});
