@@ -102,7 +102,7 @@ interface Range {
   readonly excludesMinimum?: boolean;
 }
 
-const RANGES: Partial<Record<keyof TrainingOptions, Range>> = {
+const RANGES: Partial<Record<Exclude<keyof TrainingOptions, 'lora' | 'freeze'>, Range>> = {
   numTrainEpochs: { minimum: 0, maximum: MAX_EPOCHS, excludesMinimum: true },
   maxSteps: { minimum: 0, maximum: MAX_STEPS, isInteger: true },
   perDeviceTrainBatchSize: { minimum: 1, maximum: MAX_BATCH_SIZE, isInteger: true },
@@ -152,7 +152,7 @@ export interface OptionProblem {
 /** Every problem of the options, so that a person mends them in one go. NaN is in no range. */
 export function findOptionProblems(options: TrainingOptions): OptionProblem[] {
   const problems: OptionProblem[] = [];
-  for (const [field, range] of Object.entries(RANGES) as [keyof TrainingOptions, Range][]) {
+  for (const [field, range] of Object.entries(RANGES) as [keyof typeof RANGES, Range][]) {
     const value = options[field];
     if (value === undefined) continue;
     if (typeof value !== 'number' || !isInside(value, range))

@@ -94,6 +94,21 @@ describe('adapters', { timeout: TIMEOUT_MS }, () => {
     assert.ok(largestDifference(predict('--model', output), predict('--model', adapter)) < 1e-4);
   });
 
+  test('train adapts a causal language model, and transformers finds the merged model to have the loss of the report', () => {
+    const [output, merged] = [folder.join('causal'), folder.join('causal-merged')];
+    const lm = ['--task', 'causal-lm', '--lora-rank', '4', '--gradient-checkpointing'];
+    const said = pemmican('train', '--model', model, '--output', output, ...data, ...STEPS, ...lm);
+    assert.match(said, /PEFT adapter for .*gpt2 \(merge it with `pemmican restore`\): /);
+    const report = JSON.parse(readFileSync(path.join(output, 'report.json'), 'utf8')) as Report;
+    const { before: first, after: last } = report.evaluation;
+    assert.ok(first !== null && last !== null && last.loss < first.loss);
+    assert.equal(report.training.adaptedModuleCount, 2);
+    pemmican('restore', '--model', model, '--trained', output, '--output', merged);
+    const theirs = answer<{ missing: string[]; loss: number }>(python('transformers_loss.py', merged, dev));
+    assert.deepEqual(theirs.missing, []);
+    assert.ok(Math.abs(last.loss - theirs.loss) < 1e-5 * theirs.loss, `${last.loss}, transformers ${theirs.loss}`);
+  });
+
   test('options of adapters without adapters are refused', () => {
     const refused = (...argv: string[]): string => {
       const line = ['run', '--model', model, '--output', folder.join('no'), ...data, ...argv];

@@ -129,6 +129,8 @@ export function sampleReport(): Report {
     training: {
       vocabRows: 3016,
       parameterCount: 22_000_000,
+      trainedParameterCount: 22_000_000,
+      adaptedModuleCount: 0,
       stepCount,
       tokenCount: 54_693,
       finalLoss: 0.31,

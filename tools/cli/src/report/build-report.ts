@@ -55,6 +55,8 @@ export function buildReport(inputs: ReportInputs): Report {
     training: {
       vocabRows: training.vocabRows,
       parameterCount: training.parameterCount,
+      trainedParameterCount: training.trainedParameterCount,
+      adaptedModuleCount: training.adaptedModuleCount,
       stepCount: training.stepCount,
       tokenCount: training.tokenCount,
       finalLoss: training.finalLoss,

@@ -51,6 +51,10 @@ export interface MeasuredMemoryReport {
 export interface TrainingReport {
   readonly vocabRows: number;
   readonly parameterCount: number;
+  /** The others were frozen. */
+  readonly trainedParameterCount: number;
+  /** Linear maps with an adapter; 0 where the model itself was trained. */
+  readonly adaptedModuleCount: number;
   readonly stepCount: number;
   readonly tokenCount: number;
   readonly finalLoss: number;
