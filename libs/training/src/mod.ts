@@ -23,9 +23,10 @@ export {
   type Batch,
   type EncodedDataset,
 } from './encoded-dataset.ts';
+export { entityScores, type EntityScores } from './entity-scores.ts';
 export { TrainingError, type TrainingErrorCode } from './error.ts';
 export { evaluate, predictLogits, type EvaluationResult } from './evaluation.ts';
-export { METRICS, defaultMetric, isGreaterBetter, type Metric } from './metrics.ts';
+export { ENTITY_METRICS, METRICS, defaultMetric, isGreaterBetter, type Metric } from './metrics.ts';
 export {
   DEFAULT_TRAINING_OPTIONS,
   checkOptions,
@@ -48,3 +49,4 @@ export {
   type ProgramParameter,
   type TrainingProgram,
 } from './training-program.ts';
+export { NO_LABEL, continuationLabels, labelTokens } from './word-labels.ts';

@@ -5,7 +5,7 @@
  */
 import { TensorflowSession } from '@pemmican/engine';
 import type { TensorValue } from '@pemmican/graph';
-import { isLanguageModeling, parseModel } from '@pemmican/models';
+import { hasTokenTargets, parseModel } from '@pemmican/models';
 import { FEED, FETCH, buildTrainingProgram, targetCountOf, type ProgramOptions } from '../src/mod.ts';
 
 /** What the child is given. */
@@ -47,7 +47,7 @@ const batch = {
   [FEED.labels]: labels,
   [FEED.dropoutSeed]: int32([2], Int32Array.of(1, 2)),
   [FEED.lossWeight]: scalar(1),
-  ...(isLanguageModeling(options.task)
+  ...(hasTokenTargets(options.task)
     ? {
         [FEED.targetPositions]: int32(
           [targetCount],

@@ -23,9 +23,10 @@ export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOpt
   const model = parseModel(config, `${folder.name}/config.json`);
   requireTask(model, options.task, folder.name);
   const checkpoint = await Checkpoint.open(folder);
-  const headLabels = checkpoint.has(model.headWeightName) ? (checkpoint.get(model.headWeightName).shape[0] ?? 2) : 2;
+  const headName = model.headWeightName(options.task);
+  const headLabels = checkpoint.has(headName) ? (checkpoint.get(headName).shape[0] ?? 2) : 2;
   await checkpoint.close();
-  const labelCount = request.options?.numLabels || headLabels;
+  const labelCount = request.options?.labelNames.length || request.options?.numLabels || headLabels;
   const estimate = (vocabRows: number): MemoryEstimate =>
     estimateRows({ model, options, labelCount, vocabRows, request });
   return {

@@ -1,13 +1,14 @@
 import { TensorflowSession } from '@pemmican/engine';
 import { isLanguageModeling, requireTask } from '@pemmican/models';
-import type { PredictRequest, PredictResponse } from '@pemmican/contract/trainer';
-import { buildPredictionProgram, loadWeights, predictLogits } from '@pemmican/training';
+import type { PredictRequest, PredictResponse, PredictedWords } from '@pemmican/contract/trainer';
+import { buildPredictionProgram, loadWeights, predictLogits, type EncodedDataset } from '@pemmican/training';
 import { toTask } from '../convert-options.ts';
 import type { HubOptions } from '@pemmican/storage';
 import { PreconditionError } from '../precondition-error.ts';
 import { breathe } from './parent-channel.ts';
 import { prepareData } from './prepared-data.ts';
 import { locateParameters, prepareModel } from './prepared-model.ts';
+import { wordsWithTokens, type SplitWords } from './split-words.ts';
 import { paddingTokenId } from './train-run.ts';
 
 const DEFAULT_BATCH_SIZE = 16;
@@ -20,13 +21,13 @@ export async function* predictRun(
   const task = toTask(request.task);
   if (isLanguageModeling(task))
     throw new PreconditionError('NO_LOGITS', `There are no logits of a record to predict in ${task}`);
-  const prepared = await prepareModel(request.modelUri, options.hub);
+  const prepared = await prepareModel(request.modelUri, options.hub, task);
   requireTask(prepared.model, task, prepared.folder.name);
   const labelCount = prepared.headLabelCount;
   if (labelCount === undefined)
     throw new PreconditionError(
       'HEAD_MISSING',
-      `${prepared.folder.name}: has no ${prepared.model.headWeightName}, so there is nothing to predict with`,
+      `${prepared.folder.name}: has no ${prepared.model.headWeightName(task)}, so there is nothing to predict with`,
     );
   if (request.dataset === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
   const data = await prepareData(prepared, {
@@ -38,6 +39,7 @@ export async function* predictRun(
     breathe,
   });
   const records = [...data.splits.values()][0];
+  const words = [...data.words.values()][0];
   if (records === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
   const program = buildPredictionProgram(prepared.model, { task, labelCount, vocabRows: prepared.vocabRows });
   const session = TensorflowSession.open(program.savedModel, { build: options.tensorflow });
@@ -53,12 +55,14 @@ export async function* predictRun(
     for (const { rowCount, logits } of predictLogits(session, records, {
       batchSize: request.batchSize || DEFAULT_BATCH_SIZE,
       padId: paddingTokenId(prepared),
+      task,
     })) {
       yield {
         firstRecordIndex,
         labelCount,
         logits: Array.from(logits),
         labelNames: firstRecordIndex === 0 ? labelNames(prepared.config, labelCount) : [],
+        words: words === undefined ? [] : predictedWords(records, words, firstRecordIndex, rowCount),
       };
       firstRecordIndex += rowCount;
       await breathe();
@@ -67,6 +71,20 @@ export async function* predictRun(
     session.dispose();
     await prepared.checkpoint.close();
   }
+}
+
+/** Which words of records the logits of a batch are for. */
+function predictedWords(
+  { offsets }: EncodedDataset,
+  { wordIds, wordCounts }: SplitWords,
+  firstRecord: number,
+  recordCount: number,
+): PredictedWords[] {
+  return Array.from({ length: recordCount }, (_, index) => {
+    const record = firstRecord + index;
+    const wordIndices = wordsWithTokens(wordIds.subarray(offsets[record], offsets[record + 1]));
+    return { wordCount: wordCounts[record] ?? 0, wordIndices };
+  });
 }
 
 function labelNames(config: Readonly<Record<string, unknown>>, labelCount: number): string[] {

@@ -1,13 +1,13 @@
 import { isUtf8 } from 'node:buffer';
-import { LabelVocabulary, readRecords, type DatasetRecord } from '@pemmican/dataset';
+import { DEFAULT_COLUMNS, DatasetError, LabelVocabulary, readRecords, type DatasetRecord } from '@pemmican/dataset';
 import { localPath, openByteSource } from '@pemmican/storage';
 import { FastEncoder, RecordBlockBuilder } from '@pemmican/tokenizer';
-import { EncodedDatasetBuilder, type EncodedDataset } from '@pemmican/training';
+import { EncodedDatasetBuilder, continuationLabels, type EncodedDataset } from '@pemmican/training';
 import type { Task } from '@pemmican/models';
-import type { Split } from '@pemmican/contract/vocabulary';
-import { DatasetFormat, type DatasetSpec } from '@pemmican/contract/vocabulary';
+import { DatasetFormat, Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
 import type { PreparedModel } from './prepared-model.ts';
 import { PreconditionError } from '../precondition-error.ts';
+import { SplitWordsBuilder, labelSplit, type SplitWords } from './split-words.ts';
 
 const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
 
@@ -33,6 +33,10 @@ export interface DataRequest {
   readonly task: Task;
   /** Number of labels that the caller fixes; 0: as the data and the head say. */
   readonly labelCount: number;
+  /** Names of the labels that the caller fixes; empty: as the data and the head say. */
+  readonly labelNames?: readonly string[];
+  /** Whether all tokens of a word have its class, not the first one alone. */
+  readonly labelsAllTokens?: boolean;
   readonly unkeptTokensToUnk: boolean;
   /** false for predictions: records need no label. */
   readonly needsLabels: boolean;
@@ -45,6 +49,8 @@ export interface PreparedData {
   readonly labelCount: number;
   /** Names of classes in the order of their indices; undefined where labels are numbers. */
   readonly labelNames: readonly string[] | undefined;
+  /** Of the splits in token classification. */
+  readonly words: ReadonlyMap<Split, SplitWords>;
   readonly skippedRecordCount: number;
   readonly mappedToUnkCount: number;
 }
@@ -55,29 +61,36 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
     task: request.task === 'regression' ? 'regression' : 'classification',
     ...configuredLabels(prepared, request),
   });
-  const encoder = new RecordEncoder(prepared, request);
-  const splits = new Map<Split, EncodedDataset>();
   let skippedRecordCount = 0;
+  const onSkip = (): void => {
+    skippedRecordCount++;
+  };
+  const recordKind = request.task === 'token-classification' ? 'words' : 'text';
+  const columns = DEFAULT_COLUMNS[recordKind];
+  const encoder = new RecordEncoder(prepared, request, onSkip);
+  const splits = new Map<Split, EncodedDataset>();
+  const words = new Map<Split, SplitWords>();
   // Train first: its labels decide which ones the other splits may have.
   for (const file of request.dataset.files.toSorted((a, b) => a.split - b.split)) {
     const source = await openByteSource(localPath(file.uri));
     try {
       const records = readRecords(source, {
         ...(file.format === DatasetFormat.UNSPECIFIED ? {} : { format: FORMAT_NAMES[file.format] }),
-        textColumn: request.dataset.textColumn || 'text',
+        recordKind,
+        textColumn: request.dataset.textColumn || columns.text,
         ...(request.dataset.textPairColumn === '' ? {} : { textPairColumn: request.dataset.textPairColumn }),
-        ...(request.needsLabels ? { labelColumn: request.dataset.labelColumn || 'label' } : {}),
+        ...(request.needsLabels ? { labelColumn: request.dataset.labelColumn || columns.label } : {}),
         skipInvalid: request.dataset.skipInvalid,
-        onSkip: () => {
-          skippedRecordCount++;
-        },
+        onSkip,
       });
-      splits.set(
-        file.split,
-        await encoder.encodeAll(records, source.name, (record) =>
-          request.needsLabels ? labels.resolve(record, source.name) : 0,
-        ),
-      );
+      const encoded = await encoder.encodeAll(records, source.name, (record) => {
+        if (!request.needsLabels) return record.words?.map(() => 0) ?? [0];
+        return recordKind === 'words' ? labels.resolveTags(record, source.name) : [labels.resolve(record, source.name)];
+      });
+      splits.set(file.split, encoded.dataset);
+      if (encoded.words !== undefined) words.set(file.split, encoded.words);
+      // A tag that training never shows has no part in the head.
+      if (recordKind === 'words' && file.split === Split.TRAIN) labels.close();
     } finally {
       await source.close();
     }
@@ -86,11 +99,20 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
   if (newIndices !== undefined) {
     for (const { labels: indices } of splits.values())
       indices.forEach((index, record) => (indices[record] = newIndices[index] ?? index));
+    for (const { wordLabels: indices } of words.values())
+      indices.forEach((index, word) => (indices[word] = newIndices[index] ?? index));
+  }
+  const continued = continuationLabels(labels.names ?? []);
+  const continuation = request.labelsAllTokens === true ? (label: number) => continued[label] ?? label : undefined;
+  for (const [split, splitWords] of words) {
+    const dataset = splits.get(split);
+    if (dataset !== undefined) splits.set(split, labelSplit(dataset, splitWords, continuation));
   }
   return {
     splits,
     labelCount: request.task === 'regression' ? 1 : Math.max(2, labels.count),
     labelNames: labels.names,
+    words,
     skippedRecordCount,
     mappedToUnkCount: encoder.mappedToUnkCount,
   };
@@ -101,6 +123,8 @@ function configuredLabels(
   prepared: PreparedModel,
   request: DataRequest,
 ): { labelNames?: readonly string[]; labelCount?: number } {
+  const { labelNames = [] } = request;
+  if (labelNames.length > 0) return { labelNames };
   const id2label = prepared.config['id2label'];
   const names =
     typeof id2label === 'object' && id2label !== null
@@ -120,12 +144,16 @@ class RecordEncoder {
   readonly #prepared: PreparedModel;
   readonly #request: DataRequest;
   readonly #encoder: FastEncoder;
+  readonly #maxLength: number;
+  readonly #onSkip: () => void;
   #unkCount = 0;
 
-  constructor(prepared: PreparedModel, request: DataRequest) {
+  constructor(prepared: PreparedModel, request: DataRequest, onSkip: () => void) {
     this.#prepared = prepared;
     this.#request = request;
+    this.#onSkip = onSkip;
     const maxLength = request.dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH;
+    this.#maxLength = maxLength;
     if (maxLength > prepared.model.maxSequenceLength) {
       throw new PreconditionError(
         'SEQUENCE_TOO_LONG',
@@ -143,22 +171,23 @@ class RecordEncoder {
   async encodeAll(
     records: AsyncIterable<DatasetRecord>,
     fileName: string,
-    labelOf: (record: DatasetRecord) => number,
-  ): Promise<EncodedDataset> {
-    const dataset = new EncodedDatasetBuilder();
+    labelsOf: (record: DatasetRecord) => readonly number[],
+  ): Promise<{ dataset: EncodedDataset; words: SplitWords | undefined }> {
+    const target = { dataset: new EncodedDatasetBuilder(), words: new SplitWordsBuilder() };
     const builder = new RecordBlockBuilder();
-    let rows: number[] = [];
-    let labels: number[] = [];
+    let [rows, labels]: [number[], (readonly number[])[]] = [[], []];
     const encodeBlock = (): void => {
-      const [blockRows, blockLabels] = [rows, labels];
+      const block = { rows, labels, fileName };
       [rows, labels] = [[], []];
-      this.#encodeBlock(builder, blockRows, blockLabels, fileName, dataset);
+      this.#encodeBlock(builder, block, target);
     };
     try {
       for await (const record of records) {
-        builder.add(record.text, record.textPair);
+        const recordLabels = labelsOf(record);
+        if (record.words === undefined) builder.add(record.text, record.textPair);
+        else builder.addWords(record.words);
         rows.push(record.row);
-        labels.push(labelOf(record));
+        labels.push(recordLabels);
         if (builder.byteCount < BLOCK_BYTES && builder.recordCount < BLOCK_RECORDS) continue;
         encodeBlock();
         await this.#request.breathe();
@@ -169,22 +198,39 @@ class RecordEncoder {
       throw error;
     }
     encodeBlock();
-    return dataset.build();
+    const isOfWords = this.#request.task === 'token-classification';
+    return { dataset: target.dataset.build(), words: isOfWords ? target.words.build() : undefined };
   }
 
   #encodeBlock(
     builder: RecordBlockBuilder,
-    rows: readonly number[],
-    labels: readonly number[],
-    fileName: string,
-    dataset: EncodedDatasetBuilder,
+    block: { rows: readonly number[]; labels: readonly (readonly number[])[]; fileName: string },
+    target: { dataset: EncodedDatasetBuilder; words: SplitWordsBuilder },
   ): void {
-    const { ids, typeIds, recordOffsets } = this.#encoder.encode(builder.take());
-    rows.forEach((row, index) => {
+    const { ids, typeIds, recordOffsets, wordIds } = this.#encoder.encode(builder.take());
+    block.rows.forEach((row, index) => {
       const [start = 0, end = 0] = [recordOffsets[index], recordOffsets[index + 1]];
-      const recordIds = this.#toModelIds(ids.subarray(start, end), row, fileName);
-      dataset.add(recordIds, typeIds.subarray(start, end), labels[index] ?? 0);
+      const labels = block.labels[index] ?? [];
+      const recordWords = wordIds?.subarray(start, end);
+      if (recordWords?.some((word) => word >= 0) === false) {
+        this.#skipWithoutTokens(labels.length, row, block.fileName);
+        return;
+      }
+      const recordIds = this.#toModelIds(ids.subarray(start, end), row, block.fileName);
+      target.dataset.add(recordIds, typeIds.subarray(start, end), recordWords === undefined ? (labels[0] ?? 0) : 0);
+      if (recordWords !== undefined) target.words.add(recordWords, labels);
     });
+  }
+
+  /** A record without a token to label has no loss. */
+  #skipWithoutTokens(wordCount: number, row: number, fileName: string): void {
+    if (!this.#request.dataset.skipInvalid)
+      throw new DatasetError(
+        'INVALID_TEXT',
+        fileName,
+        `row ${row}: none of its ${wordCount} words has a token within the ${this.#maxLength} of max_sequence_length`,
+      );
+    this.#onSkip();
   }
 
   #toModelIds(ids: Uint32Array, row: number, fileName: string): Uint32Array {

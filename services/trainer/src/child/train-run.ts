@@ -4,6 +4,7 @@ import type { Evaluation, MemoryBreakdown, RunResult, RunSpec } from '@pemmican/
 import { isLanguageModeling } from '@pemmican/models';
 import { localPath, openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
 import {
+  ENTITY_METRICS,
   buildTrainingProgram,
   checkOptions,
   digestDataset,
@@ -81,7 +82,9 @@ class TrainJob {
   async run(): Promise<RunResult> {
     const { spec } = this.#request;
     const startMs = performance.now();
-    const prepared = await this.#phases.run('load', () => prepareModel(spec.modelUri, this.#request.hub));
+    const prepared = await this.#phases.run('load', () =>
+      prepareModel(spec.modelUri, this.#request.hub, this.#options.task),
+    );
     requireTrainable(prepared, this.#options.task);
     const data = await this.#phases.run('tokenize', () => this.#prepareData(prepared));
     const program = await this.#phases.run('build-graph', () => Promise.resolve(this.#buildProgram(prepared, data)));
@@ -105,6 +108,8 @@ class TrainJob {
       dataset,
       task: this.#options.task,
       labelCount: options?.numLabels ?? 0,
+      labelNames: options?.labelNames ?? [],
+      labelsAllTokens: options?.labelAllTokens ?? false,
       unkeptTokensToUnk: options?.unkeptTokensToUnk ?? false,
       needsLabels: !isLanguageModeling(this.#options.task),
       breathe: () => {
@@ -112,6 +117,7 @@ class TrainJob {
         return breathe();
       },
     });
+    requireMetric(data, this.#options);
     if (data.skippedRecordCount > 0)
       await this.#sink.log('warning', `${data.skippedRecordCount} records without text or label were left out`);
     if (data.mappedToUnkCount > 0)
@@ -170,6 +176,7 @@ class TrainJob {
       program,
       options,
       labelCount: data.labelCount,
+      labelNames: data.labelNames,
       padId: paddingTokenId(prepared),
       masking: options.task === 'masked-lm' ? maskingOf(prepared, options.mlmProbability) : undefined,
       train: trainData,
@@ -316,6 +323,16 @@ export function paddingTokenId({ tokenizer, reduction }: PreparedModel): number 
   return reduction === undefined ? full : Math.max(0, reduction.map.toReducedId(full));
 }
 
+/** @throws PreconditionError TAGS_WITHOUT_NAMES */
+function requireMetric({ labelNames }: PreparedData, { task, metricForBestModel }: TrainingOptions): void {
+  const isOfEntities = (ENTITY_METRICS as readonly string[]).includes(metricForBestModel);
+  if (task !== 'token-classification' || labelNames !== undefined || !isOfEntities) return;
+  throw new PreconditionError(
+    'TAGS_WITHOUT_NAMES',
+    `metric_for_best_model is ${metricForBestModel}, which counts entities, and the tags are numbers without names that say what an entity is; name them, or choose accuracy or loss`,
+  );
+}
+
 function companions(
   prepared: PreparedModel,
   data: PreparedData,
@@ -367,6 +384,8 @@ function toEvaluation({ step, epoch, result, elapsedMs }: EvaluationEntry): Eval
     pearson,
     spearman,
     perplexity,
+    precision,
+    recall,
   } = result.metrics;
   return {
     step,
@@ -379,6 +398,8 @@ function toEvaluation({ step, epoch, result, elapsedMs }: EvaluationEntry): Eval
     pearson,
     spearman,
     perplexity,
+    precision,
+    recall,
     elapsedMs,
     split: Split.VALIDATION,
   };

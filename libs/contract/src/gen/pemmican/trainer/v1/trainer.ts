@@ -267,7 +267,15 @@ export interface Evaluation {
   /** The split that was evaluated. */
   split: Split;
   /** e to the power of the mean loss of a token (language modeling). */
-  perplexity?: number | undefined;
+  perplexity?:
+    | number
+    | undefined;
+  /** Share of the predicted entities that are right (token classification with named tags). */
+  precision?:
+    | number
+    | undefined;
+  /** Share of the entities that were found (token classification with named tags). */
+  recall?: number | undefined;
 }
 
 /** A checkpoint that is whole on disk. */
@@ -1281,6 +1289,8 @@ function createBaseEvaluation(): Evaluation {
     elapsedMs: 0,
     split: 0,
     perplexity: undefined,
+    precision: undefined,
+    recall: undefined,
   };
 }
 
@@ -1321,6 +1331,12 @@ export const Evaluation: MessageFns<Evaluation> = {
     }
     if (message.perplexity !== undefined) {
       writer.uint32(97).double(message.perplexity);
+    }
+    if (message.precision !== undefined) {
+      writer.uint32(321).double(message.precision);
+    }
+    if (message.recall !== undefined) {
+      writer.uint32(329).double(message.recall);
     }
     return writer;
   },
@@ -1434,6 +1450,22 @@ export const Evaluation: MessageFns<Evaluation> = {
             message.perplexity = reader.double();
             continue;
           }
+          case 40: {
+            if (tag !== 321) {
+              break;
+            }
+
+            message.precision = reader.double();
+            continue;
+          }
+          case 41: {
+            if (tag !== 329) {
+              break;
+            }
+
+            message.recall = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1472,6 +1504,8 @@ export const Evaluation: MessageFns<Evaluation> = {
         : 0,
       split: isSet(object.split) ? splitFromJSON(object.split) : 0,
       perplexity: isSet(object.perplexity) ? globalThis.Number(object.perplexity) : undefined,
+      precision: isSet(object.precision) ? globalThis.Number(object.precision) : undefined,
+      recall: isSet(object.recall) ? globalThis.Number(object.recall) : undefined,
     };
   },
 
@@ -1513,6 +1547,12 @@ export const Evaluation: MessageFns<Evaluation> = {
     if (message.perplexity !== undefined) {
       obj.perplexity = floatToJson(message.perplexity);
     }
+    if (message.precision !== undefined) {
+      obj.precision = floatToJson(message.precision);
+    }
+    if (message.recall !== undefined) {
+      obj.recall = floatToJson(message.recall);
+    }
     return obj;
   },
 
@@ -1533,6 +1573,8 @@ export const Evaluation: MessageFns<Evaluation> = {
     message.elapsedMs = object.elapsedMs ?? 0;
     message.split = object.split ?? 0;
     message.perplexity = object.perplexity ?? undefined;
+    message.precision = object.precision ?? undefined;
+    message.recall = object.recall ?? undefined;
     return message;
   },
 };

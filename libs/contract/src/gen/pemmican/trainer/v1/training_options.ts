@@ -23,6 +23,8 @@ export const Task = {
   MASKED_LM: 3,
   /** CAUSAL_LM - The next token of each text, over the whole vocabulary (decoders). */
   CAUSAL_LM: 4,
+  /** TOKEN_CLASSIFICATION - A tag for each word of each text (encoders). The records MUST be of RECORD_KIND_WORDS. */
+  TOKEN_CLASSIFICATION: 5,
 } as const;
 
 export type Task = typeof Task[keyof typeof Task];
@@ -33,6 +35,7 @@ export namespace Task {
   export type REGRESSION = typeof Task.REGRESSION;
   export type MASKED_LM = typeof Task.MASKED_LM;
   export type CAUSAL_LM = typeof Task.CAUSAL_LM;
+  export type TOKEN_CLASSIFICATION = typeof Task.TOKEN_CLASSIFICATION;
 }
 
 export function taskFromJSON(object: any): Task {
@@ -52,6 +55,9 @@ export function taskFromJSON(object: any): Task {
     case 4:
     case "TASK_CAUSAL_LM":
       return Task.CAUSAL_LM;
+    case 5:
+    case "TASK_TOKEN_CLASSIFICATION":
+      return Task.TOKEN_CLASSIFICATION;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Task");
   }
@@ -69,6 +75,8 @@ export function taskToJSON(object: Task): string {
       return "TASK_MASKED_LM";
     case Task.CAUSAL_LM:
       return "TASK_CAUSAL_LM";
+    case Task.TOKEN_CLASSIFICATION:
+      return "TASK_TOKEN_CLASSIFICATION";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Task");
   }
@@ -145,7 +153,7 @@ export const Metric = {
   LOSS: 1,
   /** ACCURACY - Share of right labels. */
   ACCURACY: 2,
-  /** F1 - F1 of label 1 for two labels, mean of the labels' F1 for more. */
+  /** F1 - F1 of label 1 for two labels, mean of the labels' F1 for more. In token classification F1 of entities, over all types. */
   F1: 3,
   /** MATTHEWS_CORRELATION - Matthews correlation coefficient. */
   MATTHEWS_CORRELATION: 4,
@@ -155,6 +163,10 @@ export const Metric = {
   SPEARMAN: 6,
   /** PERPLEXITY - e to the power of the mean loss of a token; smaller is better. */
   PERPLEXITY: 7,
+  /** PRECISION - Share of the predicted entities that are right (token classification, whose tags MUST have names). */
+  PRECISION: 40,
+  /** RECALL - Share of the entities that were found (token classification, whose tags MUST have names). */
+  RECALL: 41,
 } as const;
 
 export type Metric = typeof Metric[keyof typeof Metric];
@@ -168,6 +180,8 @@ export namespace Metric {
   export type PEARSON = typeof Metric.PEARSON;
   export type SPEARMAN = typeof Metric.SPEARMAN;
   export type PERPLEXITY = typeof Metric.PERPLEXITY;
+  export type PRECISION = typeof Metric.PRECISION;
+  export type RECALL = typeof Metric.RECALL;
 }
 
 export function metricFromJSON(object: any): Metric {
@@ -196,6 +210,12 @@ export function metricFromJSON(object: any): Metric {
     case 7:
     case "METRIC_PERPLEXITY":
       return Metric.PERPLEXITY;
+    case 40:
+    case "METRIC_PRECISION":
+      return Metric.PRECISION;
+    case 41:
+    case "METRIC_RECALL":
+      return Metric.RECALL;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Metric");
   }
@@ -219,6 +239,10 @@ export function metricToJSON(object: Metric): string {
       return "METRIC_SPEARMAN";
     case Metric.PERPLEXITY:
       return "METRIC_PERPLEXITY";
+    case Metric.PRECISION:
+      return "METRIC_PRECISION";
+    case Metric.RECALL:
+      return "METRIC_RECALL";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Metric");
   }
@@ -324,7 +348,13 @@ export interface TrainingOptions {
   /** Token ids that have no kept row map to the unknown token in place of an error. */
   unkeptTokensToUnk: boolean;
   /** Share of the tokens that masked language modeling predicts. Default 0.15. MUST be above 0 and at most 1. */
-  mlmProbability?: number | undefined;
+  mlmProbability?:
+    | number
+    | undefined;
+  /** Token classification: train all tokens of a word, not the first one alone. Further tokens of `B-X` have `I-X`. */
+  labelAllTokens: boolean;
+  /** Names of the labels in the order of their indices. Empty: as the training records and the model's config say. */
+  labelNames: string[];
 }
 
 function createBaseTrainingOptions(): TrainingOptions {
@@ -358,6 +388,8 @@ function createBaseTrainingOptions(): TrainingOptions {
     numLabels: 0,
     unkeptTokensToUnk: false,
     mlmProbability: undefined,
+    labelAllTokens: false,
+    labelNames: [],
   };
 }
 
@@ -449,6 +481,12 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     }
     if (message.mlmProbability !== undefined) {
       writer.uint32(233).double(message.mlmProbability);
+    }
+    if (message.labelAllTokens !== false) {
+      writer.uint32(320).bool(message.labelAllTokens);
+    }
+    for (const v of message.labelNames) {
+      writer.uint32(330).string(v!);
     }
     return writer;
   },
@@ -698,6 +736,22 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
             message.mlmProbability = reader.double();
             continue;
           }
+          case 40: {
+            if (tag !== 320) {
+              break;
+            }
+
+            message.labelAllTokens = reader.bool();
+            continue;
+          }
+          case 41: {
+            if (tag !== 330) {
+              break;
+            }
+
+            message.labelNames.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -841,6 +895,16 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
         : isSet(object.mlm_probability)
         ? globalThis.Number(object.mlm_probability)
         : undefined,
+      labelAllTokens: isSet(object.labelAllTokens)
+        ? globalThis.Boolean(object.labelAllTokens)
+        : isSet(object.label_all_tokens)
+        ? globalThis.Boolean(object.label_all_tokens)
+        : false,
+      labelNames: globalThis.Array.isArray(object?.labelNames)
+        ? object.labelNames.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.label_names)
+        ? object.label_names.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -933,6 +997,12 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     if (message.mlmProbability !== undefined) {
       obj.mlmProbability = floatToJson(message.mlmProbability);
     }
+    if (message.labelAllTokens !== false) {
+      obj.labelAllTokens = message.labelAllTokens;
+    }
+    if (message.labelNames?.length) {
+      obj.labelNames = message.labelNames;
+    }
     return obj;
   },
 
@@ -970,6 +1040,8 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     message.numLabels = object.numLabels ?? 0;
     message.unkeptTokensToUnk = object.unkeptTokensToUnk ?? false;
     message.mlmProbability = object.mlmProbability ?? undefined;
+    message.labelAllTokens = object.labelAllTokens ?? false;
+    message.labelNames = object.labelNames?.map((e) => e) || [];
     return message;
   },
 };
