@@ -23,7 +23,7 @@ export function definePredict(program: Command, runner: Runner): void {
   const command = program
     .command('predict')
     .summary("print a fine-tuned model's logits of a file")
-    .description("Print a fine-tuned model's logits of each record, in file order.")
+    .description("Print a fine-tuned model's logits of each record, or the label of each word, in file order.")
     .requiredOption('--model <dir>', 'model folder with a head, or hf:ID')
     .requiredOption('--file <file>', 'records to predict');
   addColumnOptions(command);
@@ -33,5 +33,6 @@ export function definePredict(program: Command, runner: Runner): void {
   finish<PredictOptions>(command, runner, async () => (await import('../actions/predict.ts')).predict, [
     'pemmican predict --model ./fine-tuned --file test.jsonl',
     'pemmican predict --model ./fine-tuned --file test.jsonl --json > logits.json',
+    'pemmican predict --model ./fine-tuned --file test.jsonl --task token-classification',
   ]);
 }

@@ -35,6 +35,8 @@ export function toTrainingOptions(options: TrainingCommandOptions): TrainingOpti
     numLabels: options.numLabels ?? 0,
     unkeptTokensToUnk: options.unkeptTokensToUnk === true,
     mlmProbability: options.mlmProbability,
+    labelNames: [...(options.labelNames ?? [])],
+    labelAllTokens: options.labelAllTokens === true,
   };
 }
 
@@ -49,6 +51,8 @@ export function toTask(task: TaskName): Task {
       return Task.MASKED_LM;
     case 'causal-lm':
       return Task.CAUSAL_LM;
+    case 'token-classification':
+      return Task.TOKEN_CLASSIFICATION;
   }
 }
 
@@ -83,5 +87,9 @@ function toMetric(metric: MetricName | undefined): Metric {
       return Metric.SPEARMAN;
     case 'perplexity':
       return Metric.PERPLEXITY;
+    case 'precision':
+      return Metric.PRECISION;
+    case 'recall':
+      return Metric.RECALL;
   }
 }
