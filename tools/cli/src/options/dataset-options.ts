@@ -29,9 +29,12 @@ export interface DatasetOptions extends ColumnOptions {
 /** Adds the options that say how records look. */
 export function addColumnOptions(command: Command): Command {
   return command
-    .option('--text-column <name>', 'column of the text (default: text); of the list of words (default: tokens)')
+    .option('--text-column <name>', 'column of the text, or of the list of words (default: "text"; "tokens" for words)')
     .option('--text-pair-column <name>', 'column of the second text of a pair')
-    .option('--label-column <name>', 'column of the label (default: label); of the list of tags (default: ner_tags)')
+    .option(
+      '--label-column <name>',
+      'column of the label, or of the list of tags (default: "label"; "ner_tags" for words)',
+    )
     .option(
       '--max-seq-length <tokens>',
       'longest sequence, special tokens included; longer ones are truncated',
