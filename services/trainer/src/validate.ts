@@ -124,6 +124,11 @@ function checkDataset(violations: FieldViolations, field: string, dataset: Datas
       ? 'is words, which token classification takes and no other task'
       : 'must be words for token classification',
   );
+  violations.check(
+    !isOfWords || dataset.textPairColumn === '',
+    `${field}.text_pair_column`,
+    'must be empty: words have no second text',
+  );
   const seen = new Set<number>();
   dataset.files.forEach((file, index) => {
     checkLocation(violations, `${field}.files[${index}].uri`, file.uri, localPath);

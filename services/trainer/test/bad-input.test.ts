@@ -341,9 +341,11 @@ test('a request whose records are not of the kind that the task takes is refused
       return true;
     });
   const options = { task: Task.TOKEN_CLASSIFICATION, labelNames: ['O', 'B-X', 'O'], numLabels: 2 };
-  const request = { ...fields, dataset: { recordKind: RecordKind.WORDS }, options };
+  const request = { ...fields, dataset: { recordKind: RecordKind.WORDS, textPairColumn: 'pair' }, options };
   await assert.rejects(finish(trainer, request), (error) => {
-    assert.match(refusalOf(error).message, /label_names.*has "O" twice.*has 3 names, num_labels is 2/);
+    const { message } = refusalOf(error);
+    assert.match(message, /label_names.*has "O" twice.*has 3 names, num_labels is 2/);
+    assert.match(message, /text_pair_column.*words have no second text/);
     return true;
   });
 });
