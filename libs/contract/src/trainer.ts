@@ -37,6 +37,7 @@ export {
   PauseRunResponse,
   PredictRequest,
   PredictResponse,
+  PredictedWords,
   ResumeRunRequest,
   ResumeRunResponse,
   TrainerServiceClient,

@@ -6,9 +6,12 @@ export {
   DatasetFile,
   DatasetFormat,
   DatasetSpec,
+  RecordKind,
   Split,
   datasetFormatFromJSON,
   datasetFormatToJSON,
+  recordKindFromJSON,
+  recordKindToJSON,
   splitFromJSON,
   splitToJSON,
 } from './gen/pemmican/vocabulary/v1/dataset.ts';

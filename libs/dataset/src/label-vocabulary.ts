@@ -27,6 +27,7 @@ export class LabelVocabulary {
   readonly #indices = new Map<string, number>();
   #kind: 'index' | 'name' | undefined;
   #count = 0;
+  #isClosed = false;
 
   constructor(options: LabelVocabularyOptions) {
     this.#options = options;
@@ -58,64 +59,86 @@ export class LabelVocabulary {
     return Uint32Array.from(found, (name) => this.#indices.get(name) ?? 0);
   }
 
+  /** From now on there are no other labels than those that came. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   /** @throws DatasetError INVALID_LABEL with the row, the value and the limit; MISSING_LABEL */
   resolve(record: DatasetRecord, fileName: string): number {
     const { label, row } = record;
     if (label === undefined) throw new DatasetError('MISSING_LABEL', fileName, `row ${row} has no label`);
-    if (this.#options.task === 'regression') return this.#number(label, row, fileName);
-    const isIndex = typeof label === 'number' || WHOLE_NUMBER.test(label);
-    if (isIndex && !this.#indices.has(String(label))) return this.#index(Number(label), row, fileName);
-    return this.#name(String(label), row, fileName);
+    return this.#resolve(label, { row, fileName });
   }
 
-  #number(label: number | string, row: number, fileName: string): number {
+  /**
+   * The indices of a record's tags.
+   * @throws DatasetError INVALID_LABEL with the row, the word, the value and the limit; MISSING_LABEL
+   */
+  resolveTags({ tags, row }: DatasetRecord, fileName: string): number[] {
+    if (tags === undefined) throw new DatasetError('MISSING_LABEL', fileName, `row ${row} has no tags`);
+    return tags.map((tag, index) => this.#resolve(tag, { row, word: index + 1, fileName }));
+  }
+
+  #resolve(label: number | string, place: LabelPlace): number {
+    if (this.#options.task === 'regression') return this.#number(label, place);
+    const isIndex = typeof label === 'number' || WHOLE_NUMBER.test(label);
+    if (isIndex && !this.#indices.has(String(label))) return this.#index(Number(label), place);
+    return this.#name(String(label), place);
+  }
+
+  #number(label: number | string, place: LabelPlace): number {
     const value = typeof label === 'string' && label.trim() === '' ? NaN : Number(label);
     if (Number.isFinite(value)) return value;
-    throw new DatasetError('INVALID_LABEL', fileName, `row ${row}: label ${show(label)} is not a finite number`);
+    throw invalidLabel(place, `${show(label)} is not a finite number`);
   }
 
-  #index(index: number, row: number, fileName: string): number {
-    const limit = this.#options.labelCount ?? this.#options.labelNames?.length ?? MAX_LABEL_COUNT;
-    if (!Number.isInteger(index) || index < 0 || index >= limit) {
-      throw new DatasetError(
-        'INVALID_LABEL',
-        fileName,
-        `row ${row}: label ${index} is out of range, expected an integer from 0 to ${limit - 1}`,
-      );
-    }
-    this.#settleOn('index', index, row, fileName);
+  #index(index: number, place: LabelPlace): number {
+    const open = this.#isClosed ? this.#count : MAX_LABEL_COUNT;
+    const limit = this.#options.labelCount ?? this.#options.labelNames?.length ?? open;
+    if (!Number.isInteger(index) || index < 0 || index >= limit)
+      throw invalidLabel(place, `${index} is out of range, expected an integer from 0 to ${limit - 1}`);
+    this.#settleOn('index', index, place);
     this.#count = Math.max(this.#count, index + 1);
     return index;
   }
 
-  #name(name: string, row: number, fileName: string): number {
-    this.#settleOn('name', name, row, fileName);
+  #name(name: string, place: LabelPlace): number {
+    this.#settleOn('name', name, place);
     const known = this.#indices.get(name);
     if (known !== undefined) return known;
-    const limit = this.#options.labelNames?.length ?? this.#options.labelCount ?? MAX_LABEL_COUNT;
-    if (this.#indices.size >= limit) {
-      throw new DatasetError(
-        'INVALID_LABEL',
-        fileName,
-        `row ${row}: label ${show(name)} is none of the ${limit} labels: ${showNames([...this.#indices.keys()])}`,
+    const open = this.#isClosed ? this.#indices.size : (this.#options.labelCount ?? MAX_LABEL_COUNT);
+    const limit = this.#options.labelNames?.length ?? open;
+    if (this.#indices.size >= limit)
+      throw invalidLabel(
+        place,
+        `${show(name)} is none of the ${limit} labels: ${showNames([...this.#indices.keys()])}`,
       );
-    }
     const index = this.#indices.size;
     this.#indices.set(name, index);
     this.#count = Math.max(this.#count, index + 1);
     return index;
   }
 
-  #settleOn(kind: 'index' | 'name', label: number | string, row: number, fileName: string): void {
+  #settleOn(kind: 'index' | 'name', label: number | string, place: LabelPlace): void {
     if (this.#options.labelNames !== undefined) return;
     this.#kind ??= kind;
     if (this.#kind !== kind)
-      throw new DatasetError(
-        'INVALID_LABEL',
-        fileName,
-        `row ${row}: label ${show(label)} is ${kind === 'name' ? 'a name' : 'a number'}, earlier ones are not`,
-      );
+      throw invalidLabel(place, `${show(label)} is ${kind === 'name' ? 'a name' : 'a number'}, earlier ones are not`);
   }
+}
+
+/** Where a label stands. */
+interface LabelPlace {
+  readonly row: number;
+  /** Of a tag, from 1. */
+  readonly word?: number;
+  readonly fileName: string;
+}
+
+function invalidLabel({ row, word, fileName }: LabelPlace, problem: string): DatasetError {
+  const what = word === undefined ? `row ${row}: label` : `row ${row}, word ${word}: tag`;
+  return new DatasetError('INVALID_LABEL', fileName, `${what} ${problem}`);
 }
 
 /** Python's order of strings; JavaScript's own is that of UTF-16 units, which differs past U+FFFF. */

@@ -1,20 +1,42 @@
 import { DatasetError } from './error.ts';
 import { show, showNames } from './show.ts';
 
+/** What a record is: a text or a pair with one label, or words with a tag each. */
+export const RECORD_KINDS = ['text', 'words'] as const;
+export type RecordKind = (typeof RECORD_KINDS)[number];
+
 /** Which columns of a row make a record. */
 export interface ColumnOptions {
+  /** `text` where not given. */
+  readonly recordKind?: RecordKind;
+  /** Of the text, or of the list of words. */
   readonly textColumn?: string;
   readonly textPairColumn?: string;
-  /** Not given: records have no label. */
+  /** Of the label, or of the list of tags. Not given: records have none. */
   readonly labelColumn?: string;
+}
+
+/** The names of the columns where none are given; those of words are the ones of Hugging Face's data sets. */
+export const DEFAULT_COLUMNS: Readonly<Record<RecordKind, { readonly text: string; readonly label: string }>> = {
+  text: { text: 'text', label: 'label' },
+  words: { text: 'tokens', label: 'ner_tags' },
+};
+
+export function textColumnOf({ textColumn, recordKind = 'text' }: ColumnOptions): string {
+  return textColumn ?? DEFAULT_COLUMNS[recordKind].text;
 }
 
 /** What a row holds. */
 export interface RecordFields {
+  /** Empty where there are words. */
   readonly text: string;
   readonly textPair?: string;
   /** As the file has it: a number or a name; undefined where no label was asked for. */
   readonly label?: number | string;
+  /** One and more; only of records of words. */
+  readonly words?: readonly string[];
+  /** One a word, as the file has them; undefined where none were asked for. */
+  readonly tags?: readonly (number | string)[];
 }
 
 /**
@@ -25,7 +47,8 @@ export function fieldsOf(value: unknown, fileName: string, row: number, options:
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new DatasetError('INVALID_TEXT', fileName, `row ${row} is ${show(value)}, expected an object`);
   const fields = value as Record<string, unknown>;
-  const text = textOf(fields, options.textColumn ?? 'text', fileName, row);
+  if (options.recordKind === 'words') return taggedWordsOf(fields, fileName, row, options);
+  const text = textOf(fields, textColumnOf(options), fileName, row);
   const { textPairColumn, labelColumn } = options;
   if (textPairColumn === undefined && labelColumn === undefined) return { text };
   const textPair = textPairColumn === undefined ? {} : { textPair: textOf(fields, textPairColumn, fileName, row) };
@@ -60,19 +83,86 @@ function labelOf(
   row: number,
 ): number | string {
   const label = checkColumn(fields, column, fileName, row);
-  if (label === null || label === undefined || label === '' || Number.isNaN(label)) {
-    throw new DatasetError(
-      'MISSING_LABEL',
-      fileName,
-      `row ${row}: ${show(column)} is ${label === '' ? 'empty' : String(label)} (such rows can be left out with --skip-invalid)`,
-    );
-  }
-  if (typeof label === 'number' || typeof label === 'string') return label;
-  if (typeof label === 'bigint' && Number.isSafeInteger(Number(label))) return Number(label);
-  if (typeof label === 'boolean') return label ? 1 : 0;
+  if (isMissing(label)) throw missingLabel(label, column, fileName, row);
+  const known = knownLabel(label);
+  if (known !== undefined) return known;
   throw new DatasetError(
     'INVALID_LABEL',
     fileName,
     `row ${row}: ${show(column)} is ${show(label)}, expected a number or a name`,
   );
+}
+
+function isMissing(label: unknown): boolean {
+  return label === null || label === undefined || label === '' || Number.isNaN(label);
+}
+
+function missingLabel(label: unknown, column: string, fileName: string, row: number): DatasetError {
+  return new DatasetError(
+    'MISSING_LABEL',
+    fileName,
+    `row ${row}: ${show(column)} is ${label === '' ? 'empty' : String(label)} (such rows can be left out with --skip-invalid)`,
+  );
+}
+
+/** A label of a kind that is known; undefined for others. */
+function knownLabel(label: unknown): number | string | undefined {
+  if (typeof label === 'number' || typeof label === 'string') return label;
+  if (typeof label === 'bigint' && Number.isSafeInteger(Number(label))) return Number(label);
+  return typeof label === 'boolean' ? Number(label) : undefined;
+}
+
+function taggedWordsOf(
+  fields: Readonly<Record<string, unknown>>,
+  fileName: string,
+  row: number,
+  options: ColumnOptions,
+): RecordFields {
+  const column = textColumnOf(options);
+  const words = wordsOf(fields, column, fileName, row);
+  if (options.labelColumn === undefined) return { text: '', words };
+  const tags = tagsOf(fields, options.labelColumn, fileName, row);
+  if (tags.length !== words.length)
+    throw new DatasetError(
+      'INVALID_LABEL',
+      fileName,
+      `row ${row}: ${show(options.labelColumn)} has ${tags.length} tags, ${show(column)} has ${words.length} words`,
+    );
+  return { text: '', words, tags };
+}
+
+function wordsOf(fields: Readonly<Record<string, unknown>>, column: string, fileName: string, row: number): string[] {
+  const words = checkColumn(fields, column, fileName, row);
+  const fail = (problem: string): never => {
+    throw new DatasetError('INVALID_TEXT', fileName, `row ${row}: ${problem}`);
+  };
+  if (!Array.isArray(words))
+    return fail(`${show(column)} is ${show(words)}, expected a list of strings, as JSON, JSONL and Parquet have them`);
+  if (words.length === 0) return fail(`${show(column)} is an empty list, expected at least one word`);
+  return words.map((word: unknown, index) =>
+    typeof word === 'string'
+      ? word
+      : fail(`word ${index + 1} of ${words.length} in ${show(column)} is ${show(word)}, expected a string`),
+  );
+}
+
+function tagsOf(
+  fields: Readonly<Record<string, unknown>>,
+  column: string,
+  fileName: string,
+  row: number,
+): (number | string)[] {
+  const tags = checkColumn(fields, column, fileName, row);
+  if (isMissing(tags)) throw missingLabel(tags, column, fileName, row);
+  const fail = (problem: string): never => {
+    throw new DatasetError('INVALID_LABEL', fileName, `row ${row}: ${problem}`);
+  };
+  if (!Array.isArray(tags)) return fail(`${show(column)} is ${show(tags)}, expected a list of numbers or names`);
+  return tags.map((tag: unknown, index) => {
+    const known = isMissing(tag) ? undefined : knownLabel(tag);
+    return (
+      known ??
+      fail(`tag ${index + 1} of ${tags.length} in ${show(column)} is ${show(tag)}, expected a number or a name`)
+    );
+  });
 }

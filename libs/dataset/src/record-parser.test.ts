@@ -21,6 +21,10 @@ class Texts implements TextBlockBuilder {
     this.#hasPair.push(textPair === undefined ? 0 : 1);
   }
 
+  addWords(words: readonly string[]): void {
+    throw new Error(`${words.length} words`);
+  }
+
   take(): TextBlock {
     const parts = this.#texts.map((text) => encoder.encode(text));
     const offsets = [0];

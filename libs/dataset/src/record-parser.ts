@@ -55,6 +55,7 @@ export interface RecordParserOptions extends RowOptions {
 /** Gathers texts (structurally `RecordBlockBuilder` of `@pemmican/tokenizer`). */
 export interface TextBlockBuilder {
   add(text: string, textPair?: string): void;
+  addWords(words: readonly string[]): void;
   /** The texts since the last call, valid until the next `add`. */
   take(): TextBlock;
 }
@@ -70,6 +71,12 @@ export class RecordParser {
   readonly #rows: RowReader;
 
   constructor(fileName: string, options: RecordParserOptions) {
+    if (options.format === 'text' && options.recordKind === 'words')
+      throw new DatasetError(
+        'UNKNOWN_FORMAT',
+        fileName,
+        'a text file has no lists of words; jsonl, json and parquet have',
+      );
     this.#fileName = fileName;
     this.#options = options;
     this.#parser = createRowParser(options.format, fileName, options.header);
@@ -124,8 +131,9 @@ export class RecordParser {
       const block = linesToBlock(piece, this.#fileName, this.#options.isUtf8);
       return { block, rowCount: block.textOffsets.length - 1 };
     }
-    const rows = this.parse(piece, rowsBefore, ({ text, textPair }) => {
-      builder.add(text, textPair);
+    const rows = this.parse(piece, rowsBefore, ({ text, textPair, words }) => {
+      if (words === undefined) builder.add(text, textPair);
+      else builder.addWords(words);
     });
     return { block: builder.take(), rowCount: rows - rowsBefore };
   }

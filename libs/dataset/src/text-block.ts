@@ -9,6 +9,8 @@ export interface TextBlock {
   readonly textOffsets: Uint32Array;
   /** By record, 1 where a second text belongs to it; without it every record has one text. */
   readonly hasPair?: Uint8Array;
+  /** By record, the number of its words, each of which is a text of its own. Not beside `hasPair`. */
+  readonly wordCounts?: Uint32Array;
 }
 
 /** Whether bytes are valid UTF-8: a runtime may have something faster than decoding, e.g. `isUtf8` of `node:buffer`. */

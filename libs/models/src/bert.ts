@@ -26,6 +26,7 @@ export function bertModel(fields: unknown, fileName: string): Model {
       list.layerNorm('bert.embeddings.LayerNorm', hiddenSize);
     },
     embeddings: (context) => bertEmbeddings(config, context, 'bert.embeddings'),
+    tokenDropout: config.classifierDropout,
     head: {
       dense: 'bert.pooler.dense',
       denseStandardDeviation: config.initializerRange,

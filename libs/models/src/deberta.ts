@@ -66,6 +66,7 @@ export function debertaV2Model(fields: unknown, fileName: string): Model {
     },
     layers: (context) => layers(config, context),
     embeddings: (context) => embeddings(config, context),
+    tokenDropout: config.hiddenDropout,
     head: {
       dense: 'pooler.dense',
       denseStandardDeviation: config.initializerRange,

@@ -31,7 +31,7 @@ export function decoderTasks(
     ...names,
     tasks: ['sequence-classification', 'regression', 'causal-lm'],
     isTied: (task) => task === 'causal-lm' && isTied,
-    headWeightName: `${CLASSIFIER}.weight`,
+    headWeightName: () => `${CLASSIFIER}.weight`,
     checkpointNames: (name) => checkpointNames(name, names.basePrefix),
   };
 }

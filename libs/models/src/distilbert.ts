@@ -41,6 +41,7 @@ export function distilbertModel(fields: unknown, fileName: string): Model {
       list.layerNorm('distilbert.embeddings.LayerNorm', hiddenSize);
     },
     embeddings: (context) => embeddings(config, context),
+    tokenDropout: config.hiddenDropout,
     head: {
       dense: 'pre_classifier',
       denseStandardDeviation: HEAD_STANDARD_DEVIATION,

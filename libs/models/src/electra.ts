@@ -32,6 +32,7 @@ export function electraModel(fields: unknown, fileName: string): Model {
       const embeddings = bertEmbeddings(config, context, 'electra.embeddings');
       return isProjected ? context.linear(embeddings, 'electra.embeddings_project') : embeddings;
     },
+    tokenDropout: config.classifierDropout,
     head: {
       dense: 'classifier.dense',
       denseStandardDeviation: HEAD_STANDARD_DEVIATION,

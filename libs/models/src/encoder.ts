@@ -7,6 +7,7 @@ import { BATCH, ForwardContext, LENGTH } from './forward-context.ts';
 import {
   addMaskedLanguageModelHead,
   maskedLanguageModelHead,
+  targetRows,
   type MaskedLanguageModel,
 } from './language-model-head.ts';
 import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
@@ -45,6 +46,8 @@ export interface EncoderFamily {
   /** Width of the embedding matrix. */
   readonly embeddingSize: number;
   readonly head: ClassificationHead;
+  /** Before the classifier of tokens. */
+  readonly tokenDropout: number;
   /** Not set where the family has no such head here. */
   readonly maskedLanguageModel?: MaskedLanguageModel;
   layerPrefix(layer: number): string;
@@ -58,7 +61,9 @@ export interface EncoderFamily {
   embeddings(context: ForwardContext): Tensor;
 }
 
-const CLASSIFICATION_TASKS: readonly Task[] = ['sequence-classification', 'regression'];
+const CLASSIFICATION_TASKS: readonly Task[] = ['sequence-classification', 'regression', 'token-classification'];
+// All families have this name for it, whatever they call the head on the first token.
+const TOKEN_CLASSIFIER = 'classifier';
 
 export function encoderModel(family: EncoderFamily): Model {
   const { config, maskedLanguageModel } = family;
@@ -72,13 +77,24 @@ export function encoderModel(family: EncoderFamily): Model {
     isTied: (task) => task === 'masked-lm' && config.isTied,
     embeddingMatrixName: embeddingMatrixName(family),
     basePrefix: family.prefix,
-    headWeightName: `${family.head.output}.weight`,
+    headWeightName: (task) => `${task === 'token-classification' ? TOKEN_CLASSIFIER : family.head.output}.weight`,
     parameters: (task, labelCount, vocabRows) => parameters(family, task, labelCount, vocabRows),
     checkpointNames: (name) => checkpointNames(name, family.prefix),
     forward: (...graph) => output(family, new ForwardContext(...graph)),
-    architecture: (task) =>
-      `${family.architecturePrefix}${task === 'masked-lm' ? 'ForMaskedLM' : 'ForSequenceClassification'}`,
+    architecture: (task) => `${family.architecturePrefix}${classSuffix(task)}`,
   };
+}
+
+/** What transformers' class names of a task end with. */
+function classSuffix(task: Task): string {
+  switch (task) {
+    case 'masked-lm':
+      return 'ForMaskedLM';
+    case 'token-classification':
+      return 'ForTokenClassification';
+    default:
+      return 'ForSequenceClassification';
+  }
 }
 
 function embeddingMatrixName({ prefix }: EncoderFamily): string {
@@ -102,6 +118,10 @@ function parameters(family: EncoderFamily, task: Task, labelCount: number, vocab
     return list.specs;
   }
   const { hiddenSize } = config;
+  if (task === 'token-classification') {
+    list.linear(TOKEN_CLASSIFIER, labelCount, hiddenSize, { standardDeviation: HEAD_STANDARD_DEVIATION });
+    return list.specs;
+  }
   list.linear(head.dense, hiddenSize, hiddenSize, { standardDeviation: head.denseStandardDeviation });
   list.linear(head.output, outputCount(task, labelCount), hiddenSize, { standardDeviation: HEAD_STANDARD_DEVIATION });
   return list.specs;
@@ -118,6 +138,8 @@ function output(family: EncoderFamily, context: ForwardContext): ModelOutput {
       isTied: config.isTied,
       embeddingMatrixName: embeddingMatrixName(family),
     });
+  if (context.options.task === 'token-classification')
+    return { kind: 'logits', logits: classifyTokens(family, context, hidden) };
   return { kind: 'logits', logits: classify(family, context, hidden) };
 }
 
@@ -127,6 +149,11 @@ function classify({ head, config }: EncoderFamily, context: ForwardContext, hidd
   if (head.inputDropout !== undefined) first = context.dropout(first, head.inputDropout);
   const pooled = head.activate(context, context.linear(first, head.dense));
   return context.linear(context.dropout(pooled, head.outputDropout), head.output);
+}
+
+/** Of the tokens that have a label and no others, `[targets, labelCount]`; no family has more than dropout before the matrix. */
+function classifyTokens({ tokenDropout }: EncoderFamily, context: ForwardContext, hidden: Tensor): Tensor {
+  return context.linear(context.dropout(targetRows(context, hidden), tokenDropout), TOKEN_CLASSIFIER);
 }
 
 /** Layers with the normalization after each residual sum; see {@link encoderLayer}. */

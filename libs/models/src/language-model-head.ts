@@ -15,10 +15,10 @@ export interface MaskedLanguageModel {
   readonly layerNormEpsilon: number;
 }
 
-/** Hidden states at the places that predict a token, `[targets, hiddenSize]`. */
+/** Hidden states at the places that predict a token or have a label, `[targets, hiddenSize]`. */
 export function targetRows(context: ForwardContext, hidden: Tensor): Tensor {
   const { targetPositions } = context.inputs;
-  if (targetPositions === undefined) throw new TypeError('Language modeling needs target positions');
+  if (targetPositions === undefined) throw new TypeError(`There are no target positions in ${context.options.task}`);
   return gatherRows(context.builder, context.dimensions, hidden, targetPositions);
 }
 

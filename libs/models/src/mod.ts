@@ -5,6 +5,7 @@
 export { ModelError, type ModelErrorCode } from './error.ts';
 export {
   TASKS,
+  hasTokenTargets,
   isLanguageModeling,
   type ForwardOptions,
   type Initializer,

@@ -1,12 +1,23 @@
 import type { GraphBuilder, RuntimeDimensions, Tensor } from '@pemmican/graph';
 
 /** What a model learns. */
-export const TASKS = ['sequence-classification', 'regression', 'masked-lm', 'causal-lm'] as const;
+export const TASKS = [
+  'sequence-classification',
+  'regression',
+  'masked-lm',
+  'causal-lm',
+  'token-classification',
+] as const;
 export type Task = (typeof TASKS)[number];
 
 /** Tasks that predict tokens of the vocabulary. */
 export function isLanguageModeling(task: Task): boolean {
   return task === 'masked-lm' || task === 'causal-lm';
+}
+
+/** Tasks that learn something of single tokens: a batch says of which. */
+export function hasTokenTargets(task: Task): boolean {
+  return isLanguageModeling(task) || task === 'token-classification';
 }
 
 /** Width of a head's output: one value in a regression, one logit a label otherwise. */
@@ -51,7 +62,7 @@ export interface ModelInputs {
   readonly tokenTypeIds: Tensor;
   /** int32 `[2]`, seed of dropout in this step. */
   readonly dropoutSeed: Tensor;
-  /** int32 `[targets]`, the places in `[tokens]` that predict a token; only in language modeling. */
+  /** int32 `[targets]`, the places in `[tokens]` that predict a token or have a label; see {@link hasTokenTargets}. */
   readonly targetPositions?: Tensor;
 }
 
@@ -59,7 +70,7 @@ export interface ModelInputs {
 export type ModelOutput =
   | {
       readonly kind: 'logits';
-      /** `[batch, labelCount]` */
+      /** `[batch, labelCount]`, or `[targets, labelCount]` in token classification. */
       readonly logits: Tensor;
     }
   | {
@@ -107,8 +118,8 @@ export interface Model {
   readonly embeddingMatrixName: string;
   /** What the names of the base model's parameters begin with, such as `bert.`; a head's do not. */
   readonly basePrefix: string;
-  /** The classification head's last matrix `[labelCount, hiddenSize]`. */
-  readonly headWeightName: string;
+  /** The last matrix of a classification task's head, `[labelCount, hiddenSize]`. */
+  headWeightName(task: Task): string;
   /** Parameters in a fixed order. */
   parameters(task: Task, labelCount: number, vocabRows: number): ParameterSpec[];
   /** Names that a checkpoint may use for a parameter, most usual first. */

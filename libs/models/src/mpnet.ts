@@ -42,6 +42,7 @@ export function mpnetModel(fields: unknown, fileName: string): Model {
       list.weight(RELATIVE_POSITIONS, [config.bucketCount, config.headCount]);
     },
     embeddings: (context) => embeddings(config, context),
+    tokenDropout: config.hiddenDropout,
     head: robertaHead(config.hiddenDropout),
     maskedLanguageModel: robertaMaskedLanguageModel(config.layerNormEpsilon),
   });

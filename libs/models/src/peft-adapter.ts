@@ -15,6 +15,7 @@ export const ADAPTER_TENSOR_PREFIX = 'base_model.model.';
 const TASK_TYPES: Readonly<Record<Task, string | null>> = {
   'sequence-classification': 'SEQ_CLS',
   regression: 'SEQ_CLS',
+  'token-classification': 'TOKEN_CLS',
   'causal-lm': 'CAUSAL_LM',
   // PEFT has no name for it.
   'masked-lm': null,

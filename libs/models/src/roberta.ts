@@ -38,6 +38,7 @@ export function robertaModel(modelType: keyof typeof ARCHITECTURE_PREFIXES, fiel
       list.weight('roberta.embeddings.position_embeddings', [config.maxPositionCount, hiddenSize]);
     },
     embeddings: (context) => embeddings(config, context),
+    tokenDropout: config.classifierDropout,
     head: robertaHead(config.classifierDropout),
     maskedLanguageModel: robertaMaskedLanguageModel(config.layerNormEpsilon),
   });

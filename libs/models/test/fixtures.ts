@@ -12,7 +12,7 @@ export interface Case {
   readonly inputIds: number[];
   readonly attentionMask: number[];
   readonly tokenTypeIds: number[];
-  /** Of records, or the tokens that `targetPositions` predict. */
+  /** Of records, or the tokens or classes that `targetPositions` predict. */
   readonly labels: number[];
   readonly targetPositions?: number[];
   readonly logits: number[];

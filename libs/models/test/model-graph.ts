@@ -5,14 +5,7 @@ import {
   vocabularyCrossEntropyMean,
   type GraphSession, type Tensor, type TensorValue,
 } from '@pemmican/graph'; // prettier-ignore
-import {
-  isLanguageModeling,
-  parseModel,
-  type Model,
-  type ModelInputs,
-  type ModelOutput,
-  type Task,
-} from '../src/mod.ts';
+import { hasTokenTargets, parseModel, type Model, type ModelInputs, type ModelOutput, type Task } from '../src/mod.ts';
 import type { Case, Fixture } from './fixtures.ts';
 
 export const modelOf = (one: Case, changes: Record<string, unknown> = {}): Model =>
@@ -33,20 +26,20 @@ export function startGraph(floatDtype: 'float32' | 'float64', task: Task): Graph
   const builder = new GraphBuilder({ floatDtype });
   const shape = [symbol('batch'), symbol('length')];
   const inputIds = builder.placeholder('inputIds', 'int32', shape);
-  const items = [symbol(isLanguageModeling(task) ? 'targets' : 'batch')];
+  const items = [symbol(hasTokenTargets(task) ? 'targets' : 'batch')];
   const labels = builder.placeholder('labels', task === 'regression' ? 'float32' : 'int32', items);
-  const inputs = {
-    inputIds,
-    attentionMask: cast(builder, builder.placeholder('attentionMask', 'float32', shape), floatDtype),
-    tokenTypeIds: builder.placeholder('tokenTypeIds', 'int32', shape),
-    dropoutSeed: builder.placeholder('dropoutSeed', 'int32', [2]),
-  };
+  const targetPositions = hasTokenTargets(task) ? builder.placeholder('targetPositions', 'int32', items) : undefined;
+  const targets = targetPositions === undefined ? {} : { targetPositions };
   return {
     builder,
-    dimensions: new RuntimeDimensions(builder, inputIds),
-    inputs: isLanguageModeling(task)
-      ? { ...inputs, targetPositions: builder.placeholder('targetPositions', 'int32', items) }
-      : inputs,
+    dimensions: new RuntimeDimensions(builder, inputIds, ...Object.values(targets)),
+    inputs: {
+      inputIds,
+      attentionMask: cast(builder, builder.placeholder('attentionMask', 'float32', shape), floatDtype),
+      tokenTypeIds: builder.placeholder('tokenTypeIds', 'int32', shape),
+      dropoutSeed: builder.placeholder('dropoutSeed', 'int32', [2]),
+      ...targets,
+    },
     labels: task === 'regression' ? cast(builder, labels, floatDtype) : labels,
   };
 }
@@ -65,7 +58,7 @@ export function lossOf({ builder, dimensions, labels }: Graph, output: ModelOutp
     : crossEntropyMean(builder, output.logits, labels);
 }
 
-/** `[batch, labelCount]`, or `[targets, vocabSize]`: whole here, to compare them. */
+/** `[batch, labelCount]`, `[targets, labelCount]` or `[targets, vocabSize]`: whole here, to compare them. */
 export function logitsOf({ builder }: Graph, output: ModelOutput): Tensor {
   if (output.kind === 'logits') return output.logits;
   const { hidden, matrix, bias, softCap } = output;

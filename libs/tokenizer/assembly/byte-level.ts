@@ -1,7 +1,7 @@
 import { Found, ODD, push } from './found';
-import { mergeRanked, Merges, MAX_SYMBOLS, NONE, rankOf } from './merge';
+import { mergeOf, mergeRanked, Merges, MAX_SYMBOLS, setMerge } from './merge';
 import { pieceEnd, Split, split } from './split';
-import { nodeOf, tokenAt } from './trie';
+import { NO_TOKEN, tokenOf } from './tokens';
 import { setWord, word } from './words';
 import { codePointAt, characterLength } from './utf8';
 
@@ -9,8 +9,8 @@ import { codePointAt, characterLength } from './utf8';
 class ByteLevel {
   /** Ids of the 256 single bytes. */
   static byteIds: usize = 0;
-  /** By `firstByte << 8 | secondByte`, the rank of the merge of these two bytes. */
-  static pairRanks: usize = 0;
+  /** By `firstByte << 8 | secondByte`, the merge of these two bytes, 64 bits. */
+  static pairMerges: usize = 0;
   /** Whether a piece that is a token as a whole is taken as it is. */
   static ignoresMerges: bool = false;
   static addsPrefixSpace: bool = false;
@@ -85,9 +85,9 @@ function isComposed(start: usize, end: usize): bool {
 function addPiece(start: usize, end: usize): bool {
   const count = <u32>(end - start);
   if (ByteLevel.ignoresMerges) {
-    const token = tokenAt(nodeOf(start, end));
-    if (token != 0) {
-      push(token - 1);
+    const token = tokenOf(start, end);
+    if (token != NO_TOKEN) {
+      push(token);
       return true;
     }
   }
@@ -96,26 +96,30 @@ function addPiece(start: usize, end: usize): bool {
   for (let index: u32 = 0; index < count; index++) {
     const byte: u32 = load<u8>(start + index);
     setWord(Merges.symbols, index, word(ByteLevel.byteIds, byte));
-    if (index > 0) setWord(Merges.ranks, index - 1, word(ByteLevel.pairRanks, (previous << 8) | byte));
+    if (index > 0) setMerge(index - 1, load<u64>(pairMergeAt((previous << 8) | byte)));
     previous = byte;
   }
   mergeRanked(count);
   return true;
 }
 
-/** @param byteIds - filled before; `pairRanks` is filled here */
+function pairMergeAt(pair: u32): usize {
+  return ByteLevel.pairMerges + ((<usize>pair) << 3);
+}
+
+/** @param byteIds - filled before; `pairMerges` is filled here */
 export function setByteLevel(
   byteIds: usize,
-  pairRanks: usize,
+  pairMerges: usize,
   ignoresMerges: u32,
   addsPrefixSpace: u32,
   compositionClasses: usize,
 ): void {
   ByteLevel.byteIds = byteIds;
-  ByteLevel.pairRanks = pairRanks;
+  ByteLevel.pairMerges = pairMerges;
   ByteLevel.ignoresMerges = ignoresMerges != 0;
   ByteLevel.addsPrefixSpace = addsPrefixSpace != 0;
   ByteLevel.compositionClasses = compositionClasses;
   for (let pair: u32 = 0; pair < 0x10000; pair++)
-    setWord(pairRanks, pair, rankOf(word(byteIds, pair >> 8), word(byteIds, pair & 0xff)));
+    store<u64>(pairMergeAt(pair), mergeOf(word(byteIds, pair >> 8), word(byteIds, pair & 0xff)));
 }

@@ -1,6 +1,6 @@
 import { Found, ODD, push } from './found';
 import { find, MAX_IDS, MAX_KEY_BYTES, Memo, UNIT } from './memo';
-import { mergeRanked, Merges, MAX_SYMBOLS, NONE, rankOf } from './merge';
+import { mergeOf, mergeRanked, Merges, MAX_SYMBOLS, NO_MERGE, setMerge } from './merge';
 import { remember } from './remember';
 import { setWord, word } from './words';
 import { characterLength, codePointAt } from './utf8';
@@ -18,8 +18,8 @@ class Characters {
   static markBytes: u32 = 0;
   static markCodePoint: u32 = 0;
   static prefix: u32 = 0;
-  /** By two characters of ASCII, the mark as a space among them, `first << 7 | second`: the rank of their merge. */
-  static plainRanks: usize = 0;
+  /** By two characters of ASCII, the mark as a space among them, `first << 7 | second`: their merge, 64 bits. */
+  static plainMerges: usize = 0;
 }
 
 const NOT_PLAIN: u32 = 0x80;
@@ -98,10 +98,10 @@ export function addPair(first: u32, second: u32): void {
   store<u8>(at, <u8>((<u32>load<u8>(at)) | ((<u32>1) << (bit & 7))));
 }
 
-/** Puts a symbol and the rank of its merge with the one before it. */
-function addSymbol(at: u32, id: u32, rank: u32): void {
+/** Puts a symbol and its merge with the one before it. */
+function addSymbol(at: u32, id: u32, merge: u64): void {
   setWord(Merges.symbols, at, id);
-  if (at > 0) setWord(Merges.ranks, at - 1, rank);
+  if (at > 0) setMerge(at - 1, merge);
 }
 
 /** Adds the ids of a part of the work that no merge reaches over the ends of; false where it is too long. */
@@ -129,12 +129,12 @@ function addUnit(from: usize, to: usize, isRemembered: bool): bool {
     if (id == 0) {
       // No merge takes a byte.
       for (let index: u32 = 0; index < size; index++)
-        addSymbol(count++, word(Characters.byteIds, load<u8>(at + index)), NONE);
+        addSymbol(count++, word(Characters.byteIds, load<u8>(at + index)), NO_MERGE);
     } else {
-      let rank = NONE;
-      if (plain < NOT_PLAIN && previous < NOT_PLAIN) rank = word(Characters.plainRanks, (previous << 7) | plain);
-      else if (count > 0) rank = rankOf(word(Merges.symbols, count - 1), id - 1);
-      addSymbol(count, id - 1, rank);
+      let merge = NO_MERGE;
+      if (plain < NOT_PLAIN && previous < NOT_PLAIN) merge = plainMerge(previous, plain);
+      else if (count > 0) merge = mergeOf(word(Merges.symbols, count - 1), id - 1);
+      addSymbol(count, id - 1, merge);
       count++;
     }
     previous = id == 0 ? NOT_PLAIN : plain;
@@ -146,6 +146,10 @@ function addUnit(from: usize, to: usize, isRemembered: bool): bool {
   if (isRemembered && !isOne && length <= MAX_KEY_BYTES && idCount <= MAX_IDS)
     remember(start, end, length | UNIT, idCount, before);
   return true;
+}
+
+function plainMerge(first: u32, second: u32): u64 {
+  return load<u64>(Characters.plainMerges + ((<usize>((first << 7) | second)) << 3));
 }
 
 function copy(slot: usize): void {
@@ -169,7 +173,7 @@ export function setCharacters(
   mark: usize,
   markBytes: u32,
   prefix: u32,
-  plainRanks: usize,
+  plainMerges: usize,
 ): void {
   Characters.ids = ids;
   Characters.byteIds = byteIds;
@@ -178,12 +182,12 @@ export function setCharacters(
   Characters.markBytes = markBytes;
   Characters.markCodePoint = codePointAt(mark);
   Characters.prefix = prefix;
-  Characters.plainRanks = plainRanks;
+  Characters.plainMerges = plainMerges;
   for (let first: u32 = 0; first < NOT_PLAIN; first++)
     for (let second: u32 = 0; second < NOT_PLAIN; second++) {
       const left = plainId(first);
       const right = plainId(second);
-      const rank = left == 0 || right == 0 ? NONE : rankOf(left - 1, right - 1);
-      setWord(plainRanks, (first << 7) | second, rank);
+      const merge = left == 0 || right == 0 ? NO_MERGE : mergeOf(left - 1, right - 1);
+      store<u64>(plainMerges + ((<usize>((first << 7) | second)) << 3), merge);
     }
 }

@@ -1,5 +1,5 @@
 export { addPair, setCharacters } from './characters';
-export { addMerge, setMerges } from './merge';
+export { addMerge, longestMergeRun, setMerges } from './merge';
 export { nodeOf, setTrie } from './trie';
 export { setAdded } from './added';
 export { setByteLevel } from './byte-level';
@@ -8,6 +8,7 @@ export { setFound } from './found';
 export { memoBytes, setMemo } from './memo';
 export { setModel } from './model';
 export { setSplit } from './split';
+export { addToken, setTokens } from './tokens';
 export { countIds, countTimes, distinctCount, flush, setTotals } from './totals';
 export { setUnigram } from './unigram';
 export { setWordPiece } from './word-piece';

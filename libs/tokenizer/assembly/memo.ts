@@ -1,4 +1,4 @@
-import { wordAt } from './words';
+import { copyWords, wordAt } from './words';
 
 /**
  * Chunks and their ids: an open-addressing table of bounded size that is emptied when it is full, since all that it holds
@@ -53,7 +53,8 @@ export function hashLong(start: usize, end: usize): u32 {
   return folded ^ (folded >> 15);
 }
 
-function isEqual(first: usize, second: usize, length: u32): bool {
+/** Compares keys of 8 bytes and more. */
+export function isEqual(first: usize, second: usize, length: u32): bool {
   let at: usize = 0;
   for (; at + 8 <= length; at += 8) if (load<u64>(first + at) != load<u64>(second + at)) return false;
   return at == length || load<u64>(first + length - 8) == load<u64>(second + length - 8);
@@ -114,18 +115,23 @@ export function insert(start: usize, end: usize, bits: u32, ids: usize, idCount:
   } else {
     hash = hashLong(start, end);
     key = ((<u64>hash) << 32) | Memo.keyEnd;
-    memory.copy(Memo.keys + Memo.keyEnd, start, length);
+    copyKey(Memo.keys + Memo.keyEnd, start, end);
     Memo.keyEnd += length;
   }
   let value: u32;
   if (idCount == 1) value = load<u32>(ids);
   else {
     value = Memo.valueEnd;
-    memory.copy(wordAt(Memo.values, value), ids, (<usize>idCount) << 2);
+    copyWords(wordAt(Memo.values, value), ids, idCount);
     Memo.valueEnd += idCount;
   }
   place(hash, key, bits | (idCount << 8), value);
   Memo.size++;
+}
+
+/** Copies eight bytes at a time, so up to seven too many. */
+function copyKey(to: usize, start: usize, end: usize): void {
+  for (let at = start; at < end; at += 8, to += 8) store<u64>(to, load<u64>(at));
 }
 
 function place(hash: u32, key: u64, meta: u32, value: u32): void {

@@ -4,78 +4,110 @@ import { setWord, word, wordAt } from './words';
 /**
  * Merges of BPE, and the symbols of the word that is merged now.
  *
- * The table is small, since looking pairs up is what BPE's time goes to: a slot has 8 bytes, the low 32 bits of a mixed pair
- * and the merge's rank. A pair has 40 bits and mixing is a bijection; the 8 bits that a slot leaves out are the first ones of
- * the pair's home, so that two pairs with the same 32 bits have homes that are a 256th of the table apart. `addMerge` makes
- * sure that no pair is ever that far from its home.
+ * The table is small, since looking pairs up is what BPE's time goes to: a slot is one number of 64 bits, a tag, the rank and
+ * the id that the merge makes, all bits set where it is free. A pair of ids is mixed by a bijection; its first bits are
+ * its home, its last ones the tag. Where the tag leaves out bits at the beginning, pairs with the same tag have homes that
+ * are a multiple of 2 to the remaining bits of a home apart; `install-merges.ts` takes a table in which no run of taken
+ * slots is that long, so that looking for a pair never comes to another one with its tag.
  */
 export class Merges {
   static slots: usize = 0;
   static mask: u32 = 0;
+  static idBits: u64 = 0;
+  /** Of a mixed pair. */
+  static pairMask: u64 = 0;
   /** Shift of a mixed pair that gives its home. */
   static homeShift: u64 = 0;
-  /** Bits of pairs by the first bits of their mix: none where a pair has no merge, which most have not. */
+  /** Bits of a slot below its tag. */
+  static tagShift: u64 = 0;
+  /** Words of 64 bits by the first bits of a mixed pair, of which two by its last ones are set where there is a merge. */
   static filter: usize = 0;
   static filterShift: u64 = 0;
-  /** By rank, the id that a merge makes. */
-  static mergedIds: usize = 0;
   /** `[MAX_SYMBOLS]` each, 4 bytes an item. */
   static symbols: usize = 0;
+  /** By symbol its merge with the next one: its rank above the symbol's place, and the id that it makes. */
   static ranks: usize = 0;
+  static mergedIds: usize = 0;
   static nexts: usize = 0;
   static previous: usize = 0;
 }
 
 export const NONE: u32 = 0xffff_ffff;
+/** Rank and id of pairs that are not merged. */
+export const NO_MERGE: u64 = (<u64>NONE) << 32;
 /** Most symbols of a word that is merged here: the lowest rank is looked for anew after each merge. */
 export const MAX_SYMBOLS: u32 = 512;
 
-const ID_BITS: u64 = 20;
-const PAIR_MASK: u64 = (1 << 40) - 1;
+const FREE: u64 = ~0;
+const PLACE_BITS: u32 = 9;
+const MAX_PLACE: u32 = MAX_SYMBOLS - 1;
+/** No merge's rank above a place is as much as this, since ranks have 20 bits. */
+const LEAST_NONE: u32 = NONE << PLACE_BITS;
+/** Up to so many symbols are looked at one by one: what was just written cannot be read four at a time without a wait. */
+const FEW_SYMBOLS: u32 = 24;
 
-/** A bijection of 40 bits: odd factors and a shift by half. */
+/** A bijection: odd factors and a shift by half. */
 function mix(left: u32, right: u32): u64 {
-  const pair = ((((<u64>left) << ID_BITS) | right) * 0x9e3779b97f4a7c15) & PAIR_MASK;
-  return ((pair ^ (pair >> 20)) * 0xbf58476d1ce4e5b9) & PAIR_MASK;
+  const pair = ((((<u64>left) << Merges.idBits) | right) * 0x9e3779b97f4a7c15) & Merges.pairMask;
+  return ((pair ^ (pair >> Merges.idBits)) * 0xbf58476d1ce4e5b9) & Merges.pairMask;
 }
 
-export function rankOf(left: u32, right: u32): u32 {
+function filterBits(mixed: u64): u64 {
+  return ((<u64>1) << (mixed & 63)) | ((<u64>1) << ((mixed >> 6) & 63));
+}
+
+/** Rank of the merge of two symbols, and in the lower half the id that it makes; NO_MERGE where there is none. */
+export function mergeOf(left: u32, right: u32): u64 {
   const mixed = mix(left, right);
-  const bit = <u32>(mixed >> Merges.filterShift);
-  if (((<u32>load<u8>(Merges.filter + (bit >> 3))) & ((<u32>1) << (bit & 7))) == 0) return NONE;
+  const bits = filterBits(mixed);
+  if ((load<u64>(Merges.filter + ((<usize>(mixed >> Merges.filterShift)) << 3)) & bits) != bits) return NO_MERGE;
+  const tagShift = Merges.tagShift;
   let index = <u32>(mixed >> Merges.homeShift);
   while (true) {
     const slot = load<u64>(Merges.slots + ((<usize>(index & Merges.mask)) << 3));
-    if (<u32>slot == <u32>mixed || <u32>(slot >> 32) == NONE) return <u32>(slot >> 32);
+    // A tag may be cut off at the beginning by the shift, which it is on both sides.
+    if ((slot ^ (mixed << tagShift)) >> tagShift == 0) {
+      if (slot == FREE) return NO_MERGE;
+      const merge = slot & (((<u64>1) << tagShift) - 1);
+      return ((merge >> Merges.idBits) << 32) | (merge & (((<u64>1) << Merges.idBits) - 1));
+    }
+    if (slot == FREE) return NO_MERGE;
     index++;
   }
 }
 
-/**
- * Puts a merge into the table; of equal pairs the last counts.
- * @returns 0 where it is too far from its home: the table is too small
- */
-export function addMerge(left: u32, right: u32, rank: u32, mergedId: u32): u32 {
+/** Puts a merge into the table; no two are of the same pair. */
+export function addMerge(left: u32, right: u32, rank: u32, mergedId: u32): void {
   const mixed = mix(left, right);
-  const home = <u32>(mixed >> Merges.homeShift);
-  let distance: u32 = 0;
-  let at = Merges.slots + ((<usize>home) << 3);
-  while (load<u32>(at, 4) != NONE && load<u32>(at) != <u32>mixed) {
-    distance++;
-    at = Merges.slots + ((<usize>((home + distance) & Merges.mask)) << 3);
+  let index = <u32>(mixed >> Merges.homeShift);
+  while (load<u64>(Merges.slots + ((<usize>(index & Merges.mask)) << 3)) != FREE) index++;
+  const slot = (mixed << Merges.tagShift) | ((<u64>rank) << Merges.idBits) | mergedId;
+  store<u64>(Merges.slots + ((<usize>(index & Merges.mask)) << 3), slot);
+  const filterAt = Merges.filter + ((<usize>(mixed >> Merges.filterShift)) << 3);
+  store<u64>(filterAt, load<u64>(filterAt) | filterBits(mixed));
+}
+
+/** Most taken slots in a row. */
+export function longestMergeRun(): u32 {
+  let longest: u32 = 0;
+  let length: u32 = 0;
+  // Twice around, for a run that goes over the end.
+  for (let index: u32 = 0; index <= Merges.mask * 2 + 1; index++) {
+    length = load<u64>(Merges.slots + ((<usize>(index & Merges.mask)) << 3)) == FREE ? 0 : length + 1;
+    longest = max(longest, length);
   }
-  if (distance >= (Merges.mask + 1) >> 8) return 0;
-  const bit = <u32>(mixed >> Merges.filterShift);
-  const filterAt = Merges.filter + (bit >> 3);
-  store<u8>(filterAt, <u8>((<u32>load<u8>(filterAt)) | ((<u32>1) << (bit & 7))));
-  store<u32>(at, <u32>mixed);
-  store<u32>(at, rank, 4);
-  setWord(Merges.mergedIds, rank, mergedId);
-  return 1;
+  return longest;
+}
+
+/** Sets a symbol's merge with the next one. */
+export function setMerge(at: u32, merge: u64): void {
+  // The least of these is the lowest rank, and of equal ones the first.
+  setWord(Merges.ranks, at, ((<u32>(merge >> 32)) << PLACE_BITS) | at);
+  setWord(Merges.mergedIds, at, <u32>merge);
 }
 
 /**
- * Merges the first `count` symbols, lowest rank first and then from the left, and pushes what is left. The ranks of
+ * Merges the first `count` symbols, lowest rank first and then from the left, and pushes what is left. The merges of
  * neighbours must be there.
  */
 export function mergeRanked(count: u32): void {
@@ -95,64 +127,72 @@ export function mergeRanked(count: u32): void {
     setWord(previous, at, at - 1);
   }
   for (;;) {
-    const best = lowest(ranks, padded);
-    if (best == NONE) break;
-    const rank = word(ranks, best);
-    const merged = word(Merges.mergedIds, rank);
+    const least = count <= FEW_SYMBOLS ? leastOfFew(ranks, count - 1) : leastOfMany(ranks, padded);
+    if (least >= LEAST_NONE) break;
+    const best = least & MAX_PLACE;
+    const merged = word(Merges.mergedIds, best);
     const gone = word(nexts, best);
     const after = word(nexts, gone);
     setWord(symbols, best, merged);
     setWord(nexts, best, after);
     setWord(ranks, gone, NONE);
-    let rankAfter = NONE;
+    let mergeAfter = NO_MERGE;
     if (after < count) {
       setWord(previous, after, best);
-      rankAfter = rankOf(merged, word(symbols, after));
+      mergeAfter = mergeOf(merged, word(symbols, after));
     }
-    setWord(ranks, best, rankAfter);
+    setMerge(best, mergeAfter);
     const before = word(previous, best);
-    if (before != NONE) setWord(ranks, before, rankOf(word(symbols, before), merged));
+    if (before != NONE) setMerge(before, mergeOf(word(symbols, before), merged));
   }
   for (let at: u32 = 0; at < count; at = word(nexts, at)) push(word(symbols, at));
 }
 
-/** Where the lowest rank is, the first of equal ones; NONE where there is no rank. */
-function lowest(ranks: usize, padded: u32): u32 {
+function leastOfFew(ranks: usize, count: u32): u32 {
+  let least = load<u32>(ranks);
+  for (let at: u32 = 1; at < count; at++) least = min(least, word(ranks, at));
+  return least;
+}
+
+function leastOfMany(ranks: usize, padded: u32): u32 {
   const end = wordAt(ranks, padded);
   let least = v128.load(ranks);
   for (let at = ranks + 16; at < end; at += 16) least = i32x4.min_u(least, v128.load(at));
   least = i32x4.min_u(least, v128.shuffle<i32>(least, least, 2, 3, 0, 1));
   least = i32x4.min_u(least, v128.shuffle<i32>(least, least, 1, 0, 3, 2));
-  const rank = <u32>i32x4.extract_lane(least, 0);
-  if (rank == NONE) return NONE;
-  let at = ranks;
-  while (true) {
-    const bits = i32x4.bitmask(i32x4.eq(v128.load(at), least));
-    if (bits != 0) return <u32>((at - ranks) >> 2) + <u32>ctz(bits);
-    at += 16;
-  }
+  return <u32>i32x4.extract_lane(least, 0);
 }
 
-/** @param slotBits - the table has 2 to this many slots, filled with ones */
+/**
+ * @param slotBits - the table has 2 to this many slots, filled with ones
+ * @param wordBits - the filter has 2 to this many words, filled with zeros
+ * @param rankBits - of every rank, at least one of which is not set
+ */
 export function setMerges(
   slots: usize,
   slotBits: u32,
   filter: usize,
-  filterBits: u32,
-  mergedIds: usize,
+  wordBits: u32,
+  idBits: u32,
+  rankBits: u32,
   symbols: usize,
   ranks: usize,
+  mergedIds: usize,
   nexts: usize,
   previous: usize,
 ): void {
+  const pairBits: u32 = idBits * 2;
   Merges.slots = slots;
   Merges.mask = (1 << slotBits) - 1;
-  Merges.homeShift = 40 - slotBits;
+  Merges.idBits = idBits;
+  Merges.pairMask = ((<u64>1) << pairBits) - 1;
+  Merges.homeShift = pairBits - slotBits;
+  Merges.tagShift = rankBits + idBits;
   Merges.filter = filter;
-  Merges.filterShift = 40 - filterBits;
-  Merges.mergedIds = mergedIds;
+  Merges.filterShift = pairBits - wordBits;
   Merges.symbols = symbols;
   Merges.ranks = ranks;
+  Merges.mergedIds = mergedIds;
   Merges.nexts = nexts;
   Merges.previous = previous;
 }

@@ -17,12 +17,17 @@ import {
 import { tokenize } from './model';
 import { remember } from './remember';
 import { add, addAll, spill } from './totals';
-import { setWord, word, wordAt } from './words';
+import { copyWords, setWord, word, wordAt } from './words';
 import { codePointBefore } from './utf8';
 
 /** Where text is cut into chunks: the fields of CutRule in `cut-rule.ts`. */
 class Cuts {
+  /** By `nextByte << 8 | previousByte`. */
   static table: usize = 0;
+  /** UncutBytes of `uncut-bytes.ts`. */
+  static lowHalves: usize = 0;
+  /** Sign bits of bytes from 0x80 on where they are uncut, otherwise 0. */
+  static highBits: u32 = 0;
   static characterBits: usize = 0;
   static isolatesIdeographs: bool = false;
   static classifies: bool = false;
@@ -48,20 +53,22 @@ const PAGE_SHIFT: u32 = 16;
 /** Cuts a stretch without added tokens into chunks and writes or counts their ids: the hot loop. */
 export function scan(start: usize, end: usize, isFirst: u32): void {
   const table = Cuts.table;
+  const lowHalves = v128.load(Cuts.lowHalves);
+  const highBits = i8x16.splat(<i8>Cuts.highBits);
   const isolatesIdeographs = Cuts.isolatesIdeographs;
   const isCounting = Text.isCounting;
   let bits: u32 = isFirst != 0 ? FIRST : 0;
   for (let at = start; at < end;) {
-    let previous: u32 = load<u8>(at);
     let next = at + 1;
-    if (isolatesIdeographs && previous >= 0xe5 && previous <= 0xe9) next = at + 3;
-    else
-      for (; next < end; next++) {
-        const current: u32 = load<u8>(next);
-        const cut: u32 = load<u8>(table + ((previous << 8) | current));
+    if (isolatesIdeographs && isIdeographLead(load<u8>(at))) next = at + 3;
+    else {
+      while (next < end) {
+        const cut: u32 = load<u8>(table + <usize>load<u16>(next - 1));
         if (cut != 0 && (cut == 1 || mayCut(next, cut))) break;
-        previous = current;
+        next += <usize>uncutLength(next, lowHalves, highBits);
       }
+      next = min(next, end);
+    }
     const length = <u32>(next - at);
     const keyBits = length | bits;
     let slot: usize = 0;
@@ -97,6 +104,20 @@ export function scan(start: usize, end: usize, isFirst: u32): void {
     bits = 0;
     at = next;
   }
+}
+
+/** Whether a byte begins a character from U+5000 to U+9FFF. */
+function isIdeographLead(byte: u32): bool {
+  return byte - 0xe5 <= 4;
+}
+
+/** How many bytes from `at` on are surely not cut apart, from 1 to 16; what is behind the text is looked at as well. */
+function uncutLength(at: usize, lowHalves: v128, highBits: v128): i32 {
+  const bytes = v128.load(at);
+  const sets = i8x16.swizzle(lowHalves, v128.and(bytes, i8x16.splat(0x0f)));
+  const bits = i8x16.swizzle(i8x16(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0), i8x16.shr_u(bytes, 4));
+  const isOutside = i8x16.eq(v128.and(sets, bits), i8x16.splat(0));
+  return max(1, ctz(i8x16.bitmask(v128.andnot(isOutside, v128.and(bytes, highBits))) | 0x10000));
 }
 
 function mayCut(position: usize, mask: u32): bool {
@@ -148,8 +169,8 @@ function miss(start: usize, end: usize, bits: u32): void {
 export function takeFound(idCount: u32): void {
   if (!Text.isCounting) {
     reserve(idCount);
-    memory.copy(Text.end, Found.ids, (<usize>idCount) << 2);
-    Text.end += (<usize>idCount) << 2;
+    copyWords(Text.end, Found.ids, idCount);
+    Text.end = wordAt(Text.end, idCount);
     return;
   }
   const counted = min(idCount, Text.limit - Text.tokenCount);
@@ -293,12 +314,16 @@ function writeAll(ids: usize, count: u32): void {
 
 export function setCuts(
   table: usize,
+  lowHalves: usize,
+  hasHighBytes: u32,
   characterBits: usize,
   isolatesIdeographs: u32,
   classifies: u32,
   hasFirst: u32,
 ): void {
   Cuts.table = table;
+  Cuts.lowHalves = lowHalves;
+  Cuts.highBits = hasHighBytes != 0 ? 0x80 : 0;
   Cuts.characterBits = characterBits;
   Cuts.isolatesIdeographs = isolatesIdeographs != 0;
   Cuts.classifies = classifies != 0;

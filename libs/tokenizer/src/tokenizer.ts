@@ -50,6 +50,11 @@ export interface TokenizerFileOptions {
   readonly fileName: string;
   /** Parsed tokenizer_config.json. */
   readonly config?: unknown;
+  /**
+   * Texts are words of split texts: byte-level BPE puts a space before each, as transformers' `add_prefix_space` does, which
+   * it demands for them.
+   */
+  readonly areTextsWords?: boolean;
 }
 
 const NAMED_TOKENS = [
@@ -168,7 +173,8 @@ export class Tokenizer {
         { cause },
       );
     }
-    return new Tokenizer(new Component(json, options.fileName), options.config);
+    const read = options.areTextsWords === true ? withPrefixSpace(json) : json;
+    return new Tokenizer(new Component(read, options.fileName), options.config);
   }
 
   /**
@@ -259,6 +265,16 @@ export class Tokenizer {
       }),
     );
   }
+}
+
+/** A part of a sequence of pre-tokenizers stays as it is, as in transformers. */
+function withPrefixSpace(json: unknown): unknown {
+  if (!isFields(json) || !isFields(json['pre_tokenizer']) || json['pre_tokenizer']['type'] !== 'ByteLevel') return json;
+  return { ...json, pre_tokenizer: { ...json['pre_tokenizer'], add_prefix_space: true } };
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 function toText(text: string | Uint8Array): string {

@@ -22,11 +22,22 @@ type Case = readonly [
   ids: readonly number[] | null,
   typeIds: readonly number[] | null,
 ];
+/** The same of words, with the word of each token; a byte-level tokenizer has `add_prefix_space`. */
+type WordCase = readonly [
+  words: readonly string[],
+  special: boolean,
+  maxLength: number | null,
+  side: 'left' | 'right',
+  ids: readonly number[],
+  typeIds: readonly number[],
+  wordIds: readonly number[],
+];
 interface Fixture {
   readonly tokenizers: readonly {
     readonly name: string;
     readonly tokenizer: unknown;
     readonly cases: readonly Case[];
+    readonly wordCases: readonly WordCase[];
   }[];
 }
 
@@ -40,6 +51,11 @@ const { tokenizers } = JSON.parse(
 ) as Fixture;
 assert.ok(tokenizers.length > 40);
 
+const wordOptionsOf = ([, addSpecialTokens, maxLength, truncationSide]: WordCase): FrameOptions => ({
+  addSpecialTokens,
+  truncationSide,
+  ...(maxLength === null ? {} : { maxLength }),
+});
 const optionsOf = ([, addSpecialTokens, maxLength, truncationSide, truncationStrategy]: Case): FrameOptions => ({
   addSpecialTokens,
   truncationSide,
@@ -67,7 +83,7 @@ function kept<Value>(make: (options: FrameOptions) => Value): (options: FrameOpt
   };
 }
 
-for (const { name, tokenizer: json, cases } of tokenizers) {
+for (const { name, tokenizer: json, cases, wordCases } of tokenizers) {
   const open = (): Tokenizer => Tokenizer.fromJson(JSON.stringify(json), { fileName: 't.json' });
   const check = (encode: (example: Case) => Found): void => {
     for (const example of cases) {
@@ -117,5 +133,41 @@ for (const { name, tokenizer: json, cases } of tokenizers) {
         JSON.stringify([texts, optionsOf(example)]),
       );
     }
+  });
+
+  const openForWords = (): Tokenizer =>
+    Tokenizer.fromJson(JSON.stringify(json), { fileName: 't.json', areTextsWords: true });
+
+  test(`FastEncoder.encode gives the reference ids and words of ${wordCases.length} split texts: ${name}`, () => {
+    const tokenizer = openForWords();
+    const encoderOf = kept((options) => new FastEncoder(tokenizer, { ...options, memoBytes: 1 << 14 }));
+    for (const example of wordCases) {
+      const [words, , , , ids, typeIds, wordIds] = example;
+      const builder = new RecordBlockBuilder();
+      builder.addWords(words);
+      const found = encoderOf(wordOptionsOf(example)).encode(builder.take());
+      assert.deepEqual(
+        [Array.from(found.ids), Array.from(found.typeIds), Array.from(found.wordIds ?? [])],
+        [ids, typeIds, wordIds],
+        JSON.stringify([words, wordOptionsOf(example)]),
+      );
+    }
+  });
+
+  test(`FastCounter.add counts the tokens of split texts, all in one block: ${name}`, () => {
+    const tokenizer = openForWords();
+    const builder = new RecordBlockBuilder();
+    const plain = wordCases.filter(([, special, maxLength, side]) => special && maxLength === 6 && side === 'left');
+    assert.ok(plain.length > 1);
+    for (const [words] of plain) builder.addWords(words);
+    const counter = new FastCounter(tokenizer, { maxLength: 6, truncationSide: 'left', memoBytes: 1 << 14 });
+    const { recordLengths } = counter.add(builder.take());
+    assert.deepEqual(
+      Array.from(recordLengths),
+      plain.map(([, , , , ids]) => ids.length),
+    );
+    const expected = new Float64Array(tokenizer.vocabSize);
+    for (const [, , , , ids] of plain) for (const id of ids) expected[id] = (expected[id] ?? 0) + 1;
+    assert.deepEqual(counter.takeCounts(), expected);
   });
 }

@@ -1,5 +1,6 @@
 import { SeededRandom } from '@pemmican/models';
 import { TrainingError } from './error.ts';
+import { NO_LABEL } from './word-labels.ts';
 
 /** Tokenized records, in the id space of the embedding matrix that is trained. */
 export interface EncodedDataset {
@@ -11,6 +12,8 @@ export interface EncodedDataset {
   readonly offsets: Uint32Array;
   /** One label a record: its index for classification, its value for regression. */
   readonly labels: Float64Array;
+  /** By token, its class, {@link NO_LABEL} where it has none; only in token classification. */
+  readonly tokenLabels?: Int32Array;
 }
 
 const INITIAL_TOKENS = 1 << 12;
@@ -58,7 +61,8 @@ export class EncodedDatasetBuilder {
 
 /** SHA-256 of everything that a run reads of a data set: `sha256:<hex>`. */
 export async function digestDataset(dataset: EncodedDataset): Promise<string> {
-  const views = [dataset.ids, dataset.typeIds, dataset.offsets, dataset.labels];
+  const { ids, typeIds, offsets, labels, tokenLabels } = dataset;
+  const views = [ids, typeIds, offsets, labels, ...(tokenLabels === undefined ? [] : [tokenLabels])];
   const bytes = new Uint8Array(views.reduce((sum, view) => sum + view.byteLength, 0));
   let offset = 0;
   for (const view of views) {
@@ -95,6 +99,8 @@ export interface Batch {
   readonly attentionMask: Float32Array;
   readonly tokenTypeIds: Int32Array;
   readonly labels: Float64Array;
+  /** By token, its class; see {@link EncodedDataset.tokenLabels}. */
+  readonly tokenLabels?: Int32Array;
   /** Tokens without padding. */
   readonly tokenCount: number;
   /** Which record each row is. */
@@ -117,12 +123,25 @@ export function makeBatch(dataset: EncodedDataset, records: Uint32Array, padId: 
   const attentionMask = new Float32Array(records.length * length);
   const tokenTypeIds = new Int32Array(records.length * length);
   const labels = new Float64Array(records.length);
+  const tokenLabels =
+    dataset.tokenLabels === undefined ? undefined : new Int32Array(records.length * length).fill(NO_LABEL);
   records.forEach((record, row) => {
     const [start, end] = [dataset.offsets[record] ?? 0, dataset.offsets[record + 1] ?? 0];
     inputIds.set(dataset.ids.subarray(start, end), row * length);
     tokenTypeIds.set(dataset.typeIds.subarray(start, end), row * length);
+    tokenLabels?.set(dataset.tokenLabels?.subarray(start, end) ?? [], row * length);
     attentionMask.fill(1, row * length, row * length + end - start);
     labels[row] = dataset.labels[record] ?? 0;
   });
-  return { rowCount: records.length, length, inputIds, attentionMask, tokenTypeIds, labels, tokenCount, records };
+  return {
+    rowCount: records.length,
+    length,
+    inputIds,
+    attentionMask,
+    tokenTypeIds,
+    labels,
+    ...(tokenLabels === undefined ? {} : { tokenLabels }),
+    tokenCount,
+    records,
+  };
 }

@@ -1,9 +1,11 @@
 import type { GraphSession } from '@pemmican/graph';
 import { isLanguageModeling, type Task } from '@pemmican/models';
-import { makeBatch, type EncodedDataset } from './encoded-dataset.ts';
+import type { EncodedDataset } from './encoded-dataset.ts';
+import { entityScores } from './entity-scores.ts';
 import { accuracy, f1, matthewsCorrelation, pearson, spearman, type Metric } from './metrics.ts';
-import { inputFeeds, makeTaskBatch, recordsInOrder, type BatchOptions } from './task-batch.ts';
-import { FETCH } from './training-program.ts';
+import { makeTaskBatch, recordsInOrder, type BatchOptions } from './task-batch.ts';
+import { FEED, FETCH } from './training-program.ts';
+import { NO_LABEL } from './word-labels.ts';
 
 /** Scores of a data set. */
 export interface EvaluationResult {
@@ -13,20 +15,27 @@ export interface EvaluationResult {
 
 interface Scoring extends BatchOptions {
   readonly batchSize: number;
+  /** Names of the classes of tokens, where they have names: what an entity is stands in them. */
+  readonly labelNames?: readonly string[] | undefined;
 }
 
 // Every evaluation hides the same tokens, so that losses compare.
 const EVALUATION_PASS = 'evaluation';
 
-/** Logits of each batch in order: row-major `[rowCount, labelCount]`. */
+/**
+ * Logits of each batch in order: row-major `[rowCount, labelCount]`, or `[labelled tokens, labelCount]` in token
+ * classification.
+ */
 export function* predictLogits(
   session: GraphSession,
   dataset: EncodedDataset,
-  scoring: Pick<Scoring, 'batchSize' | 'padId'>,
+  scoring: Pick<Scoring, 'batchSize' | 'padId'> & { readonly task?: Task },
 ): Generator<{ rowCount: number; logits: Float32Array }> {
+  const { task = 'sequence-classification', padId } = scoring;
   for (const records of recordsInOrder(dataset.recordCount, scoring.batchSize)) {
-    const batch = makeBatch(dataset, records, scoring.padId);
-    const [logits] = session.run(inputFeeds(batch), [FETCH.evaluationLogits]);
+    const { batch, feeds } = makeTaskBatch(dataset, records, { task, padId, seed: 0 }, EVALUATION_PASS);
+    const { [FEED.labels]: _, ...inputs } = feeds;
+    const [logits] = session.run(inputs, [FETCH.evaluationLogits]);
     if (logits?.dtype !== 'float32') throw new TypeError('Logits are not float32');
     yield { rowCount: batch.rowCount, logits: logits.data };
   }
@@ -41,7 +50,8 @@ export async function evaluate(
   onBatch: () => Promise<void> = () => Promise.resolve(),
 ): Promise<EvaluationResult> {
   const isClassifying = !isLanguageModeling(scoring.task);
-  const predicted = new Float64Array(isClassifying ? dataset.recordCount : 0);
+  const expected = expectedLabels(scoring.task, dataset);
+  const predicted = new Float64Array(expected.length);
   let [row, lossSum, itemCount] = [0, 0, 0];
   for (const records of recordsInOrder(dataset.recordCount, scoring.batchSize)) {
     const batch = makeTaskBatch(dataset, records, scoring, EVALUATION_PASS);
@@ -49,7 +59,7 @@ export async function evaluate(
     const [loss, logits] = session.run(batch.feeds, fetches);
     lossSum += (loss?.data[0] ?? NaN) * batch.itemCount;
     itemCount += batch.itemCount;
-    for (let index = 0; isClassifying && index < records.length; index++) {
+    for (let index = 0; isClassifying && index < batch.itemCount; index++) {
       const scores = logits?.data.subarray(index * labelCount, (index + 1) * labelCount) ?? new Float32Array();
       predicted[row++] = scoring.task === 'regression' ? (scores[0] ?? NaN) : largestIndex(scores);
     }
@@ -58,18 +68,25 @@ export async function evaluate(
   const loss = lossSum / itemCount;
   return {
     recordCount: dataset.recordCount,
-    metrics: { loss, ...scores(scoring.task, loss, predicted, dataset.labels, labelCount) },
+    metrics: { loss, ...scores(scoring, loss, { dataset, predicted, expected }, labelCount) },
   };
+}
+
+/** What the items that a loss is a mean over have as labels; none in language modeling, where they are not compared. */
+function expectedLabels(task: Task, { labels, tokenLabels }: EncodedDataset): Float64Array {
+  if (isLanguageModeling(task)) return new Float64Array();
+  if (task !== 'token-classification') return labels;
+  return Float64Array.from(tokenLabels?.filter((label) => label !== NO_LABEL) ?? []);
 }
 
 /** A task's metrics beside the loss. */
 function scores(
-  task: Task,
+  { task, labelNames }: Scoring,
   loss: number,
-  predicted: Float64Array,
-  labels: Float64Array,
+  found: { readonly dataset: EncodedDataset; readonly predicted: Float64Array; readonly expected: Float64Array },
   labelCount: number,
 ): Partial<Record<Metric, number>> {
+  const { dataset, predicted, expected: labels } = found;
   switch (task) {
     case 'masked-lm':
     case 'causal-lm':
@@ -82,7 +99,30 @@ function scores(
         f1: f1(predicted, labels, labelCount),
         matthews_correlation: matthewsCorrelation(predicted, labels, labelCount),
       };
+    case 'token-classification':
+      return {
+        accuracy: accuracy(predicted, labels),
+        ...(labelNames === undefined
+          ? {}
+          : entityScores(tagsOf(dataset, labels, labelNames), tagsOf(dataset, predicted, labelNames))),
+      };
   }
+}
+
+/** Names of the classes of labelled tokens, record by record. */
+function tagsOf(
+  { tokenLabels, offsets, recordCount }: EncodedDataset,
+  classes: Float64Array,
+  names: readonly string[],
+): string[][] {
+  let start = 0;
+  return Array.from({ length: recordCount }, (_, record) => {
+    const labels = tokenLabels?.subarray(offsets[record], offsets[record + 1]).filter((label) => label !== NO_LABEL);
+    const end = start + (labels?.length ?? 0);
+    const tags = Array.from(classes.subarray(start, end), (label) => names[label] ?? `LABEL_${label}`);
+    start = end;
+    return tags;
+  });
 }
 
 /** Index of the largest score, the first of equal ones. */

@@ -48,6 +48,12 @@ const CASES: readonly Case[] = [
   },
   { name: 'regression', rows: 2000, batch: [16, 32], options: { task: 'regression', labelCount: 1 } },
   { name: 'products in bfloat16', rows: 2000, batch: [16, 64], options: { bf16: true } },
+  {
+    name: 'token classification',
+    rows: 2000,
+    batch: [16, 64],
+    options: { task: 'token-classification', labelCount: 9, dropout: 0.1 },
+  },
   { name: 'masked language model', rows: 20_000, batch: [8, 64], options: { task: 'masked-lm' } },
   {
     name: 'causal language model, tied',

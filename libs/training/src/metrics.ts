@@ -6,7 +6,10 @@ export const METRICS = {
   regression: ['loss', 'pearson', 'spearman'],
   'masked-lm': ['loss', 'perplexity'],
   'causal-lm': ['loss', 'perplexity'],
+  'token-classification': ['loss', 'accuracy', 'precision', 'recall', 'f1'],
 } as const satisfies Record<Task, readonly string[]>;
+/** Those of the entities that tags name, which tags without names have not. */
+export const ENTITY_METRICS = ['precision', 'recall', 'f1'] as const satisfies readonly Metric[];
 export type Metric = (typeof METRICS)[Task][number];
 
 /** Whether a larger value of a metric is better. */

@@ -24,9 +24,10 @@ export {
   type Batch,
   type EncodedDataset,
 } from './encoded-dataset.ts';
+export { entityScores, type EntityScores } from './entity-scores.ts';
 export { TrainingError, type TrainingErrorCode } from './error.ts';
 export { evaluate, predictLogits, type EvaluationResult } from './evaluation.ts';
-export { METRICS, defaultMetric, isGreaterBetter, type Metric } from './metrics.ts';
+export { ENTITY_METRICS, METRICS, defaultMetric, isGreaterBetter, type Metric } from './metrics.ts';
 export {
   DEFAULT_LORA_ALPHA,
   DEFAULT_TRAINING_OPTIONS,
@@ -52,3 +53,4 @@ export {
   type TrainedParameter,
   type TrainingProgram,
 } from './training-program.ts';
+export { NO_LABEL, continuationLabels, labelTokens } from './word-labels.ts';

@@ -1,6 +1,5 @@
 import {
   GraphBuilder,
-  RuntimeDimensions,
   encodeSavedModel,
   identity,
   readVariable,
@@ -9,7 +8,7 @@ import {
   type VariablePort,
 } from '@pemmican/graph';
 import type { Model, ParameterSpec, Task } from '@pemmican/models';
-import { FETCH, modelInputs } from './training-program.ts';
+import { FETCH, modelInputs, runtimeDimensions } from './training-program.ts';
 
 /** A forward pass and nothing else: a seventh of the training graph's nodes, and no room for gradients or moments. */
 export interface PredictionProgram {
@@ -17,7 +16,7 @@ export interface PredictionProgram {
   readonly parameters: readonly { readonly spec: ParameterSpec; readonly weight: VariablePort }[];
 }
 
-/** Builds the graph whose {@link FETCH.evaluationLogits} are float32 `[batch, labelCount]`. */
+/** Builds the graph whose {@link FETCH.evaluationLogits} are float32 `[batch, labelCount]`, or `[targets, labelCount]`. */
 export function buildPredictionProgram(
   model: Model,
   options: { readonly task: Task; readonly labelCount: number; readonly vocabRows: number },
@@ -29,7 +28,7 @@ export function buildPredictionProgram(
     weight: builder.withCategory('weights', () => variable(builder, `weights/${spec.name}`, spec.shape)),
   }));
   const inputs = modelInputs(builder, options.task);
-  const dimensions = new RuntimeDimensions(builder, inputs.inputIds);
+  const dimensions = runtimeDimensions(builder, inputs);
   builder.withoutTape(() => {
     const weights = new Map(variables.map(({ spec, weight }) => [spec.name, readVariable(builder, weight)]));
     const output = model.forward(builder, dimensions, weights, inputs, { task: options.task, isTraining: false });

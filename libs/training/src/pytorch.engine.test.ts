@@ -39,7 +39,14 @@ for (const run of oracle.cases) {
   });
 }
 
-for (const name of ['linear', 'regression', 'weight decay 0.01', 'hard clipping', 'Llama, causal language model']) {
+for (const name of [
+  'linear',
+  'regression',
+  'weight decay 0.01',
+  'hard clipping',
+  'Llama, causal language model',
+  'BERT, token classification',
+]) {
   // 34 records in steps of 12: the last step of an epoch has ten rows, its last micro-batch fewer than the others.
   for (const [rows, accumulation] of [
     [3, 4],

@@ -1,7 +1,13 @@
 import type { TensorValue } from '@pemmican/graph';
-import { isLanguageModeling, type Task } from '@pemmican/models';
+import { hasTokenTargets, type Task } from '@pemmican/models';
 import { makeBatch, type Batch, type EncodedDataset } from './encoded-dataset.ts';
-import { maskTokens, nextTokenTargets, type MaskingOptions, type TokenTargets } from './token-targets.ts';
+import {
+  labelledTargets,
+  maskTokens,
+  nextTokenTargets,
+  type MaskingOptions,
+  type TokenTargets,
+} from './token-targets.ts';
 import { FEED } from './training-program.ts';
 
 /** What decides how records become a batch. */
@@ -18,7 +24,7 @@ export interface BatchOptions {
 export interface TaskBatch {
   readonly batch: Batch;
   readonly feeds: Record<string, TensorValue>;
-  /** What the batch's loss is a mean over: its rows, or the tokens that it predicts. */
+  /** What the batch's loss is a mean over: its rows, or the tokens that predict something. */
   readonly itemCount: number;
 }
 
@@ -33,24 +39,25 @@ export function makeTaskBatch(
   pass: string,
 ): TaskBatch {
   const plain = makeBatch(dataset, records, options.padId);
-  if (!isLanguageModeling(options.task)) {
+  if (!hasTokenTargets(options.task)) {
     const labels = labelValue(plain, options.task);
     return { batch: plain, feeds: { ...inputFeeds(plain), [FEED.labels]: labels }, itemCount: plain.rowCount };
   }
-  const { batch, targets } = hideTargets(plain, options, pass);
+  const { batch, targets } = withTargets(plain, options, pass);
   const shape = [targets.positions.length];
   return {
     batch,
     feeds: {
       ...inputFeeds(batch),
       [FEED.targetPositions]: { dtype: 'int32', shape, data: targets.positions },
-      [FEED.labels]: { dtype: 'int32', shape, data: targets.tokenIds },
+      [FEED.labels]: { dtype: 'int32', shape, data: targets.labels },
     },
     itemCount: targets.positions.length,
   };
 }
 
-function hideTargets(plain: Batch, options: BatchOptions, pass: string): { batch: Batch; targets: TokenTargets } {
+function withTargets(plain: Batch, options: BatchOptions, pass: string): { batch: Batch; targets: TokenTargets } {
+  if (options.task === 'token-classification') return { batch: plain, targets: labelledTargets(plain) };
   if (options.task === 'causal-lm') return { batch: plain, targets: nextTokenTargets(plain) };
   if (options.masking === undefined) throw new TypeError('Masked language modeling needs a mask token');
   return maskTokens(plain, options.masking, options.seed, pass);

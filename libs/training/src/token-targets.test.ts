@@ -23,17 +23,17 @@ function batchOf(records: readonly (readonly number[])[], rows: readonly number[
 
 test('nextTokenTargets: each token of a row predicts the next, padding neither predicts nor is predicted', () => {
   const batch = batchOf([[5, 6, 7], [8], [9, 10]], [0, 1, 2]);
-  const { positions, tokenIds } = nextTokenTargets(batch);
+  const { positions, labels } = nextTokenTargets(batch);
   // Rows of three: places 0 to 2, 3 to 5, 6 to 8.
   assert.deepEqual([...positions], [0, 1, 6]);
-  assert.deepEqual([...tokenIds], [6, 7, 10]);
+  assert.deepEqual([...labels], [6, 7, 10]);
 });
 
 test('nextTokenTargets refuses a batch of single tokens', () => {
   assert.throws(() => nextTokenTargets(batchOf([[5], [6]], [0, 1])), {
     name: 'TrainingError',
     code: 'INVALID_DATA',
-    message: /predicts no token/,
+    message: /predicts nothing: it has no record of two tokens and more/,
   });
 });
 
@@ -47,7 +47,7 @@ const ALL_ROWS = LONG.map((_, index) => index);
 test('maskTokens hides as BERT does: 15 % are predicted, of these 80 % hidden, 10 % replaced, 10 % left', () => {
   const batch = batchOf(LONG, ALL_ROWS);
   const hidden = maskTokens(batch, OPTIONS, 42, 'epoch:0');
-  const { positions, tokenIds } = hidden.targets;
+  const { positions, labels: tokenIds } = hidden.targets;
   const total = LONG.length * 120;
   // Five standard deviations of each binomial count.
   const near = (count: number, of: number, share: number): void => {
@@ -98,7 +98,7 @@ test('maskTokens hides one token where chance hides none', () => {
   const options = { ...OPTIONS, probability: 1e-12 };
   const { batch, targets } = maskTokens(batchOf([[CLS, 11, 12, SEP]], [0]), options, 42, 'epoch:0');
   assert.deepEqual([...targets.positions], [1]);
-  assert.deepEqual([...targets.tokenIds], [11]);
+  assert.deepEqual([...targets.labels], [11]);
   assert.equal(batch.inputIds[1], MASK);
   assert.throws(() => maskTokens(batchOf([[CLS, SEP]], [0]), options, 42, 'epoch:0'), { code: 'INVALID_DATA' });
 });

@@ -1,13 +1,14 @@
 import { SeededRandom } from '@pemmican/models';
 import type { Batch } from './encoded-dataset.ts';
 import { TrainingError } from './error.ts';
+import { NO_LABEL } from './word-labels.ts';
 
-/** The tokens that a language model is to predict in a batch. */
+/** The places of a batch that predict something. */
 export interface TokenTargets {
-  /** Places in `[rowCount * length]`. */
+  /** Places in `[rowCount * length]`, ascending. */
   readonly positions: Int32Array;
-  /** The token that each place predicts, in the id space of the batch. */
-  readonly tokenIds: Int32Array;
+  /** What each place predicts: a token in the id space of the batch, or a class. */
+  readonly labels: Int32Array;
 }
 
 /** How tokens are hidden (BERT, arXiv 1810.04805, section 3.1; transformers' DataCollatorForLanguageModeling). */
@@ -24,6 +25,18 @@ export interface MaskingOptions {
 // Of the tokens that are predicted, this share is hidden; half of the others are replaced at random, half left as they are.
 const HIDDEN_SHARE = 0.8;
 
+/** The tokens that have a class. */
+export function labelledTargets({ tokenLabels }: Batch): TokenTargets {
+  const positions: number[] = [];
+  const classes: number[] = [];
+  tokenLabels?.forEach((label, place) => {
+    if (label === NO_LABEL) return;
+    positions.push(place);
+    classes.push(label);
+  });
+  return targets(positions, classes, 'word with a tag');
+}
+
 /** Each token of a record predicts the next one. */
 export function nextTokenTargets(batch: Batch): TokenTargets {
   const positions: number[] = [];
@@ -36,7 +49,7 @@ export function nextTokenTargets(batch: Batch): TokenTargets {
       tokenIds.push(batch.inputIds[place + 1] ?? 0);
     }
   }
-  return targets(positions, tokenIds, 'records of two tokens and more');
+  return targets(positions, tokenIds, 'record of two tokens and more');
 }
 
 /**
@@ -71,7 +84,7 @@ export function maskTokens(
   if (positions.length === 0) hideOne(batch, options, inputIds, positions, tokenIds);
   return {
     batch: { ...batch, inputIds },
-    targets: targets(positions, tokenIds, 'tokens that are not special'),
+    targets: targets(positions, tokenIds, 'token that is not special'),
   };
 }
 
@@ -92,7 +105,7 @@ function hideOne(
   inputIds[place] = options.maskTokenId;
 }
 
-function targets(positions: readonly number[], tokenIds: readonly number[], need: string): TokenTargets {
-  if (positions.length === 0) throw new TrainingError('INVALID_DATA', `A batch predicts no token: it has no ${need}`);
-  return { positions: Int32Array.from(positions), tokenIds: Int32Array.from(tokenIds) };
+function targets(positions: readonly number[], labels: readonly number[], need: string): TokenTargets {
+  if (positions.length === 0) throw new TrainingError('INVALID_DATA', `A batch predicts nothing: it has no ${need}`);
+  return { positions: Int32Array.from(positions), labels: Int32Array.from(labels) };
 }

@@ -61,6 +61,8 @@ export interface TrainingRun {
   readonly program: TrainingProgram;
   readonly options: TrainingOptions;
   readonly labelCount: number;
+  /** Of the classes of tokens, where they have names. */
+  readonly labelNames?: readonly string[] | undefined;
   /** Id that fills batches up, in the space of the data sets. */
   readonly padId: number;
   /** Set for masked language modeling. */
@@ -267,14 +269,14 @@ class Trainer {
 
   /** Evaluates and says whether the result is the best so far. */
   async *#evaluate(isInitial = false): AsyncGenerator<TrainingEvent, boolean, undefined> {
-    const { validation, session, options, labelCount } = this.#run;
+    const { validation, session, options, labelCount, labelNames } = this.#run;
     if (validation === undefined || this.#evaluatedStep === this.#state.step) return false;
     const startMs = this.#run.now();
     const result = await evaluate(
       session,
       validation,
       labelCount,
-      { ...this.#batchOptions, batchSize: options.perDeviceEvalBatchSize },
+      { ...this.#batchOptions, batchSize: options.perDeviceEvalBatchSize, labelNames },
       () => this.#run.breathe(),
     );
     this.#evaluatedStep = this.#state.step;

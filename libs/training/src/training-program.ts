@@ -22,7 +22,7 @@ import {
   type VariablePort,
 } from '@pemmican/graph';
 import {
-  isLanguageModeling,
+  hasTokenTargets,
   type Model,
   type ModelInputs,
   type ModelOutput,
@@ -133,10 +133,18 @@ export function modelInputs(builder: GraphBuilder, task: Task): ModelInputs {
     attentionMask: builder.placeholder(FEED.attentionMask, 'float32', shape),
     tokenTypeIds: builder.placeholder(FEED.tokenTypeIds, 'int32', shape),
     dropoutSeed: builder.placeholder(FEED.dropoutSeed, 'int32', [2]),
-    ...(isLanguageModeling(task)
+    ...(hasTokenTargets(task)
       ? { targetPositions: builder.placeholder(FEED.targetPositions, 'int32', [symbol('targets')]) }
       : {}),
   };
+}
+
+/** Values of the dimensions of what is fed. */
+export function runtimeDimensions(
+  builder: GraphBuilder,
+  { inputIds, targetPositions }: ModelInputs,
+): RuntimeDimensions {
+  return new RuntimeDimensions(builder, inputIds, ...(targetPositions === undefined ? [] : [targetPositions]));
 }
 
 class ProgramBuilder {
@@ -169,9 +177,9 @@ class ProgramBuilder {
     const builder = this.#builder;
     const { task } = this.#options;
     const inputs = modelInputs(builder, task);
-    const dimensions = new RuntimeDimensions(builder, inputs.inputIds);
+    const dimensions = runtimeDimensions(builder, inputs);
     const labels = builder.placeholder(FEED.labels, task === 'regression' ? 'float32' : 'int32', [
-      symbol(isLanguageModeling(task) ? 'targets' : 'batch'),
+      symbol(hasTokenTargets(task) ? 'targets' : 'batch'),
     ]);
     builder.withoutTape(() => {
       this.#evaluation(dimensions, inputs, labels);
@@ -368,8 +376,8 @@ function at<Item>(items: readonly Item[], index: number): Item {
 }
 
 /**
- * Rows that a batch's loss is a mean over, at most: its records; in language modeling all tokens but each row's first, or as
- * many as chance hides in all but one of some ten thousand batches.
+ * Rows that a batch's loss is a mean over, at most: its records, or all tokens where these have classes; in language modeling
+ * all tokens but each row's first, or as many as chance hides in all but one of some ten thousand batches.
  */
 export function targetCountOf(
   task: Task,
@@ -378,6 +386,7 @@ export function targetCountOf(
   mlmProbability: number = DEFAULT_TRAINING_OPTIONS.mlmProbability,
 ): number {
   const tokens = batch * length;
+  if (task === 'token-classification') return tokens;
   if (task === 'causal-lm') return Math.max(1, batch * (length - 1));
   if (task !== 'masked-lm') return batch;
   const deviation = Math.sqrt(tokens * mlmProbability * (1 - mlmProbability));

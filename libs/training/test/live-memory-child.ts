@@ -5,7 +5,7 @@
  */
 import { TensorflowSession } from '@pemmican/engine';
 import type { TensorValue } from '@pemmican/graph';
-import { freezeParameters, isLanguageModeling, parseModel, withLora, type LoraOptions } from '@pemmican/models';
+import { freezeParameters, hasTokenTargets, parseModel, withLora, type LoraOptions } from '@pemmican/models';
 import { FEED, FETCH, buildTrainingProgram, targetCountOf, type ProgramOptions } from '../src/mod.ts';
 
 /** What the child is given. */
@@ -54,7 +54,7 @@ const batch = {
   [FEED.labels]: labels,
   [FEED.dropoutSeed]: int32([2], Int32Array.of(1, 2)),
   [FEED.lossWeight]: scalar(1),
-  ...(isLanguageModeling(options.task)
+  ...(hasTokenTargets(options.task)
     ? {
         [FEED.targetPositions]: int32(
           [targetCount],

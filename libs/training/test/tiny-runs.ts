@@ -54,6 +54,7 @@ interface OracleDocument {
     readonly types: number[];
     readonly label: number;
     readonly value: number;
+    readonly tokenLabels: number[];
   }[];
   readonly batchRows: number;
   readonly epochs: number;
@@ -146,7 +147,9 @@ export function tinyDataset(run: OracleRun, map?: TokenIdMap): EncodedDataset {
     const own = run.options.numLabels === 1 ? value : label % run.options.numLabels;
     builder.add(map?.mapToReduced(full, 'error') ?? full, Uint8Array.from(types), own);
   }
-  return builder.build();
+  const dataset = builder.build();
+  if (run.task !== 'token-classification') return dataset;
+  return { ...dataset, tokenLabels: Int32Array.from(oracle.records.flatMap(({ tokenLabels }) => tokenLabels)) };
 }
 
 /** A map that keeps the ids which the records use. */

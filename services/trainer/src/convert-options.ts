@@ -33,6 +33,8 @@ const METRIC_NAMES: Readonly<Record<Metric, MetricName | undefined>> = {
   [Metric.PEARSON]: 'pearson',
   [Metric.SPEARMAN]: 'spearman',
   [Metric.PERPLEXITY]: 'perplexity',
+  [Metric.PRECISION]: 'precision',
+  [Metric.RECALL]: 'recall',
 };
 
 const TASK_NAMES: Readonly<Record<Task, TaskName>> = {
@@ -41,6 +43,7 @@ const TASK_NAMES: Readonly<Record<Task, TaskName>> = {
   [Task.REGRESSION]: 'regression',
   [Task.MASKED_LM]: 'masked-lm',
   [Task.CAUSAL_LM]: 'causal-lm',
+  [Task.TOKEN_CLASSIFICATION]: 'token-classification',
 };
 
 export function toTask(task: Task): TaskName {

@@ -24,8 +24,9 @@ export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOpt
   const base = parseModel(config, `${folder.name}/config.json`);
   requireTask(base, options.task, folder.name);
   const checkpoint = await Checkpoint.open(folder);
-  const headLabels = checkpoint.has(base.headWeightName) ? (checkpoint.get(base.headWeightName).shape[0] ?? 2) : 2;
-  const labelCount = request.options?.numLabels || headLabels;
+  const headName = base.headWeightName(options.task);
+  const headLabels = checkpoint.has(headName) ? (checkpoint.get(headName).shape[0] ?? 2) : 2;
+  const labelCount = request.options?.labelNames.length || request.options?.numLabels || headLabels;
   const { model } = await withClosing(checkpoint, () =>
     modelToTrain(base, checkpoint, options, { labelCount, vocabRows: base.vocabSize }),
   );

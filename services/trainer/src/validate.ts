@@ -1,9 +1,11 @@
-import { Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
-import type {
-  EstimateMemoryRequest,
-  PredictRequest,
-  RunSpec,
-  WatchDeviceMemoryRequest,
+import { RecordKind, Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
+import {
+  Task,
+  type EstimateMemoryRequest,
+  type PredictRequest,
+  type RunSpec,
+  type TrainingOptions,
+  type WatchDeviceMemoryRequest,
 } from '@pemmican/contract/trainer';
 import { FieldViolations } from '@pemmican/rpc';
 import { StorageError, localPath, parseLocation } from '@pemmican/storage';
@@ -21,7 +23,7 @@ export function validateRunSpec(spec: RunSpec): void {
   const violations = new FieldViolations();
   checkLocation(violations, 'spec.model_uri', spec.modelUri, parseLocation);
   checkLocation(violations, 'spec.output_uri', spec.outputUri, localPath);
-  checkDataset(violations, 'spec.dataset', spec.dataset);
+  checkDataset(violations, 'spec.dataset', spec.dataset, spec.options?.task ?? Task.UNSPECIFIED);
   violations.check(
     spec.dataset?.files.some((file) => file.split === Split.TRAIN) ?? false,
     'spec.dataset.files',
@@ -40,6 +42,7 @@ export function validateRunSpec(spec: RunSpec): void {
   );
   for (const { field, message } of findOptionProblems(toTrainingOptions(spec.options)))
     violations.add(`spec.options.${toSnakeCase(field)}`, message);
+  checkLabelNames(violations, 'spec.options', spec.options);
   violations.throwIfAny();
 }
 
@@ -47,7 +50,7 @@ export function validateRunSpec(spec: RunSpec): void {
 export function validatePredictRequest(request: PredictRequest): void {
   const violations = new FieldViolations();
   checkLocation(violations, 'model_uri', request.modelUri, parseLocation);
-  checkDataset(violations, 'dataset', request.dataset);
+  checkDataset(violations, 'dataset', request.dataset, request.task);
   violations.check(
     request.dataset?.files.length === 1,
     'dataset.files',
@@ -87,6 +90,7 @@ export function validateEstimateRequest(request: EstimateMemoryRequest): void {
   );
   for (const { field, message } of findOptionProblems(toTrainingOptions(request.options)))
     violations.add(`options.${toSnakeCase(field)}`, message);
+  checkLabelNames(violations, 'options', request.options);
   violations.throwIfAny();
 }
 
@@ -102,7 +106,7 @@ export function validateWatchDeviceMemory(request: WatchDeviceMemoryRequest): vo
   violations.throwIfAny();
 }
 
-function checkDataset(violations: FieldViolations, field: string, dataset: DatasetSpec | undefined): void {
+function checkDataset(violations: FieldViolations, field: string, dataset: DatasetSpec | undefined, task: Task): void {
   if (dataset === undefined) {
     violations.add(field, 'must be set');
     return;
@@ -112,6 +116,19 @@ function checkDataset(violations: FieldViolations, field: string, dataset: Datas
     `${field}.max_sequence_length`,
     `is ${dataset.maxSequenceLength}, must be at most ${MAX_SEQUENCE_LENGTH}`,
   );
+  const isOfWords = dataset.recordKind === RecordKind.WORDS;
+  violations.check(
+    isOfWords === (task === Task.TOKEN_CLASSIFICATION),
+    `${field}.record_kind`,
+    isOfWords
+      ? 'is words, which token classification takes and no other task'
+      : 'must be words for token classification',
+  );
+  violations.check(
+    !isOfWords || dataset.textPairColumn === '',
+    `${field}.text_pair_column`,
+    'must be empty: words have no second text',
+  );
   const seen = new Set<number>();
   dataset.files.forEach((file, index) => {
     checkLocation(violations, `${field}.files[${index}].uri`, file.uri, localPath);
@@ -119,6 +136,19 @@ function checkDataset(violations: FieldViolations, field: string, dataset: Datas
     violations.check(!seen.has(file.split), `${field}.files[${index}].split`, 'is there twice');
     seen.add(file.split);
   });
+}
+
+function checkLabelNames(violations: FieldViolations, field: string, options: TrainingOptions | undefined): void {
+  const names = options?.labelNames ?? [];
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  violations.check(repeated === undefined, `${field}.label_names`, `has ${JSON.stringify(repeated)} twice`);
+  violations.check(!names.includes(''), `${field}.label_names`, 'has an empty name');
+  const count = options?.numLabels ?? 0;
+  violations.check(
+    names.length === 0 || count === 0 || names.length === count,
+    `${field}.label_names`,
+    `has ${names.length} names, num_labels is ${count}`,
+  );
 }
 
 function checkLocation(violations: FieldViolations, field: string, uri: string, parse: (uri: string) => unknown): void {

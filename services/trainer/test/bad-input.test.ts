@@ -4,7 +4,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { RunState } from '@pemmican/contract/trainer';
+import { Metric, RunState, Task } from '@pemmican/contract/trainer';
+import { RecordKind } from '@pemmican/contract/vocabulary';
 import { makeTinyDataset, makeTinyModel, refusalOf } from '@pemmican/testkit';
 import { failureOf, finish, type RunFields } from './harness.ts';
 import { TrainerProcess } from './trainer-process.ts';
@@ -62,6 +63,8 @@ function dataFile(content: string | Buffer, name = 'data.jsonl'): string {
 }
 
 const row = (label: unknown, text: unknown = 'word1 word2'): string => `${JSON.stringify({ text, label })}\n`;
+const tagged = (...tags: unknown[]): string =>
+  `${JSON.stringify({ tokens: tags.map((_, index) => `word${index}`), ner_tags: tags })}\n`;
 const config = (change: (config: Record<string, unknown>) => void): string =>
   changedModel('config.json', (bytes) => {
     const json = JSON.parse(bytes.toString()) as Record<string, unknown>;
@@ -192,6 +195,28 @@ const CASES: readonly Case[] = [
     code: 'INVALID_ARGUMENT',
     reason: 'INVALID_LABEL',
     message: /data\.jsonl.*row 3.*7/,
+  },
+  {
+    name: 'a tag that the number of labels does not reach',
+    fields: () => ({
+      train: dataFile(tagged(0, 1) + tagged(0, 5)),
+      dataset: { recordKind: RecordKind.WORDS },
+      options: { task: Task.TOKEN_CLASSIFICATION, numLabels: 5 },
+    }),
+    code: 'INVALID_ARGUMENT',
+    reason: 'INVALID_LABEL',
+    message: /data\.jsonl: row 2, word 2: tag 5 is out of range, expected an integer from 0 to 4/,
+  },
+  {
+    name: 'entities to be scored by tags without names',
+    fields: () => ({
+      train: dataFile(tagged(0, 1)),
+      dataset: { recordKind: RecordKind.WORDS },
+      options: { task: Task.TOKEN_CLASSIFICATION, metricForBestModel: Metric.F1 },
+    }),
+    code: 'FAILED_PRECONDITION',
+    reason: 'TAGS_WITHOUT_NAMES',
+    message: /metric_for_best_model is f1, .* the tags are numbers without names/,
   },
   {
     name: 'a label that is null',
@@ -333,6 +358,28 @@ test('a request with options out of range is refused with every field named', TI
     return true;
   });
   assert.equal(existsSync(rest.output), false);
+});
+
+test('a request whose records are not of the kind that the task takes is refused with the field', TIMEOUT, async () => {
+  const fields = { model, output: path.join(freshFolder(), 'output'), train };
+  for (const [task, recordKind, message] of [
+    [Task.TOKEN_CLASSIFICATION, RecordKind.TEXT, /spec\.dataset\.record_kind.*must be words for token classification/],
+    [Task.REGRESSION, RecordKind.WORDS, /spec\.dataset\.record_kind.*is words, which token classification takes/],
+  ] as const)
+    await assert.rejects(finish(trainer, { ...fields, dataset: { recordKind }, options: { task } }), (error) => {
+      const { code, message: told } = refusalOf(error);
+      assert.equal(code, 'INVALID_ARGUMENT');
+      assert.match(told, message);
+      return true;
+    });
+  const options = { task: Task.TOKEN_CLASSIFICATION, labelNames: ['O', 'B-X', 'O'], numLabels: 2 };
+  const request = { ...fields, dataset: { recordKind: RecordKind.WORDS, textPairColumn: 'pair' }, options };
+  await assert.rejects(finish(trainer, request), (error) => {
+    const { message } = refusalOf(error);
+    assert.match(message, /label_names.*has "O" twice.*has 3 names, num_labels is 2/);
+    assert.match(message, /text_pair_column.*words have no second text/);
+    return true;
+  });
 });
 
 test(

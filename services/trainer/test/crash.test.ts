@@ -38,6 +38,7 @@ function request(output: string): CreateRunRequest {
         labelColumn: '',
         skipInvalid: false,
         maxSequenceLength: 32,
+        recordKind: 0,
       },
       // Shuffling, dropout and decay on: everything that a resumed run has to repeat. Small batches make many steps.
       options: TrainingOptions.fromPartial({

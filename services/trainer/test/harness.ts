@@ -38,6 +38,7 @@ export function runRequest(fields: RunFields): CreateRunRequest {
         labelColumn: '',
         skipInvalid: false,
         maxSequenceLength: 32,
+        recordKind: 0,
         ...fields.dataset,
       },
       options: TrainingOptions.fromPartial({ maxSteps: 2, perDeviceTrainBatchSize: 8, ...fields.options }),

@@ -1,3 +1,4 @@
+import { RecordKind } from '@pemmican/contract/vocabulary';
 import type {
   Analysis,
   AnalysisSpec,
@@ -43,6 +44,7 @@ export async function createFromRecords(
       labelColumn: '',
       skipInvalid: false,
       maxSequenceLength: spec.dataset?.maxSequenceLength ?? 0,
+      recordKind: RecordKind.TEXT,
     };
     return { analysis: await intake.createAnalysis({ ...spec, dataset }), recordCount: spool.recordCount };
   } catch (error) {
@@ -55,6 +57,8 @@ function firstSpec(content: CreateAnalysisFromRecordsRequest['content']): Analys
   if (content?.$case !== 'spec') throw invalid('spec', 'must be set in the first message');
   if ((content.value.dataset?.files.length ?? 0) > 0)
     throw invalid('spec.dataset.files', 'must be empty: the records follow in the stream');
+  if (content.value.dataset?.recordKind === RecordKind.WORDS)
+    throw invalid('spec.dataset.record_kind', 'must not be words: the records of the stream are texts');
   return content.value;
 }
 

@@ -1,4 +1,4 @@
-import type { AnalysisSpec } from '@pemmican/contract/vocabulary';
+import { RecordKind, type AnalysisSpec } from '@pemmican/contract/vocabulary';
 import { FieldViolations } from '@pemmican/rpc';
 import { StorageError, localPath, parseLocation } from '@pemmican/storage';
 import { isKnownFormat, toSplitName } from './convert/analysis-request.ts';
@@ -25,6 +25,11 @@ export function validateAnalysisSpec(spec: AnalysisSpec): void {
       dataset.maxSequenceLength <= MAX_SEQUENCE_LENGTH,
       'spec.dataset.max_sequence_length',
       `is ${dataset.maxSequenceLength}, must be at most ${MAX_SEQUENCE_LENGTH}`,
+    );
+    violations.check(
+      dataset.recordKind !== RecordKind.WORDS || dataset.textPairColumn === '',
+      'spec.dataset.text_pair_column',
+      'must be empty: words have no second text',
     );
     const seen = new Set<number>();
     dataset.files.forEach((file, index) => {

@@ -59,6 +59,7 @@ function writeFiles(folder: string, extensions: readonly string[]): RequestedFil
 const request = (files: readonly RequestedFile[]): AnalysisRequest => ({
   modelUri: '',
   files,
+  recordKind: 'text',
   labelColumn: 'label',
   isLabelColumnRequired: false,
   maxSequenceLength: 17,

@@ -19,6 +19,7 @@ function smallRequest(folder: string): AnalysisRequest {
   return {
     modelUri: folder,
     files: [{ split: 'train', path: path.join(folder, 'train.txt'), options: {} }],
+    recordKind: 'text',
     labelColumn: 'label',
     isLabelColumnRequired: false,
     maxSequenceLength: 128,

@@ -4,7 +4,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 
-import type { CreateRunRequest } from '@pemmican/contract/trainer';
+import { Task, type CreateRunRequest } from '@pemmican/contract/trainer';
+import { RecordKind } from '@pemmican/contract/vocabulary';
 
 import { TemporaryFolder, runCli } from './run-cli.ts';
 import { ScriptedServices, finishRun, richError, scriptedProfile } from './scripted-services.ts';
@@ -24,8 +25,8 @@ test('train has the options of the contract with their defaults', async () => {
   const { stdout } = await runCli(['train', '--help']);
   const help = stdout.replace(/\s+/g, ' ');
   const defaults: Record<string, string> = {
-    '--text-column': '"text"',
-    '--label-column': '"label"',
+    '--text-column': '"text"; "tokens" for words',
+    '--label-column': '"label"; "ner_tags" for words',
     '--max-seq-length': '128',
     '--task': '"sequence-classification"',
     '--num-train-epochs': '3',
@@ -78,6 +79,8 @@ test('bad usage ends with exit code 2 and names what is wrong', async () => {
     [['train', '--learning-rate', '-1'], /of at least 0/],
     [['train', '--num-train-epochs', '0'], /above 0/],
     [['train', '--seed', '1.5'], /whole number/],
+    [['train', '--label-names', 'O,B-X,O'], /It has "O" twice/],
+    [['train', '--label-names', 'O,,B-X'], /names with commas between them/],
     [['train', '--dropout', '1'], /from 0 up to, not including, 1/],
     [['train', '--lr-scheduler-type', 'square'], /one of linear, cosine/],
     [['estimate', '--memory', 'much'], /a size such as 8GiB/],
@@ -201,6 +204,50 @@ test('predict --json prints logits in file order and the names of the labels', a
     services.stop();
   }
 });
+
+test('token-classification asks for words, under the column names of Hugging Face unless others are given', async () => {
+  using folder = new TemporaryFolder();
+  let request: CreateRunRequest | undefined;
+  const services = await ScriptedServices.start({
+    createRun: (received) => {
+      request = received;
+      finishRun(folder.join('out'));
+    },
+  });
+  try {
+    const argv = [
+      'train',
+      '--model',
+      '/m',
+      '--train-file',
+      '/t',
+      '--output',
+      folder.join('out'),
+      '--server',
+      services.address,
+    ];
+    const task = ['--task', 'token-classification', '--overwrite'];
+    const words = await runCli([...argv, ...task, '--label-names', 'O, B-PER,I-PER', '--label-all-tokens']);
+    assert.equal(words.exitCode, 0, words.stderr);
+    assert.deepEqual(columnsOf(request), ['tokens', 'ner_tags', RecordKind.WORDS]);
+    const { options } = request?.spec ?? {};
+    assert.deepEqual(
+      [options?.task, options?.labelNames, options?.labelAllTokens],
+      [Task.TOKEN_CLASSIFICATION, ['O', 'B-PER', 'I-PER'], true],
+    );
+    await runCli([...argv, ...task, '--text-column', 'words', '--label-column', 'pos_tags']);
+    assert.deepEqual(columnsOf(request), ['words', 'pos_tags', RecordKind.WORDS]);
+    await runCli([...argv, '--overwrite']);
+    assert.deepEqual(columnsOf(request), ['text', 'label', RecordKind.TEXT]);
+  } finally {
+    services.stop();
+  }
+});
+
+function columnsOf(request: CreateRunRequest | undefined): unknown[] {
+  const { textColumn, labelColumn, recordKind } = request?.spec?.dataset ?? {};
+  return [textColumn, labelColumn, recordKind];
+}
 
 test('reduce tells a folder in the way as bad usage and a map that does not fit as a precondition', async () => {
   for (const [reason, exitCode] of [

@@ -8,7 +8,7 @@ import { ensureAsset, type AssetName } from '@pemmican/setup';
 import { oraclePython } from '@pemmican/testkit';
 import type { Report } from '../src/report/report.ts';
 import { TemporaryFolder } from './run-cli.ts';
-import { sentenceLines } from './sentences.ts';
+import { sentenceLines, taggedLines } from './sentences.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../src/main.ts');
 const TIMEOUT_MS = 1_200_000;
@@ -96,6 +96,51 @@ describe('the main job on every kind of family', { timeout: TIMEOUT_MS }, () => 
     const answer = python('transformers_loss.py', output, file);
     const theirs = JSON.parse(answer.trim().split('\n').at(-1) ?? '') as { missing: string[]; loss: number };
     assert.deepEqual(theirs.missing, []);
+    assert.ok(Math.abs(last.loss - theirs.loss) < 1e-5 * theirs.loss, `${last.loss}, transformers ${theirs.loss}`);
+  });
+
+  test('run teaches a classifier of words with the used rows, and transformers gives the same tags and loss', async () => {
+    const lines = await taggedLines();
+    const [train, dev, output] = [folder.join('tags.jsonl'), folder.join('dev-tags.jsonl'), folder.join('tags-out')];
+    writeFileSync(train, lines.slice(0, 64).join(''));
+    // Short enough a limit that words are cut off.
+    writeFileSync(dev, lines.slice(64, 76).join(''));
+    const data = ['--task', 'token-classification', '--max-seq-length', '20'];
+    const report = JSON.parse(
+      pemmican(
+        'run',
+        ...data,
+        ...['--model', folder.join('distilbert'), '--output', output, '--train-file', train, '--validation-file', dev],
+        ...['--max-steps', '60', '--per-device-train-batch-size', '8', '--learning-rate', '3e-2', '--dropout', '0'],
+        ...['--metric-for-best-model', 'f1', '--load-best-model-at-end', '--eval-steps', '30', '--save-steps', '30'],
+      ),
+    ) as Report;
+    assert.ok(report.vocabulary !== null && report.vocabulary.reducedVocabSize < report.vocabulary.fullVocabSize / 10);
+    const { before: first, after: last } = report.evaluation;
+    assert.ok(first !== null && last !== null && last.loss < first.loss);
+    assert.ok(last.f1! > first.f1! && last.precision! > 0 && last.recall! > 0 && last.accuracy! > last.f1!);
+    const ours = JSON.parse(pemmican('predict', ...data, '--model', output, '--file', dev)) as {
+      labels: (string | null)[][];
+      logits: (number[] | null)[][];
+    };
+    const answer = python('transformers_tags.py', output, dev, '20');
+    const theirs = JSON.parse(answer.trim().split('\n').at(-1) ?? '') as typeof ours & {
+      missing: string[];
+      architecture: string;
+      id2label: Record<string, string>;
+      loss: number;
+    };
+    assert.deepEqual(theirs.missing, []);
+    assert.equal(theirs.architecture, 'DistilBertForTokenClassification');
+    // run_ner.py sorts the tags.
+    assert.deepEqual(theirs.id2label, { 0: 'B-THING', 1: 'I-THING', 2: 'O' });
+    assert.deepEqual(ours.labels, theirs.labels);
+    const told = new Set(ours.labels.flat());
+    assert.ok(told.has(null) && told.size > 2, [...told].join());
+    for (const [record, words] of ours.logits.entries())
+      for (const [word, values] of words.entries())
+        for (const [column, value] of (values ?? []).entries())
+          assert.ok(Math.abs(value - theirs.logits[record]![word]![column]!) < 1e-4, `record ${record}, word ${word}`);
     assert.ok(Math.abs(last.loss - theirs.loss) < 1e-5 * theirs.loss, `${last.loss}, transformers ${theirs.loss}`);
   });
 

@@ -4,45 +4,16 @@ import type { GraphBuilder } from '../graph-builder.ts';
 import type { GraphNode, Tensor } from '../tensor.ts';
 import { concat, dense, dtypeAttribute } from './arithmetic.ts';
 
-/** Values of the symbols in a running graph: int32 scalars, read from the shape of a fed tensor. */
+/** Values of the symbols in a running graph: int32 scalars, read from the shapes of fed tensors. */
 export class RuntimeDimensions {
   readonly #builder: GraphBuilder;
   readonly #symbols = new Map<string, Tensor>();
   readonly #shapes = new Map<string, Tensor>();
 
-  /** @param source a tensor whose dimensions are single symbols, such as token ids `[batch, length]` */
-  constructor(builder: GraphBuilder, source: Tensor) {
+  /** @param sources tensors whose dimensions are single symbols, such as token ids `[batch, length]` */
+  constructor(builder: GraphBuilder, ...sources: readonly Tensor[]) {
     this.#builder = builder;
-    const shape = builder.add(
-      'Shape',
-      [source],
-      { T: dtypeAttribute(source.dtype), out_type: dtypeAttribute('int32') },
-      { dtype: 'int32', shape: [source.shape.length] },
-    );
-    source.shape.forEach((dimension, index) => {
-      if (typeof dimension === 'number') return;
-      const name = dimension.symbols[0];
-      if (dimension.coefficient !== 1 || dimension.symbols.length !== 1 || name === undefined) {
-        throw new GraphError(
-          'INVALID_ARGUMENT',
-          `Dimension ${index} of ${formatShape(source.shape)} is not a single symbol`,
-        );
-      }
-      this.#symbols.set(
-        name,
-        builder.add(
-          'StridedSlice',
-          [
-            shape,
-            builder.constant([index], 'int32'),
-            builder.constant([index + 1], 'int32'),
-            builder.constant([1], 'int32'),
-          ],
-          { T: dtypeAttribute('int32'), Index: dtypeAttribute('int32'), shrink_axis_mask: { kind: 'int', value: 1 } },
-          { dtype: 'int32', shape: [] },
-        ),
-      );
-    });
+    for (const source of sources) this.#readShape(source);
   }
 
   /** A dimension as an int32 scalar. */
@@ -76,6 +47,40 @@ export class RuntimeDimensions {
       this.#shapes.set(key, tensor);
     }
     return tensor;
+  }
+
+  #readShape(source: Tensor): void {
+    const builder = this.#builder;
+    const shape = builder.add(
+      'Shape',
+      [source],
+      { T: dtypeAttribute(source.dtype), out_type: dtypeAttribute('int32') },
+      { dtype: 'int32', shape: [source.shape.length] },
+    );
+    source.shape.forEach((dimension, index) => {
+      if (typeof dimension === 'number') return;
+      const name = dimension.symbols[0];
+      if (dimension.coefficient !== 1 || dimension.symbols.length !== 1 || name === undefined) {
+        throw new GraphError(
+          'INVALID_ARGUMENT',
+          `Dimension ${index} of ${formatShape(source.shape)} is not a single symbol`,
+        );
+      }
+      this.#symbols.set(
+        name,
+        builder.add(
+          'StridedSlice',
+          [
+            shape,
+            builder.constant([index], 'int32'),
+            builder.constant([index + 1], 'int32'),
+            builder.constant([1], 'int32'),
+          ],
+          { T: dtypeAttribute('int32'), Index: dtypeAttribute('int32'), shrink_axis_mask: { kind: 'int', value: 1 } },
+          { dtype: 'int32', shape: [] },
+        ),
+      );
+    });
   }
 
   #multiply(a: Tensor, b: Tensor): Tensor {

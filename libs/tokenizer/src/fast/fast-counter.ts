@@ -54,16 +54,20 @@ export class FastCounter {
     const { engine } = this.#texts;
     const places = engine.load(block);
     const count = recordCountOf(block);
-    const lengths =
-      this.#frame.cutsEnd && block.textOffsets.length === count + 1
-        ? this.#addTexts(block, places, count)
-        : this.#addRecords(block, places, count);
+    const lengths = this.#addAll(block, places, count);
     this.#countSpecialTokens();
     return {
       recordLengths: lengths,
       tokenCount: lengths.reduce((sum, length) => sum + length, 0),
       truncatedRecordCount: engine.truncatedCountOf(places),
     };
+  }
+
+  #addAll(block: RecordBlock, places: BlockPlaces, count: number): Uint32Array {
+    if (block.wordCounts !== undefined) return this.#addWords(block, places, block.wordCounts);
+    return this.#frame.cutsEnd && block.textOffsets.length === count + 1
+      ? this.#addTexts(block, places, count)
+      : this.#addRecords(block, places, count);
   }
 
   /** Different ids that occurred in all that was ever added. */
@@ -129,6 +133,23 @@ export class FastCounter {
       lengths[record] = firstLength + secondLength + specialCount;
     }
     return lengths;
+  }
+
+  /** Records of words, by the ids themselves. */
+  #addWords(block: RecordBlock, places: BlockPlaces, wordCounts: Uint32Array): Uint32Array {
+    const { engine } = this.#texts;
+    const { output } = places;
+    this.#singleCount += wordCounts.length;
+    let index = 0;
+    return wordCounts.map((wordCount) => {
+      engine.exports.beginWrite(output);
+      let length = 0;
+      for (const end = index + wordCount; index < end; index++) length += this.#texts.write(block, places, index);
+      const [kept] = this.#frame.lengths(length, undefined);
+      engine.exports.countIds(output + 4 * (this.#frame.cutsLeft ? length - kept : 0), kept);
+      engine.addTruncated(places, Number(kept < length));
+      return kept + this.#frame.singleSpecialCount;
+    });
   }
 
   #countSpecialTokens(): void {

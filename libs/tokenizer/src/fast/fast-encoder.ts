@@ -22,6 +22,8 @@ export interface EncodedBlock {
   readonly recordOffsets: Uint32Array;
   /** By id: which text of a pair it belongs to, as the template says. */
   readonly typeIds: Uint8Array;
+  /** By id, which word of its record it is of, from 0; -1 for special tokens. Only of blocks of words. */
+  readonly wordIds?: Int32Array;
   readonly truncatedRecordCount: number;
 }
 
@@ -53,6 +55,7 @@ export class FastEncoder {
     checkBlock(block, this.#isUtf8);
     const count = recordCountOf(block);
     const places = this.#texts.engine.load(block);
+    if (block.wordCounts !== undefined) return this.#encodeWords(block, places, block.wordCounts);
     if (this.#wrapping !== undefined && block.textOffsets.length === count + 1)
       return this.#encodeTexts(block, places, count, this.#wrapping);
     return this.#encodeRecords(block, places, count);
@@ -119,6 +122,33 @@ export class FastEncoder {
       if (a.length + b.length < first + second) result.truncatedRecordCount++;
     }
     return result.take();
+  }
+
+  /** Records of words: each is a text of its own, without special tokens between them. */
+  #encodeWords(block: RecordBlock, places: BlockPlaces, wordCounts: Uint32Array): EncodedBlock {
+    const { exports, memory } = this.#texts.engine;
+    const { output } = places;
+    const result = new EncodedRecords(wordCounts.length);
+    const allWordIds: number[] = [];
+    let index = 0;
+    for (const wordCount of wordCounts) {
+      exports.beginWrite(output);
+      const wordIds: number[] = [];
+      for (let word = 0; word < wordCount; word++) {
+        const length = this.#texts.write(block, places, index++);
+        for (let token = 0; token < length; token++) wordIds.push(word);
+      }
+      const [kept] = this.#frame.lengths(wordIds.length, undefined);
+      const from = this.#frame.cutsLeft ? wordIds.length - kept : 0;
+      const ids = memory.words.subarray((output >>> 2) + from, (output >>> 2) + from + kept);
+      result.add(this.#frame.single, ids, new Uint32Array());
+      if (kept < wordIds.length) result.truncatedRecordCount++;
+      for (const part of this.#frame.single) {
+        if (part.kind === 'special') for (const _ of part.ids) allWordIds.push(-1);
+        else for (let token = from; token < from + kept; token++) allWordIds.push(wordIds[token] ?? -1);
+      }
+    }
+    return { ...result.take(), wordIds: Int32Array.from(allWordIds) };
   }
 }
 

@@ -8,11 +8,13 @@ export interface RecordBlock {
   readonly textOffsets: Uint32Array;
   /** By record, 1 where a second text belongs to it; without it every record has one text. */
   readonly hasPair?: Uint8Array;
+  /** By record, the number of its words: each is a text of its own, and is tokenized by itself. Not beside `hasPair`. */
+  readonly wordCounts?: Uint32Array;
 }
 
 /** Number of records of a block. */
 export function recordCountOf(block: RecordBlock): number {
-  return block.hasPair?.length ?? block.textOffsets.length - 1;
+  return block.wordCounts?.length ?? block.hasPair?.length ?? block.textOffsets.length - 1;
 }
 
 /** Whether bytes are valid UTF-8. A runtime may have a faster one than the default, e.g. `isUtf8` of `node:buffer`. */
@@ -49,8 +51,7 @@ export function checkBlock(block: RecordBlock, checkUtf8: Utf8Check): void {
       );
     previous = offset;
   }
-  let textCount = recordCountOf(block);
-  for (const flag of block.hasPair ?? []) textCount += flag === 1 ? 1 : 0;
+  const textCount = textCountOf(block);
   if (textOffsets.length !== textCount + 1)
     throw new TokenizerError(
       'INVALID_OPTION',
@@ -60,10 +61,18 @@ export function checkBlock(block: RecordBlock, checkUtf8: Utf8Check): void {
     throw new TokenizerError('INVALID_UTF8', `A block of ${last - first} bytes is not valid UTF-8`);
 }
 
+function textCountOf(block: RecordBlock): number {
+  const { wordCounts, hasPair } = block;
+  if (wordCounts !== undefined) return wordCounts.reduce((sum, count) => sum + count, 0);
+  let textCount = recordCountOf(block);
+  for (const flag of hasPair ?? []) textCount += flag === 1 ? 1 : 0;
+  return textCount;
+}
+
 const INITIAL_BYTES = 1 << 16;
 const INITIAL_TEXTS = 1 << 10;
 
-/** Gathers texts into blocks. */
+/** Gathers texts into blocks; those of one block are added all by `add` or all by `addWords`. */
 export class RecordBlockBuilder {
   readonly #encoder = new TextEncoder();
   #bytes = new Uint8Array(INITIAL_BYTES);
@@ -72,6 +81,7 @@ export class RecordBlockBuilder {
   #textCount = 0;
   #hasPair = new Uint8Array(INITIAL_TEXTS);
   #recordCount = 0;
+  #wordCounts: number[] = [];
 
   /** Lone surrogates become U+FFFD, as everywhere where text becomes UTF-8. */
   add(text: string, textPair?: string): void {
@@ -85,8 +95,14 @@ export class RecordBlockBuilder {
     this.#hasPair[this.#recordCount++] = textPair === undefined ? 0 : 1;
   }
 
+  /** A record of words; lone surrogates as with `add`. */
+  addWords(words: readonly string[]): void {
+    for (const word of words) this.#addText(word);
+    this.#wordCounts.push(words.length);
+  }
+
   get recordCount(): number {
-    return this.#recordCount;
+    return this.#recordCount + this.#wordCounts.length;
   }
 
   get byteCount(): number {
@@ -95,11 +111,16 @@ export class RecordBlockBuilder {
 
   /** The records since the last call, valid until the next `add`. */
   take(): RecordBlock {
+    const isOfWords = this.#wordCounts.length > 0;
+    if (isOfWords && this.#recordCount > 0) throw new TypeError('A block has records of words and others');
     const block = {
       bytes: this.#bytes.subarray(0, this.#byteCount),
       textOffsets: this.#offsets.subarray(0, this.#textCount + 1),
-      hasPair: this.#hasPair.subarray(0, this.#recordCount),
+      ...(isOfWords
+        ? { wordCounts: Uint32Array.from(this.#wordCounts) }
+        : { hasPair: this.#hasPair.subarray(0, this.#recordCount) }),
     };
+    this.#wordCounts = [];
     this.#byteCount = this.#textCount = this.#recordCount = 0;
     return block;
   }

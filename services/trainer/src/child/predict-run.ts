@@ -1,13 +1,14 @@
 import { TensorflowSession } from '@pemmican/engine';
 import { isLanguageModeling, requireTask } from '@pemmican/models';
-import type { PredictRequest, PredictResponse } from '@pemmican/contract/trainer';
-import { buildPredictionProgram, predictLogits } from '@pemmican/training';
+import type { PredictRequest, PredictResponse, PredictedWords } from '@pemmican/contract/trainer';
+import { buildPredictionProgram, predictLogits, type EncodedDataset } from '@pemmican/training';
 import { toTask } from '../convert-options.ts';
 import type { HubOptions } from '@pemmican/storage';
 import { PreconditionError } from '../precondition-error.ts';
 import { breathe } from './parent-channel.ts';
 import { prepareData } from './prepared-data.ts';
 import { openPredictionModel } from './prediction-model.ts';
+import { wordsWithTokens, type SplitWords } from './split-words.ts';
 import { paddingTokenId } from './train-run.ts';
 
 const DEFAULT_BATCH_SIZE = 16;
@@ -20,13 +21,13 @@ export async function* predictRun(
   const task = toTask(request.task);
   if (isLanguageModeling(task))
     throw new PreconditionError('NO_LOGITS', `There are no logits of a record to predict in ${task}`);
-  const predicting = await openPredictionModel(request.modelUri, request.baseModelUri, options.hub);
+  const predicting = await openPredictionModel(request.modelUri, request.baseModelUri, options.hub, task);
   const { base, model, headLabelCount: labelCount } = predicting;
   requireTask(model, task, base.folder.name);
   if (labelCount === undefined)
     throw new PreconditionError(
       'HEAD_MISSING',
-      `${base.folder.name}: has no ${model.headWeightName}, so there is nothing to predict with`,
+      `${base.folder.name}: has no ${model.headWeightName(task)}, so there is nothing to predict with`,
     );
   if (request.dataset === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
   const data = await prepareData(base, {
@@ -38,6 +39,7 @@ export async function* predictRun(
     breathe,
   });
   const records = [...data.splits.values()][0];
+  const words = [...data.words.values()][0];
   if (records === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
   const program = buildPredictionProgram(model, { task, labelCount, vocabRows: base.vocabRows });
   const session = TensorflowSession.open(program.savedModel, { build: options.tensorflow });
@@ -47,12 +49,14 @@ export async function* predictRun(
     for (const { rowCount, logits } of predictLogits(session, records, {
       batchSize: request.batchSize || DEFAULT_BATCH_SIZE,
       padId: paddingTokenId(base),
+      task,
     })) {
       yield {
         firstRecordIndex,
         labelCount,
         logits: Array.from(logits),
         labelNames: firstRecordIndex === 0 ? labelNames(predicting.config, labelCount) : [],
+        words: words === undefined ? [] : predictedWords(records, words, firstRecordIndex, rowCount),
       };
       firstRecordIndex += rowCount;
       await breathe();
@@ -61,6 +65,20 @@ export async function* predictRun(
     session.dispose();
     await predicting.close();
   }
+}
+
+/** Which words of records the logits of a batch are for. */
+function predictedWords(
+  { offsets }: EncodedDataset,
+  { wordIds, wordCounts }: SplitWords,
+  firstRecord: number,
+  recordCount: number,
+): PredictedWords[] {
+  return Array.from({ length: recordCount }, (_, index) => {
+    const record = firstRecord + index;
+    const wordIndices = wordsWithTokens(wordIds.subarray(offsets[record], offsets[record + 1]));
+    return { wordCount: wordCounts[record] ?? 0, wordIndices };
+  });
 }
 
 function labelNames(config: Readonly<Record<string, unknown>>, labelCount: number): string[] {

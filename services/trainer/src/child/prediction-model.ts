@@ -39,12 +39,13 @@ export async function openPredictionModel(
   modelUri: string,
   baseModelUri: string,
   hub: HubOptions,
+  task: Task,
 ): Promise<PredictionModel> {
   const folder = await openFolder(modelUri, { hub });
   const fields = await readJson(folder, ADAPTER_CONFIG_FILE_NAME, { maxBytes: MAX_CONFIG_BYTES });
   return fields === undefined
-    ? wholeModel(await prepareModel(modelUri, hub))
-    : adapted(folder, fields, baseModelUri, hub);
+    ? wholeModel(await prepareModel(modelUri, hub, task))
+    : adapted(folder, fields, baseModelUri, hub, task);
 }
 
 function wholeModel(base: PreparedModel): PredictionModel {
@@ -64,9 +65,10 @@ async function adapted(
   fields: unknown,
   baseModelUri: string,
   hub: HubOptions,
+  task: Task,
 ): Promise<PredictionModel> {
   const { lora, baseModelName } = parseAdapterConfig(fields, `${folder.name}/${ADAPTER_CONFIG_FILE_NAME}`);
-  const base = await prepareModel(baseModelUri === '' ? locationOf(baseModelName) : baseModelUri, hub);
+  const base = await prepareModel(baseModelUri === '' ? locationOf(baseModelName) : baseModelUri, hub, task);
   const fileName = `${folder.name}/${ADAPTER_WEIGHTS_FILE_NAME}`;
   const source = await folder.open(ADAPTER_WEIGHTS_FILE_NAME);
   if (source === undefined) throw new StorageError('NOT_FOUND', fileName, 'there is no such file');
@@ -78,7 +80,7 @@ async function adapted(
     readRange: (...range) => file.readRange(...range),
   };
   const model = withLora(base.model, lora);
-  const head = adapterTensorName(model.headWeightName);
+  const head = adapterTensorName(model.headWeightName(task));
   const config = await readJson(folder, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
   return {
     base,

@@ -46,11 +46,16 @@ export interface PreparedModel {
   /** Rows of the embedding matrix in this folder. */
   readonly vocabRows: number;
   readonly tokenizerFiles: readonly { readonly fileName: string; readonly bytes: Uint8Array }[];
-  /** Labels that the folder's head has; undefined without a head. */
+  /** Labels that the folder's head for the task has; undefined without one. */
   readonly headLabelCount: number | undefined;
 }
 
-export async function prepareModel(modelUri: string, hub: HubOptions): Promise<PreparedModel> {
+/** @param task decides which head is looked for, and whether the tokenizer is to take words */
+export async function prepareModel(
+  modelUri: string,
+  hub: HubOptions,
+  task: Task = 'sequence-classification',
+): Promise<PreparedModel> {
   const folder = await openFolder(modelUri, { hub });
   if ((await readFile(folder, ADAPTER_CONFIG_FILE_NAME, MAX_CONFIG_BYTES)) !== undefined)
     throw new PreconditionError(
@@ -65,9 +70,10 @@ export async function prepareModel(modelUri: string, hub: HubOptions): Promise<P
     const bytes = await readFile(folder, fileName, MAX_TOKENIZER_BYTES);
     if (bytes !== undefined) files.set(fileName, bytes);
   }
-  const tokenizer = openTokenizer(folder.name, files);
+  const tokenizer = openTokenizer(folder.name, files, task === 'token-classification');
   const reduction = await readReduction(folder);
   const vocabRows = embeddingRows(model, checkpoint);
+  const headName = model.headWeightName(task);
   checkRows({ folderName: folder.name, model, vocabRows, tokenizer, reduction });
   return {
     folder,
@@ -78,7 +84,7 @@ export async function prepareModel(modelUri: string, hub: HubOptions): Promise<P
     reduction,
     vocabRows,
     tokenizerFiles: [...files].map(([fileName, bytes]) => ({ fileName, bytes })),
-    headLabelCount: checkpoint.has(model.headWeightName) ? checkpoint.get(model.headWeightName).shape[0] : undefined,
+    headLabelCount: checkpoint.has(headName) ? checkpoint.get(headName).shape[0] : undefined,
   };
 }
 
@@ -102,12 +108,13 @@ export function locateParameters(
   return { specs, sources, tensorNames };
 }
 
-function openTokenizer(folderName: string, files: ReadonlyMap<string, Uint8Array>): Tokenizer {
+function openTokenizer(folderName: string, files: ReadonlyMap<string, Uint8Array>, areTextsWords: boolean): Tokenizer {
   const configBytes = files.get('tokenizer_config.json');
   const config =
     configBytes === undefined ? {} : { config: parseJson(configBytes, `${folderName}/tokenizer_config.json`) };
   const json = files.get('tokenizer.json');
-  if (json !== undefined) return Tokenizer.fromJson(json, { fileName: `${folderName}/tokenizer.json`, ...config });
+  if (json !== undefined)
+    return Tokenizer.fromJson(json, { fileName: `${folderName}/tokenizer.json`, areTextsWords, ...config });
   const vocabulary = files.get('vocab.txt');
   if (vocabulary !== undefined)
     return Tokenizer.fromVocabTxt(vocabulary, { fileName: `${folderName}/vocab.txt`, ...config });

@@ -5,6 +5,7 @@ import { checkpointFingerprint } from '@pemmican/embedding';
 import { isLanguageModeling } from '@pemmican/models';
 import { localPath, openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
 import {
+  ENTITY_METRICS,
   buildTrainingProgram,
   checkOptions,
   digestDataset,
@@ -82,7 +83,9 @@ class TrainJob {
   async run(): Promise<RunResult> {
     const { spec } = this.#request;
     const startMs = performance.now();
-    const loaded = await this.#phases.run('load', () => prepareModel(spec.modelUri, this.#request.hub));
+    const loaded = await this.#phases.run('load', () =>
+      prepareModel(spec.modelUri, this.#request.hub, this.#options.task),
+    );
     requireTrainable(loaded, this.#options.task);
     const data = await this.#phases.run('tokenize', () => this.#prepareData(loaded));
     const { labelCount } = data;
@@ -121,6 +124,8 @@ class TrainJob {
       dataset,
       task: this.#options.task,
       labelCount: options?.numLabels ?? 0,
+      labelNames: options?.labelNames ?? [],
+      labelsAllTokens: options?.labelAllTokens ?? false,
       unkeptTokensToUnk: options?.unkeptTokensToUnk ?? false,
       needsLabels: !isLanguageModeling(this.#options.task),
       breathe: () => {
@@ -128,6 +133,7 @@ class TrainJob {
         return breathe();
       },
     });
+    requireMetric(data, this.#options);
     if (data.skippedRecordCount > 0)
       await this.#sink.log('warning', `${data.skippedRecordCount} records without text or label were left out`);
     if (data.mappedToUnkCount > 0)
@@ -187,6 +193,7 @@ class TrainJob {
       program,
       options,
       labelCount: data.labelCount,
+      labelNames: data.labelNames,
       padId: paddingTokenId(prepared),
       masking: options.task === 'masked-lm' ? maskingOf(prepared, options.mlmProbability) : undefined,
       train: trainData,
@@ -340,6 +347,16 @@ export function paddingTokenId({ tokenizer, reduction }: PreparedModel): number 
   return reduction === undefined ? full : Math.max(0, reduction.map.toReducedId(full));
 }
 
+/** @throws PreconditionError TAGS_WITHOUT_NAMES */
+function requireMetric({ labelNames }: PreparedData, { task, metricForBestModel }: TrainingOptions): void {
+  const isOfEntities = (ENTITY_METRICS as readonly string[]).includes(metricForBestModel);
+  if (task !== 'token-classification' || labelNames !== undefined || !isOfEntities) return;
+  throw new PreconditionError(
+    'TAGS_WITHOUT_NAMES',
+    `metric_for_best_model is ${metricForBestModel}, which counts entities, and the tags are numbers without names that say what an entity is; name them, or choose accuracy or loss`,
+  );
+}
+
 /** Everything that a step's outcome depends on, except the weights that a checkpoint brings itself. */
 async function fingerprintOf(
   prepared: PreparedModel,
@@ -385,6 +402,8 @@ function toEvaluation({ step, epoch, result, elapsedMs }: EvaluationEntry): Eval
     pearson,
     spearman,
     perplexity,
+    precision,
+    recall,
   } = result.metrics;
   return {
     step,
@@ -397,6 +416,8 @@ function toEvaluation({ step, epoch, result, elapsedMs }: EvaluationEntry): Eval
     pearson,
     spearman,
     perplexity,
+    precision,
+    recall,
     elapsedMs,
     split: Split.VALIDATION,
   };

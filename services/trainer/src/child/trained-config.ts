@@ -10,7 +10,10 @@ export function trainedConfig(prepared: PreparedModel, data: PreparedData, task:
   return {
     ...prepared.config,
     architectures,
-    problem_type: task === 'regression' ? 'regression' : 'single_label_classification',
+    // transformers writes none for tokens.
+    ...(task === 'token-classification'
+      ? {}
+      : { problem_type: task === 'regression' ? 'regression' : 'single_label_classification' }),
     // num_labels is derived from this map.
     id2label: Object.fromEntries(names.map((name, index) => [String(index), name])),
     label2id: Object.fromEntries(names.map((name, index) => [name, index])),

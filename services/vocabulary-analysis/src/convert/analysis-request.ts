@@ -1,12 +1,14 @@
-import { DatasetFormat, Split, type AnalysisSpec } from '@pemmican/contract/vocabulary';
-import type { DatasetFormat as FormatName } from '@pemmican/dataset';
+import { DatasetFormat, RecordKind, Split, type AnalysisSpec } from '@pemmican/contract/vocabulary';
+import {
+  DEFAULT_COLUMNS,
+  type DatasetFormat as FormatName,
+  type RecordKind as RecordKindName,
+} from '@pemmican/dataset';
 import { localPath } from '@pemmican/storage';
 import type { SplitName } from '@pemmican/vocabulary';
 import type { AnalysisRequest } from '../worker/messages.ts';
 
 const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
-const DEFAULT_TEXT_COLUMN = 'text';
-const DEFAULT_LABEL_COLUMN = 'label';
 
 const SPLIT_NAMES: ReadonlyMap<Split, SplitName> = new Map([
   [Split.TRAIN, 'train'],
@@ -41,6 +43,8 @@ export function isKnownFormat(format: DatasetFormat): boolean {
 export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
   const { dataset } = spec;
   if (dataset === undefined) throw new TypeError('Unreachable: a spec without a data set was refused');
+  const recordKind: RecordKindName = dataset.recordKind === RecordKind.WORDS ? 'words' : 'text';
+  const columns = DEFAULT_COLUMNS[recordKind];
   return {
     modelUri: spec.modelUri,
     files: dataset.files
@@ -51,14 +55,16 @@ export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
         const format = FORMAT_NAMES.get(file.format);
         const options = {
           ...(format === undefined ? {} : { format }),
-          textColumn: dataset.textColumn || DEFAULT_TEXT_COLUMN,
+          recordKind,
+          textColumn: dataset.textColumn || columns.text,
           ...(dataset.textPairColumn === '' ? {} : { textPairColumn: dataset.textPairColumn }),
           skipInvalid: dataset.skipInvalid,
         };
         return { split, path: localPath(file.uri), options };
       }),
-    labelColumn: dataset.labelColumn || DEFAULT_LABEL_COLUMN,
-    isLabelColumnRequired: dataset.labelColumn !== '' && dataset.labelColumn !== DEFAULT_LABEL_COLUMN,
+    recordKind,
+    labelColumn: dataset.labelColumn || columns.label,
+    isLabelColumnRequired: dataset.labelColumn !== '' && dataset.labelColumn !== columns.label,
     maxSequenceLength: dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH,
     keepTokenIds: spec.keepTokenIds,
     padToMultipleOf: spec.padToMultipleOf,

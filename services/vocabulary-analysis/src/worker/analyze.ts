@@ -25,7 +25,7 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
     return value;
   };
   const folder = await inPhase('fetch model', () => openFolder(request.modelUri, { hub: hooks.hub }));
-  const model = await inPhase('open tokenizer', () => openModelInputs(folder));
+  const model = await inPhase('open tokenizer', () => openModelInputs(folder, request.recordKind));
   const files = await inPhase('open files', () => openFiles(request));
   const meter = new ProgressMeter(
     files.reduce((sum, { source }) => sum + source.sizeBytes, 0),
@@ -79,6 +79,6 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
 /** Reads what a request names: the tokenizer, the files, the columns of their first records. A hub is not asked. */
 export async function check(request: AnalysisRequest, hub: HubOptions): Promise<void> {
   if (parseLocation(request.modelUri).kind === 'local')
-    await openModelInputs(await openFolder(request.modelUri, { hub }));
+    await openModelInputs(await openFolder(request.modelUri, { hub }), request.recordKind);
   await closeFiles(await openFiles(request));
 }

@@ -166,12 +166,13 @@ function ownPortion(portion: Portion): Portion {
       ? portion
       : { piece: { ...portion.piece, bytes: bytes.slice() } };
   }
-  const { bytes, textOffsets, hasPair } = portion.block;
+  const { bytes, textOffsets, hasPair, wordCounts } = portion.block;
   return {
     block: {
       bytes: bytes.slice(),
       textOffsets: textOffsets.slice(),
       ...(hasPair === undefined ? {} : { hasPair: hasPair.slice() }),
+      ...(wordCounts === undefined ? {} : { wordCounts: wordCounts.slice() }),
     },
   };
 }

@@ -177,8 +177,9 @@ async function* portionsOf(
     return;
   }
   const builder = new RecordBlockBuilder();
-  for await (const { text, textPair } of readRecords(source, { ...options, onRead, onSkip })) {
-    builder.add(text, textPair);
+  for await (const { text, textPair, words } of readRecords(source, { ...options, onRead, onSkip })) {
+    if (words === undefined) builder.add(text, textPair);
+    else builder.addWords(words);
     if (builder.byteCount >= BLOCK_BYTES) yield { block: builder.take() };
   }
   if (builder.recordCount > 0) yield { block: builder.take() };

@@ -1,5 +1,5 @@
 import type { AnalysisProgress } from '@pemmican/contract/vocabulary';
-import type { ReadOptions } from '@pemmican/dataset';
+import type { ReadOptions, RecordKind } from '@pemmican/dataset';
 import type { HubOptions } from '@pemmican/storage';
 import type { SplitName, VocabularyProfile } from '@pemmican/vocabulary';
 import type { PlainError } from './plain-error.ts';
@@ -9,7 +9,7 @@ export interface RequestedFile {
   readonly split: SplitName;
   readonly path: string;
   /** How its records are read, labels apart. */
-  readonly options: Pick<ReadOptions, 'format' | 'textColumn' | 'textPairColumn' | 'skipInvalid'>;
+  readonly options: Pick<ReadOptions, 'format' | 'recordKind' | 'textColumn' | 'textPairColumn' | 'skipInvalid'>;
 }
 
 /** What an analysis is asked to do, in the libraries' terms. */
@@ -17,6 +17,7 @@ export interface AnalysisRequest {
   readonly modelUri: string;
   /** In the order train, validation, test, so that "what validation adds" means beyond training. */
   readonly files: readonly RequestedFile[];
+  readonly recordKind: RecordKind;
   readonly labelColumn: string;
   /** The column was named on purpose: a file without it is refused. */
   readonly isLabelColumnRequired: boolean;

@@ -1,4 +1,5 @@
 import { ModelConfig, findEmbeddingMatrix, tokenizerDigest } from '@pemmican/embedding';
+import type { RecordKind } from '@pemmican/dataset';
 import { Checkpoint, SafetensorsError, type FolderReader } from '@pemmican/safetensors';
 import { StorageError } from '@pemmican/storage';
 import type { Tokenizer } from '@pemmican/tokenizer';
@@ -27,7 +28,7 @@ export interface ModelInputs {
  * @throws PreconditionError ALREADY_REDUCED, TOKENIZER_TOO_LARGE; TokenizerError, EmbeddingError, StorageError,
  *   SafetensorsError
  */
-export async function openModelInputs(folder: FolderReader): Promise<ModelInputs> {
+export async function openModelInputs(folder: FolderReader, recordKind: RecordKind): Promise<ModelInputs> {
   const map = await folder.open(TOKEN_ID_MAP_FILE_NAME);
   if (map !== undefined) {
     await map.close();
@@ -38,7 +39,7 @@ export async function openModelInputs(folder: FolderReader): Promise<ModelInputs
     );
   }
   const { vocabSize, hiddenSize } = await measureEmbedding(folder);
-  const tokenizerFile = await readTokenizerFile(folder);
+  const tokenizerFile = { ...(await readTokenizerFile(folder)), areTextsWords: recordKind === 'words' };
   const startMs = performance.now();
   const tokenizer = parseTokenizer(tokenizerFile);
   const tokenizerMs = performance.now() - startMs;

@@ -17,6 +17,8 @@ export interface TokenizerFile {
   readonly bytes: SharedArrayBuffer;
   /** Parsed tokenizer_config.json. */
   readonly config?: unknown;
+  /** What it tokenizes are words of split texts. */
+  readonly areTextsWords?: boolean;
 }
 
 /** @throws StorageError NOT_FOUND, TOO_LARGE */
@@ -42,8 +44,8 @@ export async function readTokenizerFile(folder: FolderReader): Promise<Tokenizer
 }
 
 /** @throws TokenizerError */
-export function parseTokenizer({ fileName, name, bytes, config }: TokenizerFile): Tokenizer {
-  const options = { fileName: name, ...(config === undefined ? {} : { config }) };
+export function parseTokenizer({ fileName, name, bytes, config, areTextsWords = false }: TokenizerFile): Tokenizer {
+  const options = { fileName: name, areTextsWords, ...(config === undefined ? {} : { config }) };
   // A decoder takes no shared memory.
   const copy = new Uint8Array(bytes).slice();
   return fileName === 'tokenizer.json' ? Tokenizer.fromJson(copy, options) : Tokenizer.fromVocabTxt(copy, options);

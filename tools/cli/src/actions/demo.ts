@@ -96,7 +96,7 @@ function equivalentCommand(options: RunOptions): string[] {
     ...['--model', options.model],
     ...['--train-file', options.trainFile],
     ...(options.validationFile === undefined ? [] : ['--validation-file', options.validationFile]),
-    ...['--label-column', options.labelColumn],
+    ...['--label-column', HYPER_PARAMETERS.labelColumn],
     '--skip-invalid',
     ...['--warmup-ratio', String(options.warmupRatio)],
     '--load-best-model-at-end',

@@ -7,13 +7,12 @@ import { toServiceLocation } from '../options/location.ts';
 import { toTask } from '../options/training-spec.ts';
 import { ServicePool } from '../services/service-pool.ts';
 import { predictStage } from '../stages/predict-stage.ts';
-import { renderPrediction } from '../views/prediction-view.ts';
+import { predictionDocument, renderPrediction } from '../views/prediction-view.ts';
 
 /** `pemmican predict` */
 export async function predict(options: PredictOptions, context: CommandContext): Promise<void> {
   await using pool = await ServicePool.open(['trainer'], options, context);
   const { output } = context;
-  const isRegression = options.task === 'regression';
   let count = 0;
   const predictions = await predictStage(
     {
@@ -25,12 +24,12 @@ export async function predict(options: PredictOptions, context: CommandContext):
       baseModelUri: options.baseModel === undefined ? '' : toServiceLocation(options.baseModel),
     },
     { ...context, pool },
-    (logits, labelNames) => {
+    (prediction) => {
       // One JSON object a line, as they come: a large file's predictions never wait in memory.
-      if (!output.isJson) output.print(renderPrediction(count, logits, labelNames, isRegression));
+      if (!output.isJson) output.print(renderPrediction(count, prediction, options.task));
       count += 1;
       return output.isJson;
     },
   );
-  output.document({ logits: predictions.logits, labelNames: predictions.labelNames });
+  output.document(predictionDocument(predictions));
 }

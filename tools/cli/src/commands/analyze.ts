@@ -6,6 +6,7 @@ import type { DatasetOptions } from '../options/dataset-options.ts';
 import { addDatasetOptions } from '../options/dataset-options.ts';
 import type { SelectionOptions } from '../options/selection-options.ts';
 import { addSelectionOptions } from '../options/selection-options.ts';
+import { addTaskOption } from '../options/training-options.ts';
 import { unsigned } from '../options/value-parsers.ts';
 import type { Runner } from './command.ts';
 import { finish } from './command.ts';
@@ -25,6 +26,7 @@ export function defineAnalyze(program: Command, runner: Runner): void {
     .description('Count the token ids that a data set uses, after the very truncation that training applies.')
     .requiredOption('--model <dir>', 'model folder or hf:ID, for its tokenizer and config');
   addDatasetOptions(command);
+  addTaskOption(command);
   command.option('--output <file>', 'write the vocabulary profile (JSON) here');
   command.option(
     '--preprocessing-num-workers <n>',
@@ -36,5 +38,6 @@ export function defineAnalyze(program: Command, runner: Runner): void {
   finish<AnalyzeOptions>(command, runner, async () => (await import('../actions/analyze.ts')).analyze, [
     'pemmican analyze --model ./all-MiniLM-L6-v2 --train-file train.jsonl --output vocabulary.json',
     'pemmican analyze --model hf:intfloat/multilingual-e5-small --train-file train.csv --validation-file dev.csv --text-column sentence --json',
+    'pemmican analyze --model ./bert --train-file train.jsonl --task token-classification',
   ]);
 }

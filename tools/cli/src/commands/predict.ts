@@ -24,7 +24,7 @@ export function definePredict(program: Command, runner: Runner): void {
   const command = program
     .command('predict')
     .summary("print a fine-tuned model's logits of a file")
-    .description("Print a fine-tuned model's logits of each record, in file order.")
+    .description("Print a fine-tuned model's logits of each record, or the label of each word, in file order.")
     .requiredOption('--model <dir>', 'model folder with a head, an adapter (PEFT folder), or hf:ID')
     .option('--base-model <dir>', 'model that an adapter is used with, in place of the one that it names')
     .requiredOption('--file <file>', 'records to predict');
@@ -35,5 +35,6 @@ export function definePredict(program: Command, runner: Runner): void {
   finish<PredictOptions>(command, runner, async () => (await import('../actions/predict.ts')).predict, [
     'pemmican predict --model ./fine-tuned --file test.jsonl',
     'pemmican predict --model ./fine-tuned --file test.jsonl --json > logits.json',
+    'pemmican predict --model ./fine-tuned --file test.jsonl --task token-classification',
   ]);
 }

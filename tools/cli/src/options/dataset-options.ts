@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 
+import type { TaskName } from './training-options.ts';
 import { choice, unsigned } from './value-parsers.ts';
 
 const DATA_FORMATS = ['auto', 'jsonl', 'json', 'csv', 'tsv', 'text', 'parquet'] as const;
@@ -8,9 +9,11 @@ export type DataFormat = (typeof DATA_FORMATS)[number];
 
 /** How the command's user names the records and their columns. */
 export interface ColumnOptions {
-  readonly textColumn: string;
+  /** Decides what a record is. */
+  readonly task: TaskName;
+  readonly textColumn?: string;
   readonly textPairColumn?: string;
-  readonly labelColumn: string;
+  readonly labelColumn?: string;
   readonly maxSeqLength: number;
   readonly dataFormat: DataFormat;
   readonly skipInvalid?: boolean;
@@ -26,9 +29,12 @@ export interface DatasetOptions extends ColumnOptions {
 /** Adds the options that say how records look. */
 export function addColumnOptions(command: Command): Command {
   return command
-    .option('--text-column <name>', 'column of the text', 'text')
+    .option('--text-column <name>', 'column of the text, or of the list of words (default: "text"; "tokens" for words)')
     .option('--text-pair-column <name>', 'column of the second text of a pair')
-    .option('--label-column <name>', 'column of the label', 'label')
+    .option(
+      '--label-column <name>',
+      'column of the label, or of the list of tags (default: "label"; "ner_tags" for words)',
+    )
     .option(
       '--max-seq-length <tokens>',
       'longest sequence, special tokens included; longer ones are truncated',

@@ -1,4 +1,4 @@
-import { DatasetFormat, Split } from '@pemmican/contract/vocabulary';
+import { DatasetFormat, RecordKind, Split } from '@pemmican/contract/vocabulary';
 import type { DatasetFile, DatasetSpec } from '@pemmican/contract/vocabulary';
 
 import type { ColumnOptions, DataFormat, DatasetOptions } from './dataset-options.ts';
@@ -18,15 +18,17 @@ export function toColumnSpec(
   options: ColumnOptions,
   files: readonly (readonly [DatasetFile['split'], string | undefined])[],
 ): DatasetSpec {
+  const isOfWords = options.task === 'token-classification';
   return {
     files: files.flatMap(([split, file]) =>
       file === undefined ? [] : [{ split, uri: toServiceLocation(file), format: toDatasetFormat(options.dataFormat) }],
     ),
-    textColumn: options.textColumn,
+    textColumn: options.textColumn ?? (isOfWords ? 'tokens' : 'text'),
     textPairColumn: options.textPairColumn ?? '',
-    labelColumn: options.labelColumn,
+    labelColumn: options.labelColumn ?? (isOfWords ? 'ner_tags' : 'label'),
     skipInvalid: options.skipInvalid === true,
     maxSequenceLength: options.maxSeqLength,
+    recordKind: isOfWords ? RecordKind.WORDS : RecordKind.TEXT,
   };
 }
 

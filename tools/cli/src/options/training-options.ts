@@ -14,11 +14,13 @@ import {
   unsigned,
 } from './value-parsers.ts';
 
-const TASKS = ['sequence-classification', 'regression', 'masked-lm', 'causal-lm'] as const;
+const TASKS = ['sequence-classification', 'regression', 'masked-lm', 'causal-lm', 'token-classification'] as const;
 const SCHEDULERS = ['linear', 'cosine', 'constant', 'constant-with-warmup'] as const;
 // The contract's limit.
 const MAX_RANK = 65_536;
-const METRICS = ['loss', 'accuracy', 'f1', 'matthews-correlation', 'pearson', 'spearman', 'perplexity'] as const;
+const METRICS = [
+  'loss', 'accuracy', 'f1', 'matthews-correlation', 'pearson', 'spearman', 'perplexity', 'precision', 'recall',
+] as const; // prettier-ignore
 export type TaskName = (typeof TASKS)[number];
 export type SchedulerName = (typeof SCHEDULERS)[number];
 export type MetricName = (typeof METRICS)[number];
@@ -55,6 +57,8 @@ export interface TrainingCommandOptions {
   readonly metricForBestModel?: MetricName;
   readonly unkeptTokensToUnk?: boolean;
   readonly mlmProbability: number;
+  readonly labelNames?: readonly string[];
+  readonly labelAllTokens?: boolean;
   readonly freezeEmbeddings?: boolean;
   readonly freeze?: readonly string[];
   /** Set: train adapters. */
@@ -83,6 +87,8 @@ export function addTaskOption(command: Command): Command {
 export function addTrainingOptions(command: Command): Command {
   addTaskOption(command)
     .option('--num-labels <n>', 'number of labels (default: as the records and the config say)', unsigned(1))
+    .option('--label-names <names>', 'names of the labels in the order of their numbers: O,B-PER,I-PER', names)
+    .option('--label-all-tokens', 'in token-classification train all tokens of a word, not the first one alone')
     .option('--num-train-epochs <n>', 'passes over the training records', positiveNumber(), 3)
     .option('--max-steps <n>', 'optimizer steps, in place of --num-train-epochs', integer(1))
     .option('--per-device-train-batch-size <n>', 'records of a micro-batch in training', unsigned(1), 16)

@@ -41,6 +41,8 @@ export function toTrainingOptions(options: TrainingCommandOptions, baseModelUri 
     numLabels: options.numLabels ?? 0,
     unkeptTokensToUnk: options.unkeptTokensToUnk === true,
     mlmProbability: options.mlmProbability,
+    labelNames: [...(options.labelNames ?? [])],
+    labelAllTokens: options.labelAllTokens === true,
     freezeEmbeddings: options.freezeEmbeddings === true,
     freeze: [...(options.freeze ?? [])],
     lora: toLora(options, baseModelUri),
@@ -77,6 +79,8 @@ export function toTask(task: TaskName): Task {
       return Task.MASKED_LM;
     case 'causal-lm':
       return Task.CAUSAL_LM;
+    case 'token-classification':
+      return Task.TOKEN_CLASSIFICATION;
   }
 }
 
@@ -111,5 +115,9 @@ function toMetric(metric: MetricName | undefined): Metric {
       return Metric.SPEARMAN;
     case 'perplexity':
       return Metric.PERPLEXITY;
+    case 'precision':
+      return Metric.PRECISION;
+    case 'recall':
+      return Metric.RECALL;
   }
 }

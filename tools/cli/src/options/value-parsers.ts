@@ -72,6 +72,15 @@ export function tokenIds(text: string, previous: readonly number[] = []): number
   ];
 }
 
+/** Parses names separated by commas. */
+export function names(text: string): string[] {
+  const found = text.split(',').map((name) => name.trim());
+  if (found.includes('')) throw new InvalidArgumentError('It must be names with commas between them.');
+  const repeated = found.find((name, index) => found.indexOf(name) !== index);
+  if (repeated !== undefined) throw new InvalidArgumentError(`It has "${repeated}" twice.`);
+  return found;
+}
+
 /** Makes a parser of one of some names; underscores count as hyphens, as in transformers' own spellings. */
 export function choice<Name extends string>(names: readonly Name[]): (text: string) => Name {
   return (text) => {
@@ -91,13 +100,6 @@ function range(minimum: number, maximum: number): string {
 /** Collects the values of an option that may be given several times. */
 export function collect(text: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, text];
-}
-
-/** Parses names with commas between them. */
-export function names(text: string): readonly string[] {
-  const list = text.split(',').map((name) => name.trim());
-  if (list.includes('')) throw new InvalidArgumentError('It must be names with commas between them.');
-  return list;
 }
 
 /** Parses a probability below 1. */

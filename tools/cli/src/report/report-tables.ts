@@ -72,6 +72,8 @@ export function measuredTable(report: Report): Html {
 export function evaluationTable(evaluation: EvaluationReport): Html {
   const columns = [
     ['accuracy', 'accuracy'],
+    ['precision', 'precision'],
+    ['recall', 'recall'],
     ['F1', 'f1'],
     ['Matthews', 'matthewsCorrelation'],
     ['Pearson', 'pearson'],

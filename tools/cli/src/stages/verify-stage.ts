@@ -68,7 +68,7 @@ async function predictSome(
 ): Promise<readonly (readonly number[])[]> {
   const { dataset } = inputs;
   const file = dataset.files.find(({ split }) => split === Split.VALIDATION) ?? dataset.files[0];
-  const { logits } = await predictStage(
+  const { records } = await predictStage(
     {
       modelUri,
       dataset: { ...dataset, files: file === undefined ? [] : [file] },
@@ -81,7 +81,7 @@ async function predictSome(
     () => true,
     RECORD_COUNT,
   );
-  return logits;
+  return records.map(({ logits }) => logits);
 }
 
 function silent(context: StageContext): Output {

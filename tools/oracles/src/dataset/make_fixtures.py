@@ -43,6 +43,12 @@ def write_parquet(folder: Path) -> None:
     pq.write_table(pa.table({"text": pa.array([], pa.string())}), folder / "empty.parquet")
     nested = pa.table({"text": [["a", "b"], ["c"]], "label": [0, 1]})
     pq.write_table(nested, folder / "nested.parquet")
+    words = pa.table({
+        "tokens": [["EU", "rejects", "na\u00efve"], ["Peter"], ["\u65e5\u672c", "\U0001f600"]],
+        "ner_tags": pa.array([[3, 0, 7], [1], [5, 0]], pa.list_(pa.int64())),
+        "names": [["B-ORG", "O", "O"], ["B-PER"], ["B-LOC", "O"]],
+    })
+    pq.write_table(words, folder / "words.parquet", row_group_size=2)
     latin1 = pa.array([b"caf\xe9", b"ok"], pa.binary())
     pq.write_table(pa.table({"text": latin1}), folder / "invalid-utf8.parquet")
     numbers = pa.table({"text": pa.array([2**60, 1], pa.int64()), "label": pa.array([2**60, 1], pa.int64())})

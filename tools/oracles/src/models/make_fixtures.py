@@ -120,7 +120,7 @@ def batch(pad):
 
 
 def labels_of(task, label_count, ids, mask):
-    """Labels as transformers takes them, and the places (in all tokens) that predict a token with the tokens they predict."""
+    """Labels as transformers takes them, and the places (in all tokens) that have one with what they predict."""
     if task == "regression":
         return torch.tensor([0.5, -1.25, 2.0]).double(), None, None
     if task == "sequence-classification":
@@ -131,6 +131,10 @@ def labels_of(task, label_count, ids, mask):
         is_target = torch.zeros_like(mask, dtype=torch.bool)
         is_target[:, :-1] = labels[:, 1:] != -100
         predicted = labels.roll(-1, dims=1)
+    elif task == "token-classification":
+        # Some tokens have no label, as the rest of a word's tokens have none.
+        is_target = (mask == 1) & (places % 4 != 2)
+        labels = predicted = torch.where(is_target, places % label_count, -100)
     else:
         drawn = torch.randint(2, VOCAB, (BATCH, LENGTH), generator=torch.Generator().manual_seed(5))
         is_target = (mask == 1) & (places % 3 == 1)
@@ -145,7 +149,8 @@ def model_class(classes, task):
         # The class of Gemma 3's text model alone has another name than its classifier.
         name = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}.get(classes, f"{classes}ForCausalLM")
         return getattr(transformers, name)
-    return getattr(transformers, f"{classes}ForSequenceClassification")
+    suffix = "ForTokenClassification" if task == "token-classification" else "ForSequenceClassification"
+    return getattr(transformers, f"{classes}{suffix}")
 
 
 def named_parameters(model):
@@ -175,7 +180,7 @@ def run(family, classes, name, task, label_count, changes):
     output = model(input_ids=ids, attention_mask=mask, labels=labels, **type_ids)
     output.loss.backward()
     saved = json.loads(config.to_json_string(use_diff=True))
-    logits = output.logits if places is None else output.logits.reshape(BATCH * LENGTH, VOCAB)[places]
+    logits = output.logits if places is None else output.logits.flatten(0, 1)[places]
     return {
         "name": name,
         "task": task,
@@ -197,10 +202,15 @@ def run(family, classes, name, task, label_count, changes):
 
 
 def cases_of(family, classes, cases):
-    """Every case as a classifier, and the first configuration as a language model, tied and untied."""
+    """
+    Every case as a classifier, the first configuration of an encoder as a classifier of tokens too, and the first
+    configuration as a language model, tied and untied.
+    """
     for name, label_count, changes in cases:
         task = "regression" if label_count == 1 else "sequence-classification"
         yield run(family, classes, name, task, label_count, changes)
+    if family not in DECODERS:
+        yield run(family, classes, "token-classification", "token-classification", 3, cases[0][2])
     if family in WITHOUT_LANGUAGE_MODEL:
         return
     task = "causal-lm" if family in DECODERS else "masked-lm"

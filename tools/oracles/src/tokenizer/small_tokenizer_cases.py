@@ -137,6 +137,9 @@ TOKENIZERS = {
 
 PAIRS = [("ab abc", "xx"), ("", "abc"), ("abc", ""), ("", ""), ("abcabc ab", "a b c a b c a"), ("<s>ab", "ab</s>")]
 LENGTHS = [*range(4, 9), 12]
+# Texts that were split into words already: every text as a word, and few enough to be cut.
+SPLIT_TEXTS = [TEXTS[start : start + 7] for start in range(0, len(TEXTS), 7)] + [["ab"], [], ["", " "]]
+CUT_SPLIT_TEXTS = [["ab", "abcabc", "one", "xx"], ["", "abc", "a b"]]
 
 
 def cases(document):
@@ -162,12 +165,34 @@ def cases(document):
         yield [list(example), special, length, side, strategy, ids, types]
 
 
+def with_prefix_space(document):
+    """What transformers makes of a byte-level tokenizer that is to take words: add_prefix_space=True."""
+    pre_tokenizer = document["pre_tokenizer"]
+    if pre_tokenizer is None or pre_tokenizer["type"] != "ByteLevel":
+        return document
+    return document | {"pre_tokenizer": pre_tokenizer | {"add_prefix_space": True}}
+
+
+def word_cases(document):
+    tokenizer = tokenizers.Tokenizer.from_str(json.dumps(with_prefix_space(document)))
+    plain = [(words, special, None, "right") for words in SPLIT_TEXTS for special in (True, False)]
+    cut = list(itertools.product(CUT_SPLIT_TEXTS, (True, False), LENGTHS, ("right", "left")))
+    for words, special, length, side in plain + cut:
+        if length is None:
+            tokenizer.no_truncation()
+        else:
+            tokenizer.enable_truncation(length, direction=side)
+        encoding = tokenizer.encode(words, is_pretokenized=True, add_special_tokens=special)
+        word_ids = [-1 if word is None else word for word in encoding.word_ids]
+        yield [words, special, length, side, encoding.ids, encoding.type_ids, word_ids]
+
+
 def main():
     documents = []
     for name, parts in TOKENIZERS.items():
         base = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None, "pre_tokenizer": None, "post_processor": None, "decoder": None}
         document = base | parts
-        documents.append({"name": name, "tokenizer": document, "cases": list(cases(document))})
+        documents.append({"name": name, "tokenizer": document, "cases": list(cases(document)), "wordCases": list(word_cases(document))})
         print(name, len(documents[-1]["cases"]), sum(case[5] is None for case in documents[-1]["cases"]))
     with gzip.GzipFile(TARGET, "wb", compresslevel=9, mtime=0) as file:
         file.write(json.dumps({"version": tokenizers.__version__, "tokenizers": documents}, separators=(",", ":")).encode())

@@ -13,7 +13,7 @@ import sys
 import numpy
 import torch
 from transformers import (
-    BertConfig, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, RobertaConfig,
+    BertConfig, BertForSequenceClassification, BertForTokenClassification, LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, RobertaConfig,
     RobertaForSequenceClassification, Trainer, get_scheduler,
 )
 
@@ -37,6 +37,7 @@ CASES = {
     "RoBERTa, weight decay 0.01": {"model": "roberta", "weightDecay": 0.01},
     "Llama, weight decay 0.01": {"model": "llama", "weightDecay": 0.01},
     "Llama, causal language model": {"model": "llama-lm", "weightDecay": 0.01},
+    "BERT, token classification": {"model": "bert-tokens", "numLabels": 3, "weightDecay": 0.01},
     "Llama, untied causal language model": {"model": "llama-lm-untied"},
     "frozen embeddings, weight decay 0.01": {"weightDecay": 0.01, "frozen": ["bert.embeddings.word_embeddings.weight"]},
     "frozen embeddings and first layer": {"frozen": ["bert.embeddings.*", "*.layer.0.*"]},
@@ -53,6 +54,7 @@ DECODER = dict(
 )
 MODELS = {
     "bert": (BertForSequenceClassification, BertConfig, {**ENCODER, "max_position_embeddings": 10, "type_vocab_size": 2}),
+    "bert-tokens": (BertForTokenClassification, BertConfig, {**ENCODER, "max_position_embeddings": 10, "type_vocab_size": 2}),
     "roberta": (RobertaForSequenceClassification, RobertaConfig, {**ENCODER, "max_position_embeddings": 11, "type_vocab_size": 1}),
     "llama": (LlamaForSequenceClassification, LlamaConfig, DECODER),
     "llama-lm": (LlamaForCausalLM, LlamaConfig, {**DECODER, "tie_word_embeddings": True}),
@@ -60,6 +62,7 @@ MODELS = {
 }
 
 
+TASKS = {"bert-tokens": "token-classification", "llama-lm": "causal-lm", "llama-lm-untied": "causal-lm"}
 # What a saved config has beside the model's architecture.
 NOISE = {"architectures", "transformers_version", "dtype", "id2label", "label2id", "use_cache"}
 
@@ -113,7 +116,9 @@ def run(name, changes, records):
         labels = torch.tensor(labels, dtype=torch.double if options["numLabels"] == 1 else torch.long)
         if is_language_model:
             labels = torch.tensor([row["ids"] + [-100] * (length - len(row["ids"])) for row in rows])
-        types = {"token_type_ids": torch.tensor([pad(row["types"]) for row in rows])} if kind == "bert" else {}
+        if kind == "bert-tokens":
+            labels = torch.tensor([row["tokenLabels"] + [-100] * (length - len(row["ids"])) for row in rows])
+        types = {"token_type_ids": torch.tensor([pad(row["types"]) for row in rows])} if kind.startswith("bert") else {}
         loss = model(
             input_ids=torch.tensor([pad(row["ids"]) for row in rows]),
             attention_mask=torch.tensor([pad([1] * len(row["ids"])) for row in rows]),
@@ -129,7 +134,7 @@ def run(name, changes, records):
     written = json.loads(config.to_json_string(use_diff=True))
     return {
         "name": name, "options": options, "frozen": frozen, "log": log, "initial": initial,
-        "task": "causal-lm" if is_language_model else "regression" if options["numLabels"] == 1 else "sequence-classification",
+        "task": TASKS.get(kind, "regression" if options["numLabels"] == 1 else "sequence-classification"),
         "config": {key: value for key, value in written.items() if key not in NOISE},
         "parameters": [{"name": n, "shape": list(p.shape), "isDecayed": n in decayed} for n, p in parameters.items()],
         "final": encode(parameters.values()),
@@ -148,6 +153,9 @@ for index in range(RECORDS):
         "value": round(float(torch.randn(1, generator=generator)), 4),
     })
 records[3]["ids"][1] = 0  # the padding token inside a text: attended to, but its row gets no gradient
+for index, record in enumerate(records):
+    # Some tokens have no label, as the rest of a word's tokens have none; the first of a record always has one.
+    record["tokenLabels"] = [-100 if place % 3 == 2 else (index + token) % 3 for place, token in enumerate(record["ids"])]
 initials = {}
 cases = [run(name, changes, records) for name, changes in CASES.items()]
 document = {"records": records, "batchRows": BATCH, "epochs": EPOCHS, "initial": initials, "cases": cases}

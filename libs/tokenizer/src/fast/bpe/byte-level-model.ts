@@ -1,11 +1,12 @@
 import type { Bpe } from '../../model/bpe.ts';
-import { compactTrieOf, type CompactTrie } from '../../model/compact-trie.ts';
 import { BYTE_CHARACTERS } from '../../unicode/byte-characters.ts';
 import { compositionClasses } from '../../unicode/composition-classes.ts';
 import { MAX_CHUNK_BYTES, MODEL_KINDS, type Engine, type EngineHost, type EngineModel } from '../engine/engine.ts';
 import { installMerges } from '../engine/install-merges.ts';
-import { byteLevelBytes } from './byte-level-bytes.ts';
+import { installTokens } from '../engine/install-tokens.ts';
+import { byteLevelTokens } from './byte-level-bytes.ts';
 import { characterBits } from './character-bits.ts';
+import type { TokenList } from '../token-list.ts';
 import type { FoundSplit } from './find-split-family.ts';
 import { SPLIT_FAMILIES } from './split-patterns.ts';
 
@@ -23,7 +24,7 @@ export class ByteLevelModel implements EngineModel {
   readonly #byteIds: Int32Array;
   readonly #split: FoundSplit;
   readonly #isNfc: boolean;
-  #trie: CompactTrie | undefined;
+  #tokens: TokenList | undefined;
 
   constructor(model: Bpe, byteIds: Int32Array, split: FoundSplit, isNfc: boolean) {
     this.#model = model;
@@ -34,10 +35,10 @@ export class ByteLevelModel implements EngineModel {
 
   install(engine: Engine): Partial<EngineHost> {
     const { memory, exports } = engine;
-    installMerges(engine, this.#model.merges);
+    installMerges(engine, this.#model);
     if (this.#model.ignoresMerges) {
-      this.#trie ??= compactTrieOf(byteLevelTokens(this.#model.vocabulary));
-      exports.setTrie(memory.place(this.#trie.nodes), memory.place(this.#trie.labels), memory.allocate(256 * 4));
+      this.#tokens ??= byteLevelTokens(this.#model.vocabulary);
+      installTokens(engine, this.#tokens);
     }
     exports.setSplit(
       SPLIT_FAMILIES.indexOf(this.#split.family),
@@ -48,20 +49,12 @@ export class ByteLevelModel implements EngineModel {
     );
     exports.setByteLevel(
       memory.place(this.#byteIds),
-      memory.allocate(PAIR_COUNT * 4),
+      memory.allocate(PAIR_COUNT * 8),
       Number(this.#model.ignoresMerges),
       Number(this.#split.addsPrefixSpace),
       this.#isNfc ? memory.place(compositionClasses()) : 0,
     );
     exports.setModel(MODEL_KINDS.byteLevel);
     return {};
-  }
-}
-
-/** Tokens as the bytes that they stand for; those that no bytes are written as are left out. */
-function* byteLevelTokens(vocabulary: ReadonlyMap<string, number>): Generator<readonly [Uint8Array, number]> {
-  for (const [token, id] of vocabulary) {
-    const bytes = byteLevelBytes(token);
-    if (bytes !== undefined) yield [bytes, id];
   }
 }

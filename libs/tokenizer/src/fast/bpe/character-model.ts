@@ -27,7 +27,7 @@ export class CharacterModel implements EngineModel {
 
   install(engine: Engine): Partial<EngineHost> {
     const { memory, exports } = engine;
-    installMerges(engine, this.#model.merges);
+    installMerges(engine, this.#model);
     const characterIds = new Int32Array(CODE_POINT_COUNT);
     const mark = new TextEncoder().encode(this.#space.mark);
     for (const [token, id] of this.#model.vocabulary) {
@@ -41,7 +41,7 @@ export class CharacterModel implements EngineModel {
       memory.place(mark),
       mark.length,
       PREFIXES.indexOf(this.#space.prefix),
-      memory.allocate(PLAIN_PAIR_COUNT * 4),
+      memory.allocate(PLAIN_PAIR_COUNT * 8),
     );
     for (const token of this.#model.vocabulary.keys()) {
       let previous = -1;

@@ -19,7 +19,7 @@ export function createByteLevelPath(parts: TokenizerParts): BytePath | undefined
   // Without every byte's token the model loses characters or knows no answer: that is left to the pipeline.
   const isPlain =
     model instanceof Bpe &&
-    canInstallMerges(model.vocabulary) &&
+    canInstallMerges(model) &&
     model.prefix === '' &&
     model.suffix === '' &&
     byteIds !== undefined;

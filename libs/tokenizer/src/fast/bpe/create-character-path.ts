@@ -14,8 +14,7 @@ export function createCharacterPath(parts: TokenizerParts): BytePath | undefined
   const space = findSpaceMark(parts.normalizerJson, parts.preTokenizerJson);
   if (!(model instanceof Bpe) || space === undefined) return undefined;
   // A whole text that is a token would be looked up as it is.
-  if (!canInstallMerges(model.vocabulary) || model.ignoresMerges || model.prefix !== '' || model.suffix !== '')
-    return undefined;
+  if (!canInstallMerges(model) || model.ignoresMerges || model.prefix !== '' || model.suffix !== '') return undefined;
   const ids = neededByteIds(model);
   if (ids === undefined) return undefined;
   // Bytes must be in no merge: a token that one makes would have a byte's name in its own.

@@ -3,7 +3,8 @@ export type Address = number;
 
 /** What `assembly/` exports; the doc comments are there. */
 export interface EngineExports {
-  addMerge(left: number, right: number, rank: number, mergedId: number): number;
+  addToken(at: number, length: number, id: number): void;
+  addMerge(left: number, right: number, rank: number, mergedId: number): void;
   addPair(first: number, second: number): void;
   beginCount(limit: number): void;
   beginWrite(end: Address): void;
@@ -21,6 +22,7 @@ export interface EngineExports {
   countTimes(id: number, times: number): void;
   distinctCount(): number;
   flush(): void;
+  longestMergeRun(): number;
   isTruncated(): number;
   memoBytes(): number;
   nodeOf(start: Address, end: Address): number;
@@ -28,7 +30,7 @@ export interface EngineExports {
   setAdded(pairs: Address, firstBytes: number): void;
   setByteLevel(
     byteIds: Address,
-    pairRanks: Address,
+    pairMerges: Address,
     ignoresMerges: number,
     addsPrefixSpace: number,
     compositionClasses: Address,
@@ -41,7 +43,7 @@ export interface EngineExports {
     mark: Address,
     markBytes: number,
     prefix: number,
-    plainRanks: Address,
+    plainMerges: Address,
   ): void;
   setCharsmap(
     units: Address,
@@ -52,6 +54,8 @@ export interface EngineExports {
   ): void;
   setCuts(
     table: Address,
+    lowHalves: Address,
+    hasHighBytes: number,
     characterBits: Address,
     isolatesIdeographs: number,
     classifies: number,
@@ -71,15 +75,18 @@ export interface EngineExports {
     slots: Address,
     slotBits: number,
     filter: Address,
-    filterBits: number,
-    mergedIds: Address,
+    wordBits: number,
+    idBits: number,
+    rankBits: number,
     symbols: Address,
     ranks: Address,
+    mergedIds: Address,
     nexts: Address,
     previous: Address,
   ): void;
   setModel(kind: number): void;
   setSplit(family: number, bits: Address, codePoints: Address, places: Address, ends: Address): void;
+  setTokens(slots: Address, slotBits: number, keys: Address, filter: Address, wordBits: number): void;
   setTotals(counts: Address, seen: Address): void;
   setTrie(nodes: Address, labels: Address, roots: Address): void;
   setUnigram(

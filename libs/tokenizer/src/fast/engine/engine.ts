@@ -1,6 +1,7 @@
 import type { Pipeline } from '../../pipeline.ts';
 import type { CutRule } from '../cut-rule.ts';
 import type { RecordBlock } from '../record-block.ts';
+import { transposed, uncutBytes } from '../uncut-bytes.ts';
 import type { Address, EngineExports } from './engine-exports.ts';
 import { EngineMemory } from './engine-memory.ts';
 import { ENGINE_MODULE_BASE64 } from './gen/engine-module.ts';
@@ -87,9 +88,12 @@ export class Engine {
     this.exports = instance.exports as EngineExports;
     this.#pipeline = pipeline;
     this.#vocabSize = vocabSize;
+    const { lowHalves, hasHighBytes } = uncutBytes(rule.table);
     const { table, characterBits, classify, isolatesIdeographs, firstScope } = rule;
     this.exports.setCuts(
-      memory.place(table),
+      memory.place(transposed(table)),
+      memory.place(lowHalves),
+      Number(hasHighBytes),
       characterBits === undefined ? 0 : memory.place(characterBits),
       Number(isolatesIdeographs),
       Number(classify !== undefined),

@@ -910,7 +910,7 @@ export const SurgeryResult: MessageFns<SurgeryResult> = {
       writer.uint32(65).double(message.unusedRowFactor);
     }
     if (message.mergedModuleCount !== 0) {
-      writer.uint32(480).int64(message.mergedModuleCount);
+      writer.uint32(72).int64(message.mergedModuleCount);
     }
     return writer;
   },
@@ -992,8 +992,8 @@ export const SurgeryResult: MessageFns<SurgeryResult> = {
             message.unusedRowFactor = reader.double();
             continue;
           }
-          case 60: {
-            if (tag !== 480) {
+          case 9: {
+            if (tag !== 72) {
               break;
             }
 

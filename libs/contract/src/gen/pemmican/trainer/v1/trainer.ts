@@ -267,7 +267,15 @@ export interface Evaluation {
   /** The split that was evaluated. */
   split: Split;
   /** e to the power of the mean loss of a token (language modeling). */
-  perplexity?: number | undefined;
+  perplexity?:
+    | number
+    | undefined;
+  /** Share of the predicted entities that are right (token classification with named tags). */
+  precision?:
+    | number
+    | undefined;
+  /** Share of the entities that were found (token classification with named tags). */
+  recall?: number | undefined;
 }
 
 /** A checkpoint that is whole on disk. */
@@ -1285,6 +1293,8 @@ function createBaseEvaluation(): Evaluation {
     elapsedMs: 0,
     split: 0,
     perplexity: undefined,
+    precision: undefined,
+    recall: undefined,
   };
 }
 
@@ -1325,6 +1335,12 @@ export const Evaluation: MessageFns<Evaluation> = {
     }
     if (message.perplexity !== undefined) {
       writer.uint32(97).double(message.perplexity);
+    }
+    if (message.precision !== undefined) {
+      writer.uint32(105).double(message.precision);
+    }
+    if (message.recall !== undefined) {
+      writer.uint32(113).double(message.recall);
     }
     return writer;
   },
@@ -1438,6 +1454,22 @@ export const Evaluation: MessageFns<Evaluation> = {
             message.perplexity = reader.double();
             continue;
           }
+          case 13: {
+            if (tag !== 105) {
+              break;
+            }
+
+            message.precision = reader.double();
+            continue;
+          }
+          case 14: {
+            if (tag !== 113) {
+              break;
+            }
+
+            message.recall = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1476,6 +1508,8 @@ export const Evaluation: MessageFns<Evaluation> = {
         : 0,
       split: isSet(object.split) ? splitFromJSON(object.split) : 0,
       perplexity: isSet(object.perplexity) ? globalThis.Number(object.perplexity) : undefined,
+      precision: isSet(object.precision) ? globalThis.Number(object.precision) : undefined,
+      recall: isSet(object.recall) ? globalThis.Number(object.recall) : undefined,
     };
   },
 
@@ -1517,6 +1551,12 @@ export const Evaluation: MessageFns<Evaluation> = {
     if (message.perplexity !== undefined) {
       obj.perplexity = floatToJson(message.perplexity);
     }
+    if (message.precision !== undefined) {
+      obj.precision = floatToJson(message.precision);
+    }
+    if (message.recall !== undefined) {
+      obj.recall = floatToJson(message.recall);
+    }
     return obj;
   },
 
@@ -1537,6 +1577,8 @@ export const Evaluation: MessageFns<Evaluation> = {
     message.elapsedMs = object.elapsedMs ?? 0;
     message.split = object.split ?? 0;
     message.perplexity = object.perplexity ?? undefined;
+    message.precision = object.precision ?? undefined;
+    message.recall = object.recall ?? undefined;
     return message;
   },
 };
@@ -2151,10 +2193,10 @@ export const RunResult: MessageFns<RunResult> = {
       writer.uint32(120).int64(message.longestBatchTokens);
     }
     if (message.trainedParameterCount !== 0) {
-      writer.uint32(480).int64(message.trainedParameterCount);
+      writer.uint32(128).int64(message.trainedParameterCount);
     }
     if (message.adaptedModuleCount !== 0) {
-      writer.uint32(488).int64(message.adaptedModuleCount);
+      writer.uint32(136).int64(message.adaptedModuleCount);
     }
     return writer;
   },
@@ -2292,16 +2334,16 @@ export const RunResult: MessageFns<RunResult> = {
             message.longestBatchTokens = longToNumber(reader.int64());
             continue;
           }
-          case 60: {
-            if (tag !== 480) {
+          case 16: {
+            if (tag !== 128) {
               break;
             }
 
             message.trainedParameterCount = longToNumber(reader.int64());
             continue;
           }
-          case 61: {
-            if (tag !== 488) {
+          case 17: {
+            if (tag !== 136) {
               break;
             }
 

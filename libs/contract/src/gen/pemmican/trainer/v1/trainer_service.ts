@@ -235,16 +235,29 @@ export interface PredictRequest {
   baseModelUri: string;
 }
 
+/** The words of a record that the model says something of. */
+export interface PredictedWords {
+  /** Words of the record. */
+  wordCount: number;
+  /**
+   * Positions of the words that have logits, from 0, ascending. Words that truncation cut off, or that have no token, have
+   * none.
+   */
+  wordIndices: number[];
+}
+
 /** Logits of a batch of records. */
 export interface PredictResponse {
   /** Position in the file of the first record, from 0, among the records that were not skipped. */
   firstRecordIndex: number;
-  /** Logits a record. */
+  /** Logits a record, or a word in token classification. */
   labelCount: number;
-  /** Row-major `[recordCount, labelCount]`. */
+  /** Row-major `[recordCount, labelCount]`; in token classification `[sum of words with logits, labelCount]`. */
   logits: number[];
   /** Names of the labels, in the first response only. */
   labelNames: string[];
+  /** One a record, only in token classification. */
+  words: PredictedWords[];
 }
 
 /** Request of WatchDeviceMemory. */
@@ -1680,7 +1693,7 @@ export const MemoryEstimate: MessageFns<MemoryEstimate> = {
       writer.uint32(32).int64(message.largestBatchSize);
     }
     if (message.trainedParameterCount !== 0) {
-      writer.uint32(480).int64(message.trainedParameterCount);
+      writer.uint32(40).int64(message.trainedParameterCount);
     }
     return writer;
   },
@@ -1730,8 +1743,8 @@ export const MemoryEstimate: MessageFns<MemoryEstimate> = {
             message.largestBatchSize = longToNumber(reader.int64());
             continue;
           }
-          case 60: {
-            if (tag !== 480) {
+          case 5: {
+            if (tag !== 40) {
               break;
             }
 
@@ -2010,7 +2023,7 @@ export const PredictRequest: MessageFns<PredictRequest> = {
       writer.uint32(40).int64(message.memoryBudgetBytes);
     }
     if (message.baseModelUri !== "") {
-      writer.uint32(482).string(message.baseModelUri);
+      writer.uint32(50).string(message.baseModelUri);
     }
     return writer;
   },
@@ -2068,8 +2081,8 @@ export const PredictRequest: MessageFns<PredictRequest> = {
             message.memoryBudgetBytes = longToNumber(reader.int64());
             continue;
           }
-          case 60: {
-            if (tag !== 482) {
+          case 6: {
+            if (tag !== 50) {
               break;
             }
 
@@ -2155,8 +2168,115 @@ export const PredictRequest: MessageFns<PredictRequest> = {
   },
 };
 
+function createBasePredictedWords(): PredictedWords {
+  return { wordCount: 0, wordIndices: [] };
+}
+
+export const PredictedWords: MessageFns<PredictedWords> = {
+  encode(message: PredictedWords, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.wordCount !== 0) {
+      writer.uint32(8).uint32(message.wordCount);
+    }
+    if (message.wordIndices.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.wordIndices) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PredictedWords {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePredictedWords();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.wordCount = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.wordIndices.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.wordIndices.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PredictedWords {
+    return {
+      wordCount: isSet(object.wordCount)
+        ? globalThis.Number(object.wordCount)
+        : isSet(object.word_count)
+        ? globalThis.Number(object.word_count)
+        : 0,
+      wordIndices: globalThis.Array.isArray(object?.wordIndices)
+        ? object.wordIndices.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.word_indices)
+        ? object.word_indices.map((e: any) => globalThis.Number(e))
+        : [],
+    };
+  },
+
+  toJSON(message: PredictedWords): unknown {
+    const obj: any = {};
+    if (message.wordCount !== 0) {
+      obj.wordCount = Math.round(message.wordCount);
+    }
+    if (message.wordIndices?.length) {
+      obj.wordIndices = message.wordIndices.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PredictedWords>): PredictedWords {
+    return PredictedWords.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PredictedWords>): PredictedWords {
+    const message = createBasePredictedWords();
+    message.wordCount = object.wordCount ?? 0;
+    message.wordIndices = object.wordIndices?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBasePredictResponse(): PredictResponse {
-  return { firstRecordIndex: 0, labelCount: 0, logits: [], labelNames: [] };
+  return { firstRecordIndex: 0, labelCount: 0, logits: [], labelNames: [], words: [] };
 }
 
 export const PredictResponse: MessageFns<PredictResponse> = {
@@ -2176,6 +2296,9 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     }
     for (const v of message.labelNames) {
       writer.uint32(34).string(v!);
+    }
+    for (const v of message.words) {
+      PredictedWords.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -2235,6 +2358,14 @@ export const PredictResponse: MessageFns<PredictResponse> = {
             message.labelNames.push(reader.string());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.words.push(PredictedWords.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2265,6 +2396,7 @@ export const PredictResponse: MessageFns<PredictResponse> = {
         : globalThis.Array.isArray(object?.label_names)
         ? object.label_names.map((e: any) => globalThis.String(e))
         : [],
+      words: globalThis.Array.isArray(object?.words) ? object.words.map((e: any) => PredictedWords.fromJSON(e)) : [],
     };
   },
 
@@ -2282,6 +2414,9 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     if (message.labelNames?.length) {
       obj.labelNames = message.labelNames;
     }
+    if (message.words?.length) {
+      obj.words = message.words.map((e) => PredictedWords.toJSON(e));
+    }
     return obj;
   },
 
@@ -2294,6 +2429,7 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     message.labelCount = object.labelCount ?? 0;
     message.logits = object.logits?.map((e) => e) || [];
     message.labelNames = object.labelNames?.map((e) => e) || [];
+    message.words = object.words?.map((e) => PredictedWords.fromPartial(e)) || [];
     return message;
   },
 };

@@ -23,6 +23,8 @@ export const Task = {
   MASKED_LM: 3,
   /** CAUSAL_LM - The next token of each text, over the whole vocabulary (decoders). */
   CAUSAL_LM: 4,
+  /** TOKEN_CLASSIFICATION - A tag for each word of each text (encoders). The records MUST be of RECORD_KIND_WORDS. */
+  TOKEN_CLASSIFICATION: 5,
 } as const;
 
 export type Task = typeof Task[keyof typeof Task];
@@ -33,6 +35,7 @@ export namespace Task {
   export type REGRESSION = typeof Task.REGRESSION;
   export type MASKED_LM = typeof Task.MASKED_LM;
   export type CAUSAL_LM = typeof Task.CAUSAL_LM;
+  export type TOKEN_CLASSIFICATION = typeof Task.TOKEN_CLASSIFICATION;
 }
 
 export function taskFromJSON(object: any): Task {
@@ -52,6 +55,9 @@ export function taskFromJSON(object: any): Task {
     case 4:
     case "TASK_CAUSAL_LM":
       return Task.CAUSAL_LM;
+    case 5:
+    case "TASK_TOKEN_CLASSIFICATION":
+      return Task.TOKEN_CLASSIFICATION;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Task");
   }
@@ -69,6 +75,8 @@ export function taskToJSON(object: Task): string {
       return "TASK_MASKED_LM";
     case Task.CAUSAL_LM:
       return "TASK_CAUSAL_LM";
+    case Task.TOKEN_CLASSIFICATION:
+      return "TASK_TOKEN_CLASSIFICATION";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Task");
   }
@@ -145,7 +153,7 @@ export const Metric = {
   LOSS: 1,
   /** ACCURACY - Share of right labels. */
   ACCURACY: 2,
-  /** F1 - F1 of label 1 for two labels, mean of the labels' F1 for more. */
+  /** F1 - F1 of label 1 for two labels, mean of the labels' F1 for more. In token classification F1 of entities, over all types. */
   F1: 3,
   /** MATTHEWS_CORRELATION - Matthews correlation coefficient. */
   MATTHEWS_CORRELATION: 4,
@@ -155,6 +163,10 @@ export const Metric = {
   SPEARMAN: 6,
   /** PERPLEXITY - e to the power of the mean loss of a token; smaller is better. */
   PERPLEXITY: 7,
+  /** PRECISION - Share of the predicted entities that are right (token classification, whose tags MUST have names). */
+  PRECISION: 8,
+  /** RECALL - Share of the entities that were found (token classification, whose tags MUST have names). */
+  RECALL: 9,
 } as const;
 
 export type Metric = typeof Metric[keyof typeof Metric];
@@ -168,6 +180,8 @@ export namespace Metric {
   export type PEARSON = typeof Metric.PEARSON;
   export type SPEARMAN = typeof Metric.SPEARMAN;
   export type PERPLEXITY = typeof Metric.PERPLEXITY;
+  export type PRECISION = typeof Metric.PRECISION;
+  export type RECALL = typeof Metric.RECALL;
 }
 
 export function metricFromJSON(object: any): Metric {
@@ -196,6 +210,12 @@ export function metricFromJSON(object: any): Metric {
     case 7:
     case "METRIC_PERPLEXITY":
       return Metric.PERPLEXITY;
+    case 8:
+    case "METRIC_PRECISION":
+      return Metric.PRECISION;
+    case 9:
+    case "METRIC_RECALL":
+      return Metric.RECALL;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Metric");
   }
@@ -219,6 +239,10 @@ export function metricToJSON(object: Metric): string {
       return "METRIC_SPEARMAN";
     case Metric.PERPLEXITY:
       return "METRIC_PERPLEXITY";
+    case Metric.PRECISION:
+      return "METRIC_PRECISION";
+    case Metric.RECALL:
+      return "METRIC_RECALL";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Metric");
   }
@@ -327,6 +351,10 @@ export interface TrainingOptions {
   mlmProbability?:
     | number
     | undefined;
+  /** Token classification: train all tokens of a word, not the first one alone. Further tokens of `B-X` have `I-X`. */
+  labelAllTokens: boolean;
+  /** Names of the labels in the order of their indices. Empty: as the training records and the model's config say. */
+  labelNames: string[];
   /**
    * The input embedding matrix keeps its values: no gradient, no optimizer state, no weight decay. Where the output matrix
    * is tied to it, it is the same matrix and frozen too.
@@ -393,6 +421,8 @@ function createBaseTrainingOptions(): TrainingOptions {
     numLabels: 0,
     unkeptTokensToUnk: false,
     mlmProbability: undefined,
+    labelAllTokens: false,
+    labelNames: [],
     freezeEmbeddings: false,
     freeze: [],
     lora: undefined,
@@ -488,14 +518,20 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     if (message.mlmProbability !== undefined) {
       writer.uint32(233).double(message.mlmProbability);
     }
+    if (message.labelAllTokens !== false) {
+      writer.uint32(240).bool(message.labelAllTokens);
+    }
+    for (const v of message.labelNames) {
+      writer.uint32(250).string(v!);
+    }
     if (message.freezeEmbeddings !== false) {
-      writer.uint32(480).bool(message.freezeEmbeddings);
+      writer.uint32(256).bool(message.freezeEmbeddings);
     }
     for (const v of message.freeze) {
-      writer.uint32(490).string(v!);
+      writer.uint32(266).string(v!);
     }
     if (message.lora !== undefined) {
-      LoraOptions.encode(message.lora, writer.uint32(498).fork()).join();
+      LoraOptions.encode(message.lora, writer.uint32(274).fork()).join();
     }
     return writer;
   },
@@ -745,24 +781,40 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
             message.mlmProbability = reader.double();
             continue;
           }
-          case 60: {
-            if (tag !== 480) {
+          case 30: {
+            if (tag !== 240) {
+              break;
+            }
+
+            message.labelAllTokens = reader.bool();
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.labelNames.push(reader.string());
+            continue;
+          }
+          case 32: {
+            if (tag !== 256) {
               break;
             }
 
             message.freezeEmbeddings = reader.bool();
             continue;
           }
-          case 61: {
-            if (tag !== 490) {
+          case 33: {
+            if (tag !== 266) {
               break;
             }
 
             message.freeze.push(reader.string());
             continue;
           }
-          case 62: {
-            if (tag !== 498) {
+          case 34: {
+            if (tag !== 274) {
               break;
             }
 
@@ -912,6 +964,16 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
         : isSet(object.mlm_probability)
         ? globalThis.Number(object.mlm_probability)
         : undefined,
+      labelAllTokens: isSet(object.labelAllTokens)
+        ? globalThis.Boolean(object.labelAllTokens)
+        : isSet(object.label_all_tokens)
+        ? globalThis.Boolean(object.label_all_tokens)
+        : false,
+      labelNames: globalThis.Array.isArray(object?.labelNames)
+        ? object.labelNames.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.label_names)
+        ? object.label_names.map((e: any) => globalThis.String(e))
+        : [],
       freezeEmbeddings: isSet(object.freezeEmbeddings)
         ? globalThis.Boolean(object.freezeEmbeddings)
         : isSet(object.freeze_embeddings)
@@ -1013,6 +1075,12 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     if (message.mlmProbability !== undefined) {
       obj.mlmProbability = floatToJson(message.mlmProbability);
     }
+    if (message.labelAllTokens !== false) {
+      obj.labelAllTokens = message.labelAllTokens;
+    }
+    if (message.labelNames?.length) {
+      obj.labelNames = message.labelNames;
+    }
     if (message.freezeEmbeddings !== false) {
       obj.freezeEmbeddings = message.freezeEmbeddings;
     }
@@ -1059,6 +1127,8 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     message.numLabels = object.numLabels ?? 0;
     message.unkeptTokensToUnk = object.unkeptTokensToUnk ?? false;
     message.mlmProbability = object.mlmProbability ?? undefined;
+    message.labelAllTokens = object.labelAllTokens ?? false;
+    message.labelNames = object.labelNames?.map((e) => e) || [];
     message.freezeEmbeddings = object.freezeEmbeddings ?? false;
     message.freeze = object.freeze?.map((e) => e) || [];
     message.lora = (object.lora !== undefined && object.lora !== null)

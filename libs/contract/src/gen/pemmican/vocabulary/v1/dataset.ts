@@ -145,6 +145,56 @@ export function splitToJSON(object: Split): string {
   }
 }
 
+/** What a record of a file is. */
+export const RecordKind = {
+  /** UNSPECIFIED - A text, or a pair of texts, with one label. */
+  UNSPECIFIED: 0,
+  /** TEXT - A text, or a pair of texts, with one label. */
+  TEXT: 1,
+  /**
+   * WORDS - A list of words with a tag each (token classification). Each word is tokenized by itself, as transformers does with
+   * `is_split_into_words`; byte-level tokenizers put a space before it.
+   */
+  WORDS: 2,
+} as const;
+
+export type RecordKind = typeof RecordKind[keyof typeof RecordKind];
+
+export namespace RecordKind {
+  export type UNSPECIFIED = typeof RecordKind.UNSPECIFIED;
+  export type TEXT = typeof RecordKind.TEXT;
+  export type WORDS = typeof RecordKind.WORDS;
+}
+
+export function recordKindFromJSON(object: any): RecordKind {
+  switch (object) {
+    case 0:
+    case "RECORD_KIND_UNSPECIFIED":
+      return RecordKind.UNSPECIFIED;
+    case 1:
+    case "RECORD_KIND_TEXT":
+      return RecordKind.TEXT;
+    case 2:
+    case "RECORD_KIND_WORDS":
+      return RecordKind.WORDS;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum RecordKind");
+  }
+}
+
+export function recordKindToJSON(object: RecordKind): string {
+  switch (object) {
+    case RecordKind.UNSPECIFIED:
+      return "RECORD_KIND_UNSPECIFIED";
+    case RecordKind.TEXT:
+      return "RECORD_KIND_TEXT";
+    case RecordKind.WORDS:
+      return "RECORD_KIND_WORDS";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum RecordKind");
+  }
+}
+
 /** One file of records. */
 export interface DatasetFile {
   /** What the records are for. Each split MUST appear at most once. */
@@ -162,16 +212,18 @@ export interface DatasetFile {
 export interface DatasetSpec {
   /** The files, one a split. */
   files: DatasetFile[];
-  /** Column of the text. Empty means `text`. */
+  /** Column of the text, or of the list of words. Empty means `text`, or `tokens` for words. */
   textColumn: string;
   /** Column of the second text of a pair. Empty means that records have one text. */
   textPairColumn: string;
-  /** Column of the label. Empty means `label`. */
+  /** Column of the label, or of the list of tags. Empty means `label`, or `ner_tags` for words. */
   labelColumn: string;
   /** Leave out (and count) records whose text or label is missing, instead of failing. */
   skipInvalid: boolean;
   /** Longest sequence in tokens, special tokens included; longer ones are truncated. 0 means 128. */
   maxSequenceLength: number;
+  /** What a record is. The task decides: words for token classification and no other. */
+  recordKind: RecordKind;
 }
 
 function createBaseDatasetFile(): DatasetFile {
@@ -276,7 +328,15 @@ export const DatasetFile: MessageFns<DatasetFile> = {
 };
 
 function createBaseDatasetSpec(): DatasetSpec {
-  return { files: [], textColumn: "", textPairColumn: "", labelColumn: "", skipInvalid: false, maxSequenceLength: 0 };
+  return {
+    files: [],
+    textColumn: "",
+    textPairColumn: "",
+    labelColumn: "",
+    skipInvalid: false,
+    maxSequenceLength: 0,
+    recordKind: 0,
+  };
 }
 
 export const DatasetSpec: MessageFns<DatasetSpec> = {
@@ -298,6 +358,9 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     }
     if (message.maxSequenceLength !== 0) {
       writer.uint32(48).uint32(message.maxSequenceLength);
+    }
+    if (message.recordKind !== 0) {
+      writer.uint32(56).int32(message.recordKind);
     }
     return writer;
   },
@@ -363,6 +426,14 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
             message.maxSequenceLength = reader.uint32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.recordKind = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -403,6 +474,11 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
         : isSet(object.max_sequence_length)
         ? globalThis.Number(object.max_sequence_length)
         : 0,
+      recordKind: isSet(object.recordKind)
+        ? recordKindFromJSON(object.recordKind)
+        : isSet(object.record_kind)
+        ? recordKindFromJSON(object.record_kind)
+        : 0,
     };
   },
 
@@ -426,6 +502,9 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     if (message.maxSequenceLength !== 0) {
       obj.maxSequenceLength = Math.round(message.maxSequenceLength);
     }
+    if (message.recordKind !== 0) {
+      obj.recordKind = recordKindToJSON(message.recordKind);
+    }
     return obj;
   },
 
@@ -440,6 +519,7 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     message.labelColumn = object.labelColumn ?? "";
     message.skipInvalid = object.skipInvalid ?? false;
     message.maxSequenceLength = object.maxSequenceLength ?? 0;
+    message.recordKind = object.recordKind ?? 0;
     return message;
   },
 };

@@ -1,0 +1,129 @@
+import { isUtf8 } from 'node:buffer';
+import { DatasetError, type DatasetRecord } from '@pemmican/dataset';
+import { FastEncoder, RecordBlockBuilder } from '@pemmican/tokenizer';
+import { EncodedDatasetBuilder, type EncodedDataset } from '@pemmican/training';
+import { PreconditionError } from '../precondition-error.ts';
+import type { DataRequest } from './prepared-data.ts';
+import type { PreparedModel } from './prepared-model.ts';
+import { SplitWordsBuilder, type SplitWords } from './split-words.ts';
+
+const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
+
+// Encoded at a time: some milliseconds, after which the process looks at its messages.
+const BLOCK_BYTES = 256 * 1024;
+const BLOCK_RECORDS = 2048;
+
+// Encoding is a moment of a run whose memory is promised: it must not take more than the training after it.
+const ENCODER_MEMO_BYTES = 32 * 1024 * 1024;
+
+/** Turns records into ids of the embedding matrix at hand. */
+export class RecordEncoder {
+  readonly #prepared: PreparedModel;
+  readonly #request: DataRequest;
+  readonly #encoder: FastEncoder;
+  readonly #maxLength: number;
+  readonly #onSkip: () => void;
+  #unkCount = 0;
+
+  constructor(prepared: PreparedModel, request: DataRequest, onSkip: () => void) {
+    this.#prepared = prepared;
+    this.#request = request;
+    this.#onSkip = onSkip;
+    const maxLength = request.dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH;
+    this.#maxLength = maxLength;
+    if (maxLength > prepared.model.maxSequenceLength) {
+      throw new PreconditionError(
+        'SEQUENCE_TOO_LONG',
+        `max_sequence_length ${maxLength} is over the model's ${prepared.model.maxSequenceLength} positions`,
+      );
+    }
+    this.#encoder = new FastEncoder(prepared.tokenizer, { maxLength, memoBytes: ENCODER_MEMO_BYTES, isUtf8 });
+  }
+
+  get mappedToUnkCount(): number {
+    return this.#unkCount;
+  }
+
+  /** Encodes records block by block, in their order. */
+  async encodeAll(
+    records: AsyncIterable<DatasetRecord>,
+    fileName: string,
+    labelsOf: (record: DatasetRecord) => readonly number[],
+  ): Promise<{ dataset: EncodedDataset; words: SplitWords | undefined }> {
+    const target = { dataset: new EncodedDatasetBuilder(), words: new SplitWordsBuilder() };
+    const builder = new RecordBlockBuilder();
+    let [rows, labels]: [number[], (readonly number[])[]] = [[], []];
+    const encodeBlock = (): void => {
+      const block = { rows, labels, fileName };
+      [rows, labels] = [[], []];
+      this.#encodeBlock(builder, block, target);
+    };
+    try {
+      for await (const record of records) {
+        const recordLabels = labelsOf(record);
+        if (record.words === undefined) builder.add(record.text, record.textPair);
+        else builder.addWords(record.words);
+        rows.push(record.row);
+        labels.push(recordLabels);
+        if (builder.byteCount < BLOCK_BYTES && builder.recordCount < BLOCK_RECORDS) continue;
+        encodeBlock();
+        await this.#request.breathe();
+      }
+    } catch (error) {
+      // What is wrong with the records before comes first.
+      encodeBlock();
+      throw error;
+    }
+    encodeBlock();
+    const isOfWords = this.#request.task === 'token-classification';
+    return { dataset: target.dataset.build(), words: isOfWords ? target.words.build() : undefined };
+  }
+
+  #encodeBlock(
+    builder: RecordBlockBuilder,
+    block: { rows: readonly number[]; labels: readonly (readonly number[])[]; fileName: string },
+    target: { dataset: EncodedDatasetBuilder; words: SplitWordsBuilder },
+  ): void {
+    const { ids, typeIds, recordOffsets, wordIds } = this.#encoder.encode(builder.take());
+    block.rows.forEach((row, index) => {
+      const [start = 0, end = 0] = [recordOffsets[index], recordOffsets[index + 1]];
+      const labels = block.labels[index] ?? [];
+      const recordWords = wordIds?.subarray(start, end);
+      if (recordWords?.some((word) => word >= 0) === false) {
+        this.#skipWithoutTokens(labels.length, row, block.fileName);
+        return;
+      }
+      const recordIds = this.#toModelIds(ids.subarray(start, end), row, block.fileName);
+      target.dataset.add(recordIds, typeIds.subarray(start, end), recordWords === undefined ? (labels[0] ?? 0) : 0);
+      if (recordWords !== undefined) target.words.add(recordWords, labels);
+    });
+  }
+
+  /** A record without a token to label has no loss. */
+  #skipWithoutTokens(wordCount: number, row: number, fileName: string): void {
+    if (!this.#request.dataset.skipInvalid)
+      throw new DatasetError(
+        'INVALID_TEXT',
+        fileName,
+        `row ${row}: none of its ${wordCount} words has a token within the ${this.#maxLength} of max_sequence_length`,
+      );
+    this.#onSkip();
+  }
+
+  #toModelIds(ids: Uint32Array, row: number, fileName: string): Uint32Array {
+    const { tokenizer, reduction } = this.#prepared;
+    if (reduction === undefined) return ids;
+    if (!this.#request.unkeptTokensToUnk) {
+      const unkept = ids.find((id) => reduction.map.toReducedId(id) < 0);
+      if (unkept !== undefined) {
+        throw new PreconditionError(
+          'TOKEN_NOT_KEPT',
+          `${fileName}, row ${row}: token id ${unkept} (${JSON.stringify(tokenizer.idToToken(unkept))}) has no row in the reduced model; analyze this file too before reducing, or map such ids to the unknown token`,
+        );
+      }
+      return reduction.map.mapToReduced(ids, 'error');
+    }
+    for (const id of ids) if (reduction.map.toReducedId(id) < 0) this.#unkCount++;
+    return reduction.map.mapToReduced(ids, 'unk', tokenizer.unkTokenId);
+  }
+}
