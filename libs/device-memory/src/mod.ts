@@ -3,6 +3,7 @@
  * @module
  */
 export { hostMemory, processMemory } from './host-memory.ts';
+export { adviseHugePages } from './huge-pages.ts';
 export { Nvml, NvmlError } from './nvml.ts';
 export type { DeviceMemorySample, DeviceMemorySource } from './sample.ts';
 export { DeviceMemorySampler } from './sampler.ts';

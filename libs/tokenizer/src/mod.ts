@@ -9,4 +9,5 @@ export type { TruncationStrategy } from './truncation.ts';
 export { FastCounter, type BlockCount, type FastCounterOptions } from './fast/fast-counter.ts';
 export { FastEncoder, type EncodedBlock, type FastEncoderOptions } from './fast/fast-encoder.ts';
 export type { FrameOptions } from './fast/frame.ts';
+export type { MemoryAdvice } from './fast/engine/engine-memory.ts';
 export { RecordBlockBuilder, recordCountOf, type RecordBlock, type Utf8Check } from './fast/record-block.ts';

@@ -1,4 +1,11 @@
-import { FastCounter, type BlockCount, type RecordBlock, type Tokenizer, type Utf8Check } from '@pemmican/tokenizer';
+import {
+  FastCounter,
+  type BlockCount,
+  type MemoryAdvice,
+  type RecordBlock,
+  type Tokenizer,
+  type Utf8Check,
+} from '@pemmican/tokenizer';
 import { LengthHistogram } from './length-histogram.ts';
 import type { SplitTally } from './split-sum.ts';
 
@@ -7,6 +14,7 @@ export interface SplitCounterOptions {
   /** Most bytes that remembered chunks of text take; results are the same with any. */
   readonly memoBytes?: number;
   readonly isUtf8?: Utf8Check;
+  readonly adviseMemory?: MemoryAdvice;
 }
 
 /** Counts what a model sees of blocks of records, one split after another. */

@@ -1,7 +1,9 @@
 import type { Tokenizer } from '../tokenizer.ts';
 import { createTextScanner } from './create-text-scanner.ts';
 import { Frame, type FrameOptions } from './frame.ts';
-import { DEFAULT_MEMO_BYTES, NO_LIMIT } from './limits.ts';
+import { engineOptions } from './engine-options.ts';
+import type { MemoryAdvice } from './engine/engine-memory.ts';
+import { NO_LIMIT } from './limits.ts';
 import { checkBlock, isUtf8, recordCountOf, type RecordBlock, type Utf8Check } from './record-block.ts';
 import type { BlockPlaces } from './engine/engine.ts';
 import { takeRecords } from './take-records.ts';
@@ -11,6 +13,8 @@ export interface FastCounterOptions extends FrameOptions {
   /** Most bytes that remembered chunks take; results are the same with any. */
   readonly memoBytes?: number;
   readonly isUtf8?: Utf8Check;
+  /** Told of the engine's memory before it is used, e.g. to ask for huge pages: look-ups at random are faster on these. */
+  readonly adviseMemory?: MemoryAdvice;
 }
 
 /** What was counted of a block. */
@@ -35,8 +39,7 @@ export class FastCounter {
   constructor(tokenizer: Tokenizer, options: FastCounterOptions = {}, owner?: FastCounter) {
     this.#tokenizer = tokenizer;
     this.#frame = new Frame(tokenizer.parts.postProcessor, options);
-    this.#texts =
-      owner === undefined ? createTextScanner(tokenizer, options.memoBytes ?? DEFAULT_MEMO_BYTES) : owner.#texts;
+    this.#texts = owner === undefined ? createTextScanner(tokenizer, engineOptions(options)) : owner.#texts;
     this.#isUtf8 = options.isUtf8 ?? (owner === undefined ? isUtf8 : owner.#isUtf8);
   }
 

@@ -3,7 +3,9 @@ import type { Tokenizer } from '../tokenizer.ts';
 import { sharedTextScanner } from './create-text-scanner.ts';
 import type { BlockPlaces } from './engine/engine.ts';
 import { Frame, type FrameOptions } from './frame.ts';
-import { DEFAULT_MEMO_BYTES, NO_LIMIT } from './limits.ts';
+import { engineOptions } from './engine-options.ts';
+import type { MemoryAdvice } from './engine/engine-memory.ts';
+import { NO_LIMIT } from './limits.ts';
 import { checkBlock, isUtf8, recordCountOf, type RecordBlock, type Utf8Check } from './record-block.ts';
 import { takeRecords } from './take-records.ts';
 import type { TextScanner } from './text-scanner.ts';
@@ -12,6 +14,8 @@ export interface FastEncoderOptions extends FrameOptions {
   /** Most bytes that remembered chunks take; results are the same with any. */
   readonly memoBytes?: number;
   readonly isUtf8?: Utf8Check;
+  /** Told of the engine's memory before it is used, e.g. to ask for huge pages: look-ups at random are faster on these. */
+  readonly adviseMemory?: MemoryAdvice;
 }
 
 /** Ids of the records of a block. */
@@ -42,7 +46,7 @@ export class FastEncoder {
 
   constructor(tokenizer: Tokenizer, options: FastEncoderOptions = {}) {
     this.#frame = new Frame(tokenizer.parts.postProcessor, options);
-    this.#texts = sharedTextScanner(tokenizer, options.memoBytes ?? DEFAULT_MEMO_BYTES);
+    this.#texts = sharedTextScanner(tokenizer, engineOptions(options));
     this.#isUtf8 = options.isUtf8 ?? isUtf8;
     this.#wrapping = this.#frame.cutsEnd ? wrappingOf(this.#frame.single) : undefined;
   }

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { DatasetError, type DatasetRecord } from '@pemmican/dataset';
+import { adviseHugePages } from '@pemmican/device-memory';
 import { FastEncoder, RecordBlockBuilder } from '@pemmican/tokenizer';
 import { EncodedDatasetBuilder, type EncodedDataset } from '@pemmican/training';
 import { PreconditionError } from '../precondition-error.ts';
@@ -37,7 +38,12 @@ export class RecordEncoder {
         `max_sequence_length ${maxLength} is over the model's ${prepared.model.maxSequenceLength} positions`,
       );
     }
-    this.#encoder = new FastEncoder(prepared.tokenizer, { maxLength, memoBytes: ENCODER_MEMO_BYTES, isUtf8 });
+    this.#encoder = new FastEncoder(prepared.tokenizer, {
+      maxLength,
+      memoBytes: ENCODER_MEMO_BYTES,
+      isUtf8,
+      adviseMemory: adviseHugePages,
+    });
   }
 
   get mappedToUnkCount(): number {

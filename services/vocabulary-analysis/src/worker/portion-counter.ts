@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { RecordParser, type PieceFormat, type RecordParserOptions, type RowPiece } from '@pemmican/dataset';
+import { adviseHugePages } from '@pemmican/device-memory';
 import { RecordBlockBuilder, type RecordBlock, type Tokenizer } from '@pemmican/tokenizer';
 import { SplitCounter, type SplitTally } from '@pemmican/vocabulary';
 
@@ -35,7 +36,7 @@ export class PortionCounter {
   #parser: RecordParser | undefined;
 
   constructor(tokenizer: Tokenizer, options: CounterOptions) {
-    this.#counter = new SplitCounter(tokenizer, { ...options, isUtf8 });
+    this.#counter = new SplitCounter(tokenizer, { ...options, isUtf8, adviseMemory: adviseHugePages });
   }
 
   /** Turns to the next file. */

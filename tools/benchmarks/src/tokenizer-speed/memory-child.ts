@@ -4,6 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { adviseHugePages } from '@pemmican/device-memory';
 import { FastCounter, Tokenizer } from '@pemmican/tokenizer';
 import type { MemoryPlan, MemoryReport } from './memory.ts';
 import { peakResidentBytes, startClock } from './process-measures.ts';
@@ -46,6 +47,7 @@ const tokenizer = Tokenizer.fromJson(readFileSync(plan.tokenizerFile), { fileNam
 const counter = new FastCounter(tokenizer, {
   addSpecialTokens: false,
   isUtf8,
+  adviseMemory: adviseHugePages,
   ...(plan.memoBytes === undefined ? {} : { memoBytes: plan.memoBytes }),
 });
 const loadedBytes = peakResidentBytes();

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
+import { adviseHugePages } from '@pemmican/device-memory';
 import { FastCounter, FastEncoder, Tokenizer, type FastCounterOptions } from '@pemmican/tokenizer';
 import { IdStore, type BlockResult } from './block-results.ts';
 import type { Block } from './corpus.ts';
@@ -19,6 +20,7 @@ export function createBlocksPass(
   const options: FastCounterOptions = {
     addSpecialTokens: false,
     isUtf8,
+    adviseMemory: adviseHugePages,
     ...(plan.memoBytes === undefined ? {} : { memoBytes: plan.memoBytes }),
   };
   if (plan.task === 'count') {

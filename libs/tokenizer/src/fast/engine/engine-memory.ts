@@ -2,16 +2,26 @@ import type { Address } from './engine-exports.ts';
 import { webAssembly, type WebAssemblyMemory } from './web-assembly.ts';
 
 const PAGE_BYTES = 65_536;
+/** Memory grows by as much at least: a huge page needs its whole range at once. */
+const GROWTH_PAGES = 256;
 /** Memory with 32-bit addresses ends here. */
 const MAX_PAGES = 65_536;
+
+/** Is told of memory before it is used, and may ask the system for larger pages; `bytes` begins at a page. */
+export type MemoryAdvice = (bytes: Uint8Array) => void;
 
 /** The engine's memory: tables one after the other, then what grows. Pages that are never touched cost nothing. */
 export class EngineMemory {
   readonly memory: WebAssemblyMemory = new webAssembly.Memory({ initial: 1 });
+  readonly #advise: MemoryAdvice | undefined;
   // Address 0 means "none" to the engine.
   #end: Address = 64;
   #bytes = new Uint8Array(this.memory.buffer);
   #words = new Uint32Array(this.memory.buffer);
+
+  constructor(advise?: MemoryAdvice) {
+    this.#advise = advise;
+  }
 
   /** All bytes; another object after memory has grown. */
   get bytes(): Uint8Array {
@@ -54,10 +64,12 @@ export class EngineMemory {
    * @throws RangeError where that is more than there can be
    */
   ensure(end: Address): void {
-    const missing = Math.ceil(end / PAGE_BYTES) - this.memory.buffer.byteLength / PAGE_BYTES;
+    const pages = this.memory.buffer.byteLength / PAGE_BYTES;
+    const missing = Math.ceil(end / PAGE_BYTES) - pages;
     if (missing <= 0) return;
     if (end > MAX_PAGES * PAGE_BYTES)
       throw new RangeError(`Text and tables of ${end} bytes are over the limit of ${MAX_PAGES * PAGE_BYTES}`);
-    this.memory.grow(missing);
+    this.memory.grow(Math.max(missing, Math.min(GROWTH_PAGES, MAX_PAGES - pages)));
+    this.#advise?.(this.bytes.subarray(pages * PAGE_BYTES));
   }
 }

@@ -3,7 +3,7 @@ import type { CutRule } from '../cut-rule.ts';
 import type { RecordBlock } from '../record-block.ts';
 import { transposed, uncutBytes } from '../uncut-bytes.ts';
 import type { Address, EngineExports } from './engine-exports.ts';
-import { EngineMemory } from './engine-memory.ts';
+import { EngineMemory, type MemoryAdvice } from './engine-memory.ts';
 import { ENGINE_MODULE_BASE64 } from './gen/engine-module.ts';
 import { webAssembly, type WebAssemblyModule } from './web-assembly.ts';
 
@@ -18,6 +18,12 @@ export interface EngineHost {
 export interface EngineModel {
   /** @returns what the host answers for this model */
   install(engine: Engine): Partial<EngineHost>;
+}
+
+export interface EngineOptions {
+  /** Most bytes of all remembered chunks together. */
+  readonly memoBytes: number;
+  readonly adviseMemory?: MemoryAdvice | undefined;
 }
 
 /** Kinds of models, as in `assembly/model.ts`. */
@@ -60,7 +66,7 @@ export const PIPELINE_MODEL: EngineModel = { install: () => ({}) };
  * memory and its text.
  */
 export class Engine {
-  readonly memory = new EngineMemory();
+  readonly memory: EngineMemory;
   readonly exports: EngineExports;
   /** Whether the memo may come to count ids that are not among the seen ones: those that it learned while writing. */
   isBehind = false;
@@ -71,9 +77,15 @@ export class Engine {
   readonly #pipeline: Pipeline;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-  /** @param memoBytes most bytes of all remembered chunks together */
-  constructor(rule: CutRule, model: EngineModel, pipeline: Pipeline, vocabSize: number, memoBytes: number) {
-    const { memory } = this;
+  constructor(
+    rule: CutRule,
+    model: EngineModel,
+    pipeline: Pipeline,
+    vocabSize: number,
+    { memoBytes, adviseMemory }: EngineOptions,
+  ) {
+    const memory = new EngineMemory(adviseMemory);
+    this.memory = memory;
     const host: Partial<EngineHost> = {};
     const instance = new webAssembly.Instance(engineModule(), {
       env: { memory: memory.memory },
