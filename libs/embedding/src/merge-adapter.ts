@@ -4,22 +4,20 @@ import {
   isConvertible,
   toFloat32,
   type FolderReader,
-  type FolderWriter,
   type TensorInfo,
 } from '@pemmican/safetensors';
 import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
 
 import { convertPart } from './byte-part.ts';
-import { copyCompanionFiles } from './companion-files.ts';
 import { CONFIG_FILE_NAME, ModelConfig } from './config-file.ts';
 import { EmbeddingError } from './error.ts';
 import { checkpointFingerprint } from './fingerprint.ts';
 import { readManifest } from './manifest-check.ts';
 import { mergedPart } from './merged-part.ts';
-import { copyTensor, plannedBytes, writePlannedCheckpoint, type PlannedTensor } from './planned-checkpoint.ts';
-import type { SurgeryProgress } from './reduce.ts';
+import { copyTensor, type PlannedTensor } from './planned-checkpoint.ts';
 import { insertAligned, restoreConfig } from './restored-checkpoint.ts';
 import { basePrefix, canonicalName, nameWithPrefix } from './tensor-names.ts';
+import { committed, writeModelFolder, type SurgeryTarget } from './write-model-folder.ts';
 
 const DOWN = '.lora_A.weight';
 const UP = '.lora_B.weight';
@@ -35,15 +33,11 @@ export interface AdapterFile {
   readonly isInputMajor: boolean;
 }
 
-export interface MergeOptions {
+export interface MergeOptions extends SurgeryTarget {
   /** The whole model that the adapter was trained for. */
   readonly source: FolderReader;
   readonly trained: FolderReader;
   readonly adapter: AdapterFile;
-  /** Committed when everything is written, aborted on any error. */
-  readonly destination: FolderWriter;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: SurgeryProgress) => void;
 }
 
 export interface MergeResult {
@@ -61,15 +55,7 @@ export interface MergeResult {
  *   SHAPE_MISMATCH; SafetensorsError. Nothing is left of the destination then
  */
 export async function mergeAdapter(options: MergeOptions): Promise<MergeResult> {
-  const { destination } = options;
-  try {
-    const result = await withFiles(options, (source, file) => merge(source, file, options));
-    await destination.commit();
-    return result;
-  } catch (error) {
-    await destination.abort();
-    throw error;
-  }
+  return committed(options.destination, () => withFiles(options, (source, file) => merge(source, file, options)));
 }
 
 async function withFiles<Result>(
@@ -91,7 +77,6 @@ async function withFiles<Result>(
 }
 
 async function merge(source: Checkpoint, file: SafetensorsFile, options: MergeOptions): Promise<MergeResult> {
-  const { destination, signal, onProgress } = options;
   await checkBase(source, options.trained);
   const config = await ModelConfig.read(options.source);
   const planned = new AdaptedTensors(source, file, config, options);
@@ -103,17 +88,11 @@ async function merge(source: Checkpoint, file: SafetensorsFile, options: MergeOp
   }
   const last = shards.at(-1);
   for (const tensor of planned.added()) if (last !== undefined) insertAligned(last.tensors, tensor);
-  const totalBytes = plannedBytes(shards);
-  let doneBytes = 0;
-  const onBytes = (byteCount: number, tensorName: string): void =>
-    onProgress?.({ doneBytes: (doneBytes += byteCount), totalBytes, tensorName });
-  await writePlannedCheckpoint(destination, source, shards, { signal, onBytes });
-  await copyCompanionFiles(options.source, destination, { signal });
   const hasConfig = (await options.trained.list()).includes(CONFIG_FILE_NAME);
   const merged = hasConfig ? restoreConfig(config, await ModelConfig.read(options.trained)) : config;
-  await destination.write(CONFIG_FILE_NAME, (sink) => sink.write(merged.encode()));
+  const model = { folder: options.source, checkpoint: source, shards, config: merged };
   return {
-    writtenBytes: totalBytes,
+    writtenBytes: await writeModelFolder(model, options),
     mergedModuleCount: planned.mergedCount,
     vocabSize: config.getCount('vocab_size') ?? 0,
   };

@@ -1,33 +1,21 @@
-import { Checkpoint, type FolderReader, type FolderWriter } from '@pemmican/safetensors';
+import { Checkpoint, type FolderReader } from '@pemmican/safetensors';
 import { TOKEN_ID_MAP_FILE_NAME, type TokenIdMap, type TokenIdMapManifest } from '@pemmican/vocabulary';
 
-import { copyCompanionFiles } from './companion-files.ts';
-import { CONFIG_FILE_NAME, ModelConfig } from './config-file.ts';
+import { ModelConfig } from './config-file.ts';
 import { findEmbeddingMatrix, type EmbeddingMatrix } from './embedding-matrix.ts';
 import { EmbeddingError } from './error.ts';
 import { checkpointFingerprint, tokenizerDigest } from './fingerprint.ts';
-import { copyTensor, plannedBytes, writePlannedCheckpoint, type PlannedShard } from './planned-checkpoint.ts';
+import { copyTensor, type PlannedShard } from './planned-checkpoint.ts';
 import { gatherRowsPart } from './row-parts.ts';
+import { committed, writeModelFolder, type SurgeryTarget } from './write-model-folder.ts';
 
-/** How far a reduction or a restore is; bytes of tensors. */
-export interface SurgeryProgress {
-  readonly doneBytes: number;
-  readonly totalBytes: number;
-  /** The tensor that was being written last. */
-  readonly tensorName: string;
-}
-
-export interface ReduceOptions {
+export interface ReduceOptions extends SurgeryTarget {
   /** A model folder with its full vocabulary. */
   readonly source: FolderReader;
   readonly tokenIdMap: TokenIdMap;
-  /** Committed when everything is written, aborted on any error. */
-  readonly destination: FolderWriter;
   readonly pemmicanVersion: string;
   /** Full id of the tokenizer's unknown token, for the manifest. */
   readonly unkTokenId?: number | null;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: SurgeryProgress) => void;
 }
 
 export interface ReduceResult {
@@ -45,23 +33,18 @@ export interface ReduceResult {
  * @throws EmbeddingError, SafetensorsError; nothing is left of the destination then
  */
 export async function reduceCheckpoint(options: ReduceOptions): Promise<ReduceResult> {
-  const { source, destination } = options;
-  let checkpoint: Checkpoint | undefined;
-  try {
-    checkpoint = await Checkpoint.open(source);
-    const result = await reduce(checkpoint, options);
-    await destination.commit();
-    return result;
-  } catch (error) {
-    await destination.abort();
-    throw error;
-  } finally {
-    await checkpoint?.close();
-  }
+  return committed(options.destination, async () => {
+    const checkpoint = await Checkpoint.open(options.source);
+    try {
+      return await reduce(checkpoint, options);
+    } finally {
+      await checkpoint.close();
+    }
+  });
 }
 
 async function reduce(checkpoint: Checkpoint, options: ReduceOptions): Promise<ReduceResult> {
-  const { source, destination, tokenIdMap, signal, onProgress } = options;
+  const { source, destination, tokenIdMap } = options;
   const config = await ModelConfig.read(source);
   const embedding = findEmbeddingMatrix(checkpoint, config);
   if (tokenIdMap.fullVocabSize !== embedding.rowCount) {
@@ -74,19 +57,13 @@ async function reduce(checkpoint: Checkpoint, options: ReduceOptions): Promise<R
   const reducedConfig = reduceConfig(config, tokenIdMap);
   const manifest = await createManifest(checkpoint, config, embedding, options);
   const shards = planReduced(checkpoint, embedding, tokenIdMap);
-  const totalBytes = plannedBytes(shards);
-  let doneBytes = 0;
-  const onBytes = (byteCount: number, tensorName: string): void =>
-    onProgress?.({ doneBytes: (doneBytes += byteCount), totalBytes, tensorName });
-  await writePlannedCheckpoint(destination, checkpoint, shards, { signal, onBytes });
-  await copyCompanionFiles(source, destination, { signal });
-  await destination.write(CONFIG_FILE_NAME, (sink) => sink.write(reducedConfig.encode()));
+  const reducedBytes = await writeModelFolder({ folder: source, checkpoint, shards, config: reducedConfig }, options);
   const json = new TextEncoder().encode(`${JSON.stringify(manifest)}\n`);
   await destination.write(TOKEN_ID_MAP_FILE_NAME, (sink) => sink.write(json));
   return {
     manifest,
-    fullBytes: totalBytes + (embedding.rowCount - tokenIdMap.reducedVocabSize) * embedding.rowBytes,
-    reducedBytes: totalBytes,
+    fullBytes: reducedBytes + (embedding.rowCount - tokenIdMap.reducedVocabSize) * embedding.rowBytes,
+    reducedBytes,
   };
 }
 

@@ -1,31 +1,17 @@
-import {
-  Checkpoint,
-  isConvertible,
-  type Dtype,
-  type FolderReader,
-  type FolderWriter,
-  type Shard,
-} from '@pemmican/safetensors';
+import { Checkpoint, isConvertible, type Dtype, type FolderReader, type Shard } from '@pemmican/safetensors';
 import type { TokenIdMap } from '@pemmican/vocabulary';
 
 import { convertPart } from './byte-part.ts';
-import { copyCompanionFiles } from './companion-files.ts';
-import { CONFIG_FILE_NAME, ModelConfig } from './config-file.ts';
+import { ModelConfig } from './config-file.ts';
 import { findEmbeddingMatrix, type EmbeddingMatrix } from './embedding-matrix.ts';
 import { EmbeddingError } from './error.ts';
 import { checkManifest, readManifest } from './manifest-check.ts';
-import {
-  copyTensor,
-  plannedBytes,
-  writePlannedCheckpoint,
-  type PlannedShard,
-  type PlannedTensor,
-} from './planned-checkpoint.ts';
-import type { SurgeryProgress } from './reduce.ts';
+import { copyTensor, type PlannedShard, type PlannedTensor } from './planned-checkpoint.ts';
 import { insertAligned, restoreConfig } from './restored-checkpoint.ts';
 import { mergeRowsPart } from './row-parts.ts';
 import type { TensorNaming } from './tensor-names.ts';
 import { TensorPairs, type TensorPair } from './tensor-pairs.ts';
+import { committed, writeModelFolder, type SurgeryTarget } from './write-model-folder.ts';
 
 /** What a restored checkpoint is made of. */
 export interface RestoreInputs {
@@ -48,12 +34,7 @@ export interface RestoreInputs {
   readonly unusedRowDecay?: number;
 }
 
-export interface RestoreOptions extends RestoreInputs {
-  /** Committed when everything is written, aborted on any error. */
-  readonly destination: FolderWriter;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: SurgeryProgress) => void;
-}
+export interface RestoreOptions extends RestoreInputs, SurgeryTarget {}
 
 export interface RestoreResult {
   readonly fullVocabSize: number;
@@ -87,15 +68,7 @@ export interface RestorePlan {
  *   left of the destination then
  */
 export async function restoreCheckpoint(options: RestoreOptions): Promise<RestoreResult> {
-  const { destination } = options;
-  try {
-    const result = await withRestorePlan(options, (plan) => restore(plan, options));
-    await destination.commit();
-    return result;
-  } catch (error) {
-    await destination.abort();
-    throw error;
-  }
+  return committed(options.destination, () => withRestorePlan(options, (plan) => restore(plan, options)));
 }
 
 /** Opens and checks both checkpoints for `action`, and closes them after it. */
@@ -148,21 +121,14 @@ export async function withRestorePlan<Result>(
 }
 
 async function restore(plan: RestorePlan, options: RestoreOptions): Promise<RestoreResult> {
-  const { source, config, tokenIdMap, pairs } = plan;
-  const { destination, signal, onProgress } = options;
-  const restoredConfig = restoreConfig(config, await ModelConfig.read(options.trained), plan.dtypeOf(pairs.embedding));
+  const { source: checkpoint, tokenIdMap, pairs } = plan;
+  const config = restoreConfig(plan.config, await ModelConfig.read(options.trained), plan.dtypeOf(pairs.embedding));
   const shards = planRestored(plan);
-  const totalBytes = plannedBytes(shards);
-  let doneBytes = 0;
-  const onBytes = (byteCount: number, tensorName: string): void =>
-    onProgress?.({ doneBytes: (doneBytes += byteCount), totalBytes, tensorName });
-  await writePlannedCheckpoint(destination, source, shards, { signal, onBytes });
-  await copyCompanionFiles(options.source, destination, { signal });
-  await destination.write(CONFIG_FILE_NAME, (sink) => sink.write(restoredConfig.encode()));
+  const writtenBytes = await writeModelFolder({ folder: options.source, checkpoint, shards, config }, options);
   return {
     fullVocabSize: tokenIdMap.fullVocabSize,
     trainedRowCount: tokenIdMap.reducedVocabSize,
-    writtenBytes: totalBytes,
+    writtenBytes,
     addedTensors: pairs.added.map(({ name }) => name),
   };
 }
