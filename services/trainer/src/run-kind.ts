@@ -155,7 +155,9 @@ class RunExecution {
     try {
       for await (const samples of this.#sampler.watch({ intervalMs, pid: () => pid, signal })) {
         if (signal.aborted) return;
-        for (const value of samples.map(toSampleMessage))
+        // A process that has ended, while Node has not told it yet, holds nothing: that is no measurement of the run.
+        const ofProcess = samples.filter(({ source, processBytes }) => source !== 'HOST' || processBytes > 0);
+        for (const value of ofProcess.map(toSampleMessage))
           this.#emit({ $case: 'deviceMemory', value: value satisfies SampleMessage });
       }
     } catch (error) {
