@@ -1,30 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { Metric, RunState, Task } from '@pemmican/contract/trainer';
 import { RecordKind } from '@pemmican/contract/vocabulary';
-import { makeTinyDataset, makeTinyModel, refusalOf } from '@pemmican/testkit';
+import { refusalOf } from '@pemmican/testkit';
 import { failureOf, finish, type RunFields } from './harness.ts';
-import { TrainerProcess } from './trainer-process.ts';
+import { tinyTrainer } from './tiny-trainer.ts';
 
 const TIMEOUT = { timeout: 300_000 };
-const work = mkdtempSync(path.join(tmpdir(), 'pemmican-bad-input-'));
-const model = path.join(work, 'model');
-const train = path.join(work, 'train.jsonl');
-const trainer = new TrainerProcess(work);
-
-before(async () => {
-  await makeTinyModel(model);
-  await makeTinyDataset(train, 64);
-  await trainer.start();
-});
-after(async () => {
-  await trainer.stop();
-  rmSync(work, { recursive: true, force: true });
-});
+const { trainer, work, model, train } = tinyTrainer('bad-input');
 
 let count = 0;
 const freshFolder = (): string => {

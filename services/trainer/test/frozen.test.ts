@@ -1,32 +1,18 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { RunState } from '@pemmican/contract/trainer';
 import { Checkpoint } from '@pemmican/safetensors';
 import { openFolder } from '@pemmican/storage';
-import { makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
+
 import { finish } from './harness.ts';
-import { TrainerProcess } from './trainer-process.ts';
+import { tinyTrainer } from './tiny-trainer.ts';
 
 const TIMEOUT = { timeout: 300_000 };
-const work = mkdtempSync(path.join(tmpdir(), 'pemmican-frozen-'));
-const model = path.join(work, 'model');
-const train = path.join(work, 'train.jsonl');
-const trainer = new TrainerProcess(work);
+const { trainer, work, model, train } = tinyTrainer('frozen');
 const EMBEDDING_BYTES = 4 * 125 * 32;
 const EMBEDDING = 'embeddings.word_embeddings.weight';
-
-before(async () => {
-  await makeTinyModel(model);
-  await makeTinyDataset(train, 64);
-  await trainer.start();
-});
-after(async () => {
-  await trainer.stop();
-  rmSync(work, { recursive: true, force: true });
-});
 
 async function readTensors(folder: string): Promise<Map<string, Buffer>> {
   const checkpoint = await Checkpoint.open(await openFolder(folder));

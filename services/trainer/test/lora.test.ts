@@ -1,34 +1,18 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { RunState, type PredictResponse } from '@pemmican/contract/trainer';
 import { SafetensorsFile } from '@pemmican/safetensors';
 import { openByteSource } from '@pemmican/storage';
-import { makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
+
 import { failureOf, finish, predictRequest, type RunFields } from './harness.ts';
-import { TrainerProcess } from './trainer-process.ts';
+import { tinyTrainer } from './tiny-trainer.ts';
 
 const TIMEOUT = { timeout: 300_000 };
-const work = mkdtempSync(path.join(tmpdir(), 'pemmican-lora-'));
-const model = path.join(work, 'model');
-const train = path.join(work, 'train.jsonl');
-const validation = path.join(work, 'validation.jsonl');
-const trainer = new TrainerProcess(work);
+const { trainer, work, model, train, validation } = tinyTrainer('lora');
 const LORA = { rank: 4, dropout: 0.1 };
 const OPTIONS = { maxSteps: 6, saveSteps: 2, learningRate: 1e-2, lora: LORA };
-
-before(async () => {
-  await makeTinyModel(model);
-  await makeTinyDataset(train, 64);
-  await makeTinyDataset(validation, 32, 2);
-  await trainer.start();
-});
-after(async () => {
-  await trainer.stop();
-  rmSync(work, { recursive: true, force: true });
-});
 
 const fields = (name: string, options: RunFields['options'] = OPTIONS): RunFields => ({
   model,

@@ -1,33 +1,20 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RunState, type WatchRunResponse } from '@pemmican/contract/trainer';
-import { makeTinyDataset, makeTinyModel, refusalOf } from '@pemmican/testkit';
+import { refusalOf } from '@pemmican/testkit';
 import { finish, runRequest, type RunFields } from './harness.ts';
-import { TrainerProcess } from './trainer-process.ts';
+import { tinyTrainer } from './tiny-trainer.ts';
 
 const TIMEOUT = { timeout: 300_000 };
-const work = mkdtempSync(path.join(tmpdir(), 'pemmican-pause-'));
-const train = path.join(work, 'train.jsonl');
-const trainer = new TrainerProcess(work);
-const STEPS = 40;
-
-before(async () => {
-  await makeTinyModel(path.join(work, 'model'));
-  await makeTinyDataset(train, 64);
-  await trainer.start();
-});
-after(async () => {
-  await trainer.stop();
-  rmSync(work, { recursive: true, force: true });
-});
+const { trainer, work, model, train } = tinyTrainer('pause');
+const STEPS = 120;
 
 // Shuffling, dropout and decay on, checkpoints far apart: what the run goes on from is the one that the pause wrote.
 const fields = (output: string): RunFields => ({
-  model: path.join(work, 'model'),
+  model,
   output: path.join(work, output),
   train,
   options: { maxSteps: STEPS, saveSteps: 1000, weightDecay: 0.01, dropout: 0.1, learningRate: 1e-3 },

@@ -1,34 +1,18 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { RunState, Task, type PredictResponse, type WatchRunResponse } from '@pemmican/contract/trainer';
 import { Split } from '@pemmican/contract/vocabulary';
-import { makeTinyDataset, makeTinyModel, refusalOf } from '@pemmican/testkit';
+import { refusalOf } from '@pemmican/testkit';
 import { failureOf, finish, predictRequest, runRequest, type RunFields } from './harness.ts';
-import { TrainerProcess } from './trainer-process.ts';
+import { tinyTrainer } from './tiny-trainer.ts';
 
 const TIMEOUT = { timeout: 300_000 };
-const work = mkdtempSync(path.join(tmpdir(), 'pemmican-trainer-'));
-const model = path.join(work, 'model');
-const train = path.join(work, 'train.jsonl');
-const validation = path.join(work, 'validation.jsonl');
-const trainer = new TrainerProcess(work);
+const { trainer, work, model, train, validation } = tinyTrainer('trainer');
 // Of the tiny model: 125 rows of 32, and what its two layers, pooler and a head of two classes have.
 const ROWS = 125;
 const HIDDEN = 32;
-
-before(async () => {
-  await makeTinyModel(model);
-  await makeTinyDataset(train, 64);
-  await makeTinyDataset(validation, 32, 2);
-  await trainer.start();
-});
-after(async () => {
-  await trainer.stop();
-  rmSync(work, { recursive: true, force: true });
-});
 
 type Event = NonNullable<WatchRunResponse['event']>;
 type EventCase = Event['$case'];
