@@ -110,7 +110,8 @@ test('a server that does not answer ends with exit code 4 within seconds', async
   assert.equal((JSON.parse(result.stdout) as { error: { reason: string } }).error.reason, 'SERVICE_UNREACHABLE');
 });
 
-test('train passes on every hyper-parameter', async () => {
+/** What `train` asks of a trainer that finishes at once. */
+async function requestOfTrain(...more: string[]): Promise<CreateRunRequest | undefined> {
   using folder = new TemporaryFolder();
   let request: CreateRunRequest | undefined;
   const services = await ScriptedServices.start({
@@ -120,47 +121,29 @@ test('train passes on every hyper-parameter', async () => {
     },
   });
   try {
-    const argv = [
-      'train',
-      '--model',
-      folder.join('m'),
-      '--train-file',
-      folder.join('t.csv'),
-      '--output',
-      folder.join('out'),
-      '--server',
-      services.address,
-    ];
-    const result = await runCli([
-      ...argv,
-      '--max-steps',
-      '7',
-      '--dropout',
-      '0',
-      '--no-shuffle',
-      '--lr-scheduler-type',
-      'constant_with_warmup',
-      '--metric-for-best-model',
-      'eval_f1',
-      '--memory-budget',
-      '1GiB',
-      '--task',
-      'regression',
-      '--skip-invalid',
-    ]);
+    const argv = ['train', '--model', '/m', '--train-file', '/t.jsonl', '--output', folder.join('out')];
+    const result = await runCli([...argv, '--server', services.address, ...more]);
     assert.equal(result.exitCode, 0, result.stderr);
-    const { options, memoryBudgetBytes, dataset } = request?.spec ?? {};
-    assert.equal(options?.maxSteps, 7);
-    assert.equal(options.dropout, 0);
-    assert.equal(options.noShuffle, true);
-    assert.equal(options.lrSchedulerType, 4);
-    assert.equal(options.metricForBestModel, 3);
-    assert.equal(options.task, 2);
-    assert.equal(memoryBudgetBytes, 2 ** 30);
-    assert.equal(dataset?.skipInvalid, true);
+    return request;
   } finally {
     services.stop();
   }
+}
+
+test('train passes on every hyper-parameter', async () => {
+  const request = await requestOfTrain(
+    ...['--max-steps', '7', '--dropout', '0', '--no-shuffle', '--lr-scheduler-type', 'constant_with_warmup'],
+    ...['--metric-for-best-model', 'eval_f1', '--memory-budget', '1GiB', '--task', 'regression', '--skip-invalid'],
+  );
+  const { options, memoryBudgetBytes, dataset } = request?.spec ?? {};
+  assert.equal(options?.maxSteps, 7);
+  assert.equal(options.dropout, 0);
+  assert.equal(options.noShuffle, true);
+  assert.equal(options.lrSchedulerType, 4);
+  assert.equal(options.metricForBestModel, 3);
+  assert.equal(options.task, 2);
+  assert.equal(memoryBudgetBytes, 2 ** 30);
+  assert.equal(dataset?.skipInvalid, true);
 });
 
 test('analyze writes the profile whole and prints the table', async () => {
@@ -206,42 +189,17 @@ test('predict --json prints logits in file order and the names of the labels', a
 });
 
 test('token-classification asks for words, under the column names of Hugging Face unless others are given', async () => {
-  using folder = new TemporaryFolder();
-  let request: CreateRunRequest | undefined;
-  const services = await ScriptedServices.start({
-    createRun: (received) => {
-      request = received;
-      finishRun(folder.join('out'));
-    },
-  });
-  try {
-    const argv = [
-      'train',
-      '--model',
-      '/m',
-      '--train-file',
-      '/t',
-      '--output',
-      folder.join('out'),
-      '--server',
-      services.address,
-    ];
-    const task = ['--task', 'token-classification', '--overwrite'];
-    const words = await runCli([...argv, ...task, '--label-names', 'O, B-PER,I-PER', '--label-all-tokens']);
-    assert.equal(words.exitCode, 0, words.stderr);
-    assert.deepEqual(columnsOf(request), ['tokens', 'ner_tags', RecordKind.WORDS]);
-    const { options } = request?.spec ?? {};
-    assert.deepEqual(
-      [options?.task, options?.labelNames, options?.labelAllTokens],
-      [Task.TOKEN_CLASSIFICATION, ['O', 'B-PER', 'I-PER'], true],
-    );
-    await runCli([...argv, ...task, '--text-column', 'words', '--label-column', 'pos_tags']);
-    assert.deepEqual(columnsOf(request), ['words', 'pos_tags', RecordKind.WORDS]);
-    await runCli([...argv, '--overwrite']);
-    assert.deepEqual(columnsOf(request), ['text', 'label', RecordKind.TEXT]);
-  } finally {
-    services.stop();
-  }
+  const task = ['--task', 'token-classification'];
+  const words = await requestOfTrain(...task, '--label-names', 'O, B-PER,I-PER', '--label-all-tokens');
+  assert.deepEqual(columnsOf(words), ['tokens', 'ner_tags', RecordKind.WORDS]);
+  const { options } = words?.spec ?? {};
+  assert.deepEqual(
+    [options?.task, options?.labelNames, options?.labelAllTokens],
+    [Task.TOKEN_CLASSIFICATION, ['O', 'B-PER', 'I-PER'], true],
+  );
+  const named = await requestOfTrain(...task, '--text-column', 'words', '--label-column', 'pos_tags');
+  assert.deepEqual(columnsOf(named), ['words', 'pos_tags', RecordKind.WORDS]);
+  assert.deepEqual(columnsOf(await requestOfTrain()), ['text', 'label', RecordKind.TEXT]);
 });
 
 function columnsOf(request: CreateRunRequest | undefined): unknown[] {

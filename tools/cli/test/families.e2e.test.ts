@@ -1,16 +1,14 @@
 // Every way in which families name and lay out their tensors goes through the whole job, and transformers opens what it left.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ensureAsset, type AssetName } from '@pemmican/setup';
-import { oraclePython } from '@pemmican/testkit';
 import type { Report } from '../src/report/report.ts';
+import { ask, pemmican, python, tryPemmican } from './processes.ts';
 import { TemporaryFolder } from './run-cli.ts';
 import { sentenceLines, taggedLines } from './sentences.ts';
 
-const MAIN = path.resolve(import.meta.dirname, '../src/main.ts');
 const TIMEOUT_MS = 1_200_000;
 
 /** Families with a tokenizer of their kind. */
@@ -22,20 +20,6 @@ const FAMILIES: readonly (readonly [family: string, tokenizer: AssetName])[] = [
   ['gpt2', 'tokenizer-gpt2'],
   ['qwen3', 'tokenizer-qwen3'],
 ];
-
-function pemmican(...argv: string[]): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...argv, '--json'], { encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  return stdout;
-}
-
-function python(script: string, ...argv: string[]): string {
-  return execFileSync(oraclePython(), [path.join(import.meta.dirname, script), ...argv], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-    env: { ...process.env, HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
-  });
-}
 
 describe('the main job on every kind of family', { timeout: TIMEOUT_MS }, () => {
   const folder = new TemporaryFolder();
@@ -64,15 +48,17 @@ describe('the main job on every kind of family', { timeout: TIMEOUT_MS }, () => 
           ...['--model', folder.join(family), '--output', output],
           ...['--train-file', folder.join('train.jsonl'), '--validation-file', file],
           ...['--max-steps', '3', '--per-device-train-batch-size', '8', '--learning-rate', '1e-3'],
+          '--json',
         ),
       ) as Report;
       assert.ok(
         report.vocabulary !== null && report.vocabulary.reducedVocabSize < report.vocabulary.fullVocabSize / 10,
       );
       assert.ok((report.verification?.maxAbsoluteDifference ?? 1) <= 1e-4);
-      const { logits } = JSON.parse(pemmican('predict', '--model', output, '--file', file)) as { logits: number[][] };
-      const answer = python('transformers_logits.py', output, file);
-      const theirs = JSON.parse(answer.trim().split('\n').at(-1) ?? '') as Record<'missing' | 'logits', number[][]>;
+      const { logits } = JSON.parse(pemmican('predict', '--model', output, '--file', file, '--json')) as {
+        logits: number[][];
+      };
+      const theirs = ask<Record<'missing' | 'logits', number[][]>>('transformers_logits.py', output, file);
       assert.deepEqual(theirs.missing, []);
       // float32 in two programs: 1e-4 is what the same model may differ by.
       for (const [row, values] of logits.entries())
@@ -93,8 +79,7 @@ describe('the main job on every kind of family', { timeout: TIMEOUT_MS }, () => 
     const { before: first, after: last } = report.evaluation;
     assert.ok(first !== null && last !== null && last.loss < first.loss);
     assert.ok(Math.abs(last.perplexity! - Math.exp(last.loss)) < 1e-9 * last.perplexity!);
-    const answer = python('transformers_loss.py', output, file);
-    const theirs = JSON.parse(answer.trim().split('\n').at(-1) ?? '') as { missing: string[]; loss: number };
+    const theirs = ask<{ missing: string[]; loss: number }>('transformers_loss.py', output, file);
     assert.deepEqual(theirs.missing, []);
     assert.ok(Math.abs(last.loss - theirs.loss) < 1e-5 * theirs.loss, `${last.loss}, transformers ${theirs.loss}`);
   });
@@ -113,23 +98,25 @@ describe('the main job on every kind of family', { timeout: TIMEOUT_MS }, () => 
         ...['--model', folder.join('distilbert'), '--output', output, '--train-file', train, '--validation-file', dev],
         ...['--max-steps', '60', '--per-device-train-batch-size', '8', '--learning-rate', '3e-2', '--dropout', '0'],
         ...['--metric-for-best-model', 'f1', '--load-best-model-at-end', '--eval-steps', '30', '--save-steps', '30'],
+        '--json',
       ),
     ) as Report;
     assert.ok(report.vocabulary !== null && report.vocabulary.reducedVocabSize < report.vocabulary.fullVocabSize / 10);
     const { before: first, after: last } = report.evaluation;
     assert.ok(first !== null && last !== null && last.loss < first.loss);
     assert.ok(last.f1! > first.f1! && last.precision! > 0 && last.recall! > 0 && last.accuracy! > last.f1!);
-    const ours = JSON.parse(pemmican('predict', ...data, '--model', output, '--file', dev)) as {
+    const ours = JSON.parse(pemmican('predict', ...data, '--model', output, '--file', dev, '--json')) as {
       labels: (string | null)[][];
       logits: (number[] | null)[][];
     };
-    const answer = python('transformers_tags.py', output, dev, '20');
-    const theirs = JSON.parse(answer.trim().split('\n').at(-1) ?? '') as typeof ours & {
-      missing: string[];
-      architecture: string;
-      id2label: Record<string, string>;
-      loss: number;
-    };
+    const theirs = ask<
+      typeof ours & {
+        missing: string[];
+        architecture: string;
+        id2label: Record<string, string>;
+        loss: number;
+      }
+    >('transformers_tags.py', output, dev, '20');
     assert.deepEqual(theirs.missing, []);
     assert.equal(theirs.architecture, 'DistilBertForTokenClassification');
     // run_ner.py sorts the tags.
@@ -156,16 +143,14 @@ describe('the main job on every kind of family', { timeout: TIMEOUT_MS }, () => 
       'reduce',
       ...['--model', folder.join('qwen3'), '--vocabulary', folder.join('vocabulary.json'), '--output', reduced],
     );
-    const failure = (...argv: string[]): { status: number | null; stderr: string } =>
-      spawnSync(process.execPath, [MAIN, ...argv], { encoding: 'utf8' });
     const data = ['--train-file', file, '--output', folder.join('nowhere')];
-    const train = failure('train', '--task', 'causal-lm', '--model', reduced, ...data);
+    const train = tryPemmican('train', '--task', 'causal-lm', '--model', reduced, ...data);
     assert.equal(train.status, 3, train.stderr);
     assert.match(train.stderr, /keeps \d+ of 151\d{3} embedding rows; the softmax of causal-lm runs over the full/);
-    const run = failure('run', '--task', 'causal-lm', '--model', folder.join('qwen3'), ...data);
+    const run = tryPemmican('run', '--task', 'causal-lm', '--model', folder.join('qwen3'), ...data);
     assert.equal(run.status, 2, run.stderr);
     assert.match(run.stderr, /add --no-reduce/);
-    const wrongFamily = failure('train', '--task', 'masked-lm', '--model', folder.join('qwen3'), ...data);
+    const wrongFamily = tryPemmican('train', '--task', 'masked-lm', '--model', folder.join('qwen3'), ...data);
     assert.equal(wrongFamily.status, 3, wrongFamily.stderr);
     assert.match(wrongFamily.stderr, /a qwen3 model is not trained for masked-lm here; it is for .*causal-lm/);
   });

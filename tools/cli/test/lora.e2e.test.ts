@@ -1,35 +1,17 @@
 // Adapters through the whole job, on a model whose matrices lie the other way round (GPT-2), opened by PEFT.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ensureAsset } from '@pemmican/setup';
-import { oraclePython } from '@pemmican/testkit';
 import type { Report } from '../src/report/report.ts';
+import { ask, pemmican, python, tryPemmican } from './processes.ts';
 import { TemporaryFolder } from './run-cli.ts';
 import { sentenceLines } from './sentences.ts';
 
-const MAIN = path.resolve(import.meta.dirname, '../src/main.ts');
 const TIMEOUT_MS = 1_200_000;
 const LORA = ['--lora-rank', '4', '--lora-alpha', '12', '--lora-target-modules', 'all-linear', '--lora-dropout', '0.1'];
 const STEPS = ['--max-steps', '5', '--per-device-train-batch-size', '8', '--learning-rate', '1e-2'];
-
-function pemmican(...argv: string[]): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...argv], { encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  return stdout;
-}
-
-function python(script: string, ...argv: string[]): string {
-  return execFileSync(oraclePython(), [path.join(import.meta.dirname, script), ...argv], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-    env: { ...process.env, HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
-  });
-}
-
-const answer = <Content>(output: string): Content => JSON.parse(output.trim().split('\n').at(-1) ?? '') as Content;
 
 function largestDifference(a: readonly number[][], b: readonly number[][]): number {
   assert.equal(a.length, b.length);
@@ -65,7 +47,7 @@ describe('adapters', { timeout: TIMEOUT_MS }, () => {
     assert.ok((report.verification?.maxAbsoluteDifference ?? 1) <= 1e-4);
     assert.ok(!readdirSync(adapter).some((name) => /^model/.test(name)));
     const ours = predict('--model', adapter);
-    const theirs = answer<Record<'logits' | 'base' | 'merged', number[][]>>(python('peft_logits.py', adapter, dev));
+    const theirs = ask<Record<'logits' | 'base' | 'merged', number[][]>>('peft_logits.py', adapter, dev);
     // float32 in two programs: 1e-4 is what the same model may differ by.
     assert.ok(largestDifference(ours, theirs.logits) < 1e-4);
     assert.ok(largestDifference(theirs.logits, theirs.base) > 1e-2, 'the adapter does something');
@@ -79,7 +61,7 @@ describe('adapters', { timeout: TIMEOUT_MS }, () => {
     assert.ok(!existsSync(path.join(merged, 'adapter_config.json')));
     const ours = predict('--model', adapter);
     assert.ok(largestDifference(predict('--model', merged), ours) < 1e-4);
-    const theirs = answer<{ missing: string[]; logits: number[][] }>(python('transformers_logits.py', merged, dev));
+    const theirs = ask<{ missing: string[]; logits: number[][] }>('transformers_logits.py', merged, dev);
     assert.deepEqual(theirs.missing, []);
     assert.ok(largestDifference(theirs.logits, ours) < 1e-4);
   });
@@ -104,7 +86,7 @@ describe('adapters', { timeout: TIMEOUT_MS }, () => {
     assert.ok(first !== null && last !== null && last.loss < first.loss);
     assert.equal(report.training.adaptedModuleCount, 2);
     pemmican('restore', '--model', model, '--trained', output, '--output', merged);
-    const theirs = answer<{ missing: string[]; loss: number }>(python('transformers_loss.py', merged, dev));
+    const theirs = ask<{ missing: string[]; loss: number }>('transformers_loss.py', merged, dev);
     assert.deepEqual(theirs.missing, []);
     assert.ok(Math.abs(last.loss - theirs.loss) < 1e-5 * theirs.loss, `${last.loss}, transformers ${theirs.loss}`);
   });
@@ -112,7 +94,7 @@ describe('adapters', { timeout: TIMEOUT_MS }, () => {
   test('options of adapters without adapters are refused', () => {
     const refused = (...argv: string[]): string => {
       const line = ['run', '--model', model, '--output', folder.join('no'), ...data, ...argv];
-      const { status, stderr } = spawnSync(process.execPath, [MAIN, ...line], { encoding: 'utf8' });
+      const { status, stderr } = tryPemmican(...line);
       assert.equal(status, 2, stderr);
       return stderr;
     };

@@ -1,20 +1,19 @@
 // The command with the real services, on a real small model: slow, and the only test that nothing is made up in.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 
 import { ensureAsset } from '@pemmican/setup';
-import { oraclePython } from '@pemmican/testkit';
 
 import type { Report } from '../src/report/report.ts';
 import { digestOfTokenIds } from '../src/stages/kept-token-ids.ts';
+import { ask, MAIN } from './processes.ts';
 import { TemporaryFolder } from './run-cli.ts';
 import { sentenceLines } from './sentences.ts';
 
-const MAIN = path.resolve(import.meta.dirname, '../src/main.ts');
 const TIMEOUT_MS = 1_200_000;
 
 interface Running {
@@ -140,13 +139,7 @@ describe('the main job with the real services', { timeout: TIMEOUT_MS }, () => {
     const predict = await start(['predict', '--model', output, '--file', file, '--json']).ended;
     assert.equal(predict.code, 0, predict.stderr);
     const { logits } = JSON.parse(predict.stdout) as { logits: number[][] };
-    const script = path.join(import.meta.dirname, 'transformers_logits.py');
-    const answer = execFileSync(oraclePython(), [script, output, file], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-      env: { ...process.env, HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
-    });
-    const theirs = JSON.parse(answer.trim().split('\n').at(-1) ?? '') as Record<'missing' | 'logits', number[][]>;
+    const theirs = ask<Record<'missing' | 'logits', number[][]>>('transformers_logits.py', output, file);
     assert.deepEqual(theirs.missing, []);
     assert.equal(theirs.logits.length, logits.length);
     // float32 in two programs: 1e-4 is what the same model may differ by.
