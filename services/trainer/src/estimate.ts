@@ -1,12 +1,12 @@
 import type { EstimateMemoryRequest, EstimateMemoryResponse, MemoryEstimate } from '@pemmican/contract/trainer';
 import { Checkpoint } from '@pemmican/safetensors';
-import { StorageError, openFolder, readJson, type HubOptions } from '@pemmican/storage';
+import { openFolder, type HubOptions } from '@pemmican/storage';
 import { buildTrainingProgram, type TrainingOptions, type TrainingProgram } from '@pemmican/training';
 import { isLanguageModeling, parseModel, requireTask, type Model } from '@pemmican/models';
 import { toTrainingOptions } from './convert-options.ts';
+import { readModelConfig } from './model-config.ts';
 import { modelToTrain } from './model-to-train.ts';
 
-const MAX_CONFIG_BYTES = 10_000_000;
 const MAX_BATCH_SIZE = 65_536;
 
 /**
@@ -19,8 +19,7 @@ const ENGINE_BYTES = 400_000_000;
 export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOptions): Promise<EstimateMemoryResponse> {
   const options = toTrainingOptions(request.options);
   const folder = await openFolder(request.modelUri, { hub });
-  const config = await readJson(folder, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
-  if (config === undefined) throw new StorageError('NOT_FOUND', `${folder.name}/config.json`, 'there is no such file');
+  const config = await readModelConfig(folder);
   const base = parseModel(config, `${folder.name}/config.json`);
   requireTask(base, options.task, folder.name);
   const checkpoint = await Checkpoint.open(folder);

@@ -15,9 +15,8 @@ import {
 import { SafetensorsFile, type FolderReader } from '@pemmican/safetensors';
 import { StorageError, openFolder, readJson, type HubOptions } from '@pemmican/storage';
 import { loadWeights, type PredictionProgram } from '@pemmican/training';
+import { MAX_CONFIG_BYTES } from '../model-config.ts';
 import { locateParameters, prepareModel, type PreparedModel } from './prepared-model.ts';
-
-const MAX_CONFIG_BYTES = 10_000_000;
 
 /** A model that predicts: a whole one, or one with an adapter beside it. */
 export interface PredictionModel {

@@ -17,10 +17,10 @@ import {
   type TokenIdMap,
   type TokenIdMapManifest,
 } from '@pemmican/vocabulary';
+import { MAX_CONFIG_BYTES } from '../model-config.ts';
 import { PreconditionError } from '../precondition-error.ts';
 
 // Generous for a config (a few kB) and for the largest tokenizer files there are (33 MB).
-const MAX_CONFIG_BYTES = 10_000_000;
 const MAX_TOKENIZER_BYTES = 200_000_000;
 
 // Files that a trained folder takes over unchanged.

@@ -8,14 +8,13 @@ import {
   type Model,
   type Task,
 } from '@pemmican/models';
-import { StorageError, openFolder, parseLocation, readJson, type HubOptions } from '@pemmican/storage';
+import { StorageError, openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
 import { WEIGHTS_FILE_NAME, type CompanionFiles, type TrainingProgram, type WeightsFile } from '@pemmican/training';
 import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
+import { readModelConfig } from '../model-config.ts';
 import type { PreparedData } from './prepared-data.ts';
 import type { PreparedModel } from './prepared-model.ts';
 import { trainedConfig } from './trained-config.ts';
-
-const MAX_CONFIG_BYTES = 10_000_000;
 
 /** What a run's checkpoints and its trained model are made of, beside a checkpoint's optimizer and state. */
 export interface TrainedOutput {
@@ -84,7 +83,7 @@ export function adaptedModuleCount(program: TrainingProgram): number {
 
 async function readConfig(modelUri: string, hub: HubOptions): Promise<Readonly<Record<string, unknown>>> {
   const folder = await openFolder(modelUri, { hub });
-  const config = await readJson(folder, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
+  const config = await readModelConfig(folder);
   if (typeof config !== 'object' || config === null)
     throw new StorageError('NOT_FOUND', `${folder.name}/config.json`, 'there is no such file');
   return config as Record<string, unknown>;

@@ -6,6 +6,7 @@ import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { RunOptions } from '../commands/run.ts';
 import type { ServiceName } from '../options/common-options.ts';
+import { isLanguageModeling } from '../options/training-options.ts';
 import type { Report } from '../report/report.ts';
 import { summaryLines } from '../report/summary.ts';
 import { resumeCommand } from '../resume-command.ts';
@@ -39,7 +40,7 @@ export async function run(options: RunOptions, context: CommandContext): Promise
 
 /** A language model's loss reads every row of the output matrix, so that leaving rows out would change it. */
 function checkReduction({ task, reduce }: RunOptions): void {
-  if (!reduce || (task !== 'masked-lm' && task !== 'causal-lm')) return;
+  if (!reduce || !isLanguageModeling(task)) return;
   throw usageError(
     `--task ${task} trains the softmax over the full vocabulary, which a reduced checkpoint does not have; add --no-reduce`,
   );

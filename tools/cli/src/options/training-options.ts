@@ -22,6 +22,12 @@ const METRICS = [
   'loss', 'accuracy', 'f1', 'matthews-correlation', 'pearson', 'spearman', 'perplexity', 'precision', 'recall',
 ] as const; // prettier-ignore
 export type TaskName = (typeof TASKS)[number];
+
+/** Tasks that train the softmax over the vocabulary; they have no logits of a record. */
+export function isLanguageModeling(task: TaskName): boolean {
+  return task === 'masked-lm' || task === 'causal-lm';
+}
+
 export type SchedulerName = (typeof SCHEDULERS)[number];
 export type MetricName = (typeof METRICS)[number];
 

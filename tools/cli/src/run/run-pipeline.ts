@@ -9,6 +9,7 @@ import type { AnalysisResult } from '@pemmican/contract/vocabulary';
 import { CliError, EXIT_CODE } from '../cli-error.ts';
 import type { RunOptions } from '../commands/run.ts';
 import { toServiceLocation } from '../options/location.ts';
+import { isLanguageModeling } from '../options/training-options.ts';
 import { buildReport } from '../report/build-report.ts';
 import type { Report, VerificationReport } from '../report/report.ts';
 import { writeReport } from '../report/write-report.ts';
@@ -235,7 +236,7 @@ export class RunPipeline {
 
   /** A language model has no logits of a record that could be compared. */
   #canVerify(): boolean {
-    return this.#options.verify && this.#options.task !== 'masked-lm' && this.#options.task !== 'causal-lm';
+    return this.#options.verify && !isLanguageModeling(this.#options.task);
   }
 
   async #verify(digest: string, finishedFolder: string): Promise<Omit<VerificationReport, 'unusedRowFactor'>> {
