@@ -32,7 +32,7 @@ export class Merges {
   static previous: usize = 0;
 }
 
-export const NONE: u32 = 0xffff_ffff;
+const NONE: u32 = 0xffff_ffff;
 /** Rank and id of pairs that are not merged. */
 export const NO_MERGE: u64 = (<u64>NONE) << 32;
 /** Most symbols of a word that is merged here: the lowest rank is looked for anew after each merge. */

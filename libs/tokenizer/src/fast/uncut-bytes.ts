@@ -35,5 +35,7 @@ export function uncutBytes(table: Uint8Array): UncutBytes {
 
 /** The same table by `nextByte << 8 | previousByte`, which is how two bytes in a row are read as one number. */
 export function transposed(table: Uint8Array): Uint8Array {
-  return Uint8Array.from({ length: PAIR_COUNT }, (_, pair) => table[((pair & 0xff) << 8) | (pair >> 8)] ?? 0);
+  const result = new Uint8Array(PAIR_COUNT);
+  for (let pair = 0; pair < PAIR_COUNT; pair++) result[((pair & 0xff) << 8) | (pair >> 8)] = table[pair] ?? 0;
+  return result;
 }

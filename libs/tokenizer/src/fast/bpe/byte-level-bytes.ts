@@ -1,8 +1,8 @@
 import { BYTE_CHARACTERS } from '../../unicode/byte-characters.ts';
 import type { TokenList } from '../token-list.ts';
 
-/** By UTF-16 unit the byte that it stands for, or -1. */
-const BYTES = new Int16Array(65_536).fill(-1);
+/** By UTF-16 unit the byte that it stands for, or -1; units above stand for none. */
+const BYTES = new Int16Array(512).fill(-1);
 for (const [byte, character] of BYTE_CHARACTERS.entries()) BYTES[character.charCodeAt(0)] = byte;
 
 /** Tokens of a byte-level vocabulary as the bytes that they stand for, without those that no bytes are written as. */
