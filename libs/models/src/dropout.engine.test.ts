@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { binary, cast, gradients, identity, reduce, unary, type Tensor } from '@pemmican/graph';
+import { cast, identity, type Tensor } from '@pemmican/graph';
 import { familyFixtures, type Case, type Fixture } from '../test/fixtures.ts';
 import {
   feeds, logitsOf, lossOf, modelOf, paddingOf, relativeDifference, startGraph, withSession,
 } from '../test/model-graph.ts'; // prettier-ignore
+import { slopeError } from '../test/slope-error.ts';
 import { SeededRandom, type Model } from './mod.ts';
 
 const FIXTURES = familyFixtures();
@@ -26,7 +27,6 @@ function paddingRowOf(model: Model, name: string): number | undefined {
 
 /** `|slope - difference| / |difference|` along a random direction of all parameters, in float64 with dropout on. */
 function directionalError(fixture: Fixture, one: Case, gradientCheckpointing: boolean): number {
-  const step = 2e-6;
   const graph = startGraph('float64', one.task);
   const { builder } = graph;
   const model = modelOf(one, DROPOUT);
@@ -39,37 +39,20 @@ function directionalError(fixture: Fixture, one: Case, gradientCheckpointing: bo
     if (paddingRow !== undefined) values.fill(0, paddingRow * shape[1]!, (paddingRow + 1) * shape[1]!);
     return builder.constant(values, 'float64', shape);
   });
-  const points = specs.map(({ name, shape }) => builder.constant(one.parameters[name]!.value, 'float64', shape));
+  const points = specs.map(({ name, shape }, index) => ({
+    value: identity(builder, builder.constant(one.parameters[name]!.value, 'float64', shape)),
+    direction: directions[index]!,
+  }));
   const build = (values: readonly Tensor[]): Tensor => {
     const parameters = new Map(specs.map((spec, index) => [spec.name, values[index]!]));
     const options = { task: one.task, isTraining: true, gradientCheckpointing, ...paddingOf(model) };
     return lossOf(graph, model.forward(builder, graph.dimensions, parameters, graph.inputs, options), one.task);
   };
-  const at = (shift: number): Tensor =>
-    builder.withoutTape(() =>
-      build(
-        points.map((point, i) =>
-          binary(builder, 'AddV2', point, binary(builder, 'Mul', directions[i]!, builder.constant(shift))),
-        ),
-      ),
-    );
-  const [ahead, behind] = [at(step), at(-step)];
-  const difference = binary(builder, 'RealDiv', binary(builder, 'Sub', ahead, behind), builder.constant(2 * step));
-  const parameters = points.map((point) => identity(builder, point));
-  const map = gradients(builder, build(parameters));
-  let slope = builder.constant(0);
-  parameters.forEach((parameter, index) => {
-    const product = binary(builder, 'Mul', map.getDense(parameter)!, directions[index]!);
-    const axes = parameter.shape.map((_, axis) => axis);
-    slope = binary(builder, 'AddV2', slope, reduce(builder, 'Sum', product, axes, false));
-  });
-  const error = unary(
-    builder,
-    'Abs',
-    binary(builder, 'RealDiv', binary(builder, 'Sub', slope, difference), difference),
-  );
+  const { error } = slopeError(builder, points, build);
   identity(builder, cast(builder, error, 'float32'), { name: 'error' });
-  return withSession(builder, (session) => session.run(feeds(fixture, one, [11, 12]), ['error'])[0]!.data[0]!);
+  return withSession(builder, (session) =>
+    Math.abs(session.run(feeds(fixture, one, [11, 12]), ['error'])[0]!.data[0]!),
+  );
 }
 
 /** The first classifier of each family, and the classifier of tokens where there is one. */
@@ -82,8 +65,7 @@ const CASES = [...FIXTURES].flatMap(([family, fixture]) =>
 for (const [family, fixture, one] of CASES) {
   for (const gradientCheckpointing of [false, true])
     test(`model.forward with dropout has the slope of central differences: ${family}${gradientCheckpointing ? ', recomputed' : ''}`, () => {
-      // Rounding of the loss (1e-16) over twice the step leaves about 1e-10; the formula's own error is of order step^2.
-      // A mask drawn anew in the backward pass, or any dropped term, shows as more than 1e-2.
+      // See slopeError.
       const error = directionalError(fixture, one, gradientCheckpointing);
       assert.ok(error < 1e-6, `relative error ${error}`);
     });

@@ -15,6 +15,8 @@ from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_p
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 
+from model_classes import model_class
+
 BATCH, LENGTH, VOCAB = 3, 7, 23
 BERT = dict(
     hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=20, max_position_embeddings=9,
@@ -140,17 +142,6 @@ def labels_of(task, label_count, ids, mask):
         is_target = (mask == 1) & (places % 3 == 1)
         labels = predicted = torch.where(is_target, drawn, -100)
     return labels, places[is_target], predicted[is_target]
-
-
-def model_class(classes, task):
-    if task == "masked-lm":
-        return getattr(transformers, f"{classes}ForMaskedLM")
-    if task == "causal-lm":
-        # The class of Gemma 3's text model alone has another name than its classifier.
-        name = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}.get(classes, f"{classes}ForCausalLM")
-        return getattr(transformers, name)
-    suffix = "ForTokenClassification" if task == "token-classification" else "ForSequenceClassification"
-    return getattr(transformers, f"{classes}{suffix}")
 
 
 def named_parameters(model):

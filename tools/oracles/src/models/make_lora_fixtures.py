@@ -13,6 +13,8 @@ import torch
 import transformers
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 
+from model_classes import model_class
+
 CLASSES = {
     "bert": "Bert", "distilbert": "DistilBert", "deberta-v2": "DebertaV2", "electra": "Electra", "roberta": "Roberta",
     "xlm-roberta": "XLMRoberta", "mpnet": "MPNet", "gpt2": "GPT2", "llama": "Llama", "qwen2": "Qwen2", "qwen3": "Qwen3",
@@ -40,15 +42,6 @@ CASES = [
 def numbers(tensor):
     assert torch.isfinite(tensor).all()
     return [float(f"{value:.9g}") for value in tensor.detach().flatten().tolist()]
-
-
-def model_class(classes, task):
-    if task == "masked-lm":
-        return getattr(transformers, f"{classes}ForMaskedLM")
-    if task == "causal-lm":
-        name = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}.get(classes, f"{classes}ForCausalLM")
-        return getattr(transformers, name)
-    return getattr(transformers, f"{classes}ForSequenceClassification")
 
 
 def labels_of(case, mask, ids):
