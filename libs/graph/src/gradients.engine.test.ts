@@ -4,7 +4,7 @@ import { TensorflowSession } from '@pemmican/engine';
 import {
   GraphBuilder, RuntimeDimensions, add, addConstant, cast, crossEntropyMean, densify, dropout, embeddingLookup, encodeSavedModel, firstToken, gelu, geluTanh,
   gated, gatherRows, gradients, layerNorm, linear, linearWithoutBias, matmul, multiply, reduce, relativeShift, relu, reshape, rmsNorm, rotary, scale, silu, softmax,
-  split, squaredErrorMean, subtract, sumDuplicateRows, symbol, tanh, transpose, vocabularyCrossEntropyMean, recompute, binary, unary, identity, type Tensor,
+  split, splitRows, squaredErrorMean, subtract, sumDuplicateRows, symbol, tanh, transpose, vocabularyCrossEntropyMean, recompute, binary, unary, identity, type Tensor,
 } from './mod.ts'; // prettier-ignore
 
 // Deterministic numbers in (-1, 1).
@@ -231,6 +231,17 @@ const CASES: Record<string, { shapes: number[][]; build: Build }> = {
   'split with a part that nothing reads': {
     shapes: [[2, 6]],
     build: (b, _d, [x]) => sumOf(b, split(b, x!, 3)[1]!),
+  },
+  splitRows: {
+    shapes: [[5, 2]],
+    build: (b, d, [x]) => {
+      const [first, second] = splitRows(b, d, x!, [symbol('batch'), symbol('length')]);
+      return add(b, sumOf(b, multiply(b, first, first)), sumOf(b, second));
+    },
+  },
+  'splitRows with a part that nothing reads': {
+    shapes: [[5, 2]],
+    build: (b, d, [x]) => sumOf(b, splitRows(b, d, x!, [symbol('batch'), symbol('length')])[1]),
   },
   relativeShift: { shapes: [[2, 3, 6]], build: (b, d, [x]) => sumOf(b, relativeShift(b, d, x!)) },
   relu: { shapes: [[5, 3]], build: (b, _d, [x]) => sumOf(b, relu(b, x!)) },

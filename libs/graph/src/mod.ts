@@ -50,6 +50,7 @@ export { layerNorm, rmsNorm } from './ops/normalization.ts';
 export { relativeShift } from './ops/relative-shift.ts';
 export { rotary } from './ops/rotary.ts';
 export { RuntimeDimensions, dimensionAt, firstToken, group, identity, reshape, split, transpose } from './ops/shape.ts';
+export { splitRows } from './ops/split-rows.ts';
 export {
   assignAddVariable,
   assignVariable,

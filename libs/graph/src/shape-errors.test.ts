@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   GraphBuilder, GraphError, RuntimeDimensions, add, crossEntropyMean, dropout, embeddingLookup, evaluateDimension, formatShape, gatherRows, gradients, layerNorm, linear,
-  matmul, multiplyDimensions, relativeShift, reshape, rmsNorm, rotary, split, squaredErrorMean, symbol, transpose, type GraphErrorCode, type Shape, type Tensor,
+  matmul, multiplyDimensions, relativeShift, reshape, rmsNorm, rotary, split, splitRows, squaredErrorMean, symbol, transpose, type GraphErrorCode, type Shape, type Tensor,
 } from './mod.ts'; // prettier-ignore
 
 const TOKENS = multiplyDimensions(symbol('batch'), symbol('length'));
@@ -63,6 +63,11 @@ const REFUSED: Record<string, { build: () => unknown; code: GraphErrorCode; mess
     build: () => split(builder, floats(TOKENS, 5), 3),
     code: 'SHAPE_MISMATCH',
     message: 'split of [batch*length, 5] into 3 parts',
+  },
+  'splitRows of three dimensions': {
+    build: () => splitRows(builder, dimensions, floats(2, 3, 4), [1, 1]),
+    code: 'SHAPE_MISMATCH',
+    message: 'splitRows of [2, 3, 4]',
   },
   'gatherRows of three dimensions': {
     build: () => gatherRows(builder, dimensions, floats(2, 3, 4), integers(2)),

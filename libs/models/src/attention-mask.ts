@@ -1,4 +1,4 @@
-import type { Tensor } from '@pemmican/graph';
+import type { Dimension, Tensor } from '@pemmican/graph';
 import { BATCH, LENGTH, TOKENS, type ForwardContext } from './forward-context.ts';
 
 /** What transformers adds to a masked score: the smallest finite float32. */
@@ -16,24 +16,24 @@ export function paddingScores(context: ForwardContext): Tensor {
 }
 
 /** int32 `[length]`: 0, 1, 2, ... */
-export function lengthRange(context: ForwardContext): Tensor {
+export function lengthRange(context: ForwardContext, length: Dimension = LENGTH): Tensor {
   const { builder } = context;
   return builder.add(
     'Range',
-    [builder.constant(0, 'int32'), context.dimensions.scalar(LENGTH), builder.constant(1, 'int32')],
+    [builder.constant(0, 'int32'), context.dimensions.scalar(length), builder.constant(1, 'int32')],
     { Tidx: { kind: 'dtype', value: 'int32' } },
-    { dtype: 'int32', shape: [LENGTH] },
+    { dtype: 'int32', shape: [length] },
   );
 }
 
 /** int32 `[length, 1]`: 0, 1, 2, ... */
-export function lengthColumn(context: ForwardContext): Tensor {
+export function lengthColumn(context: ForwardContext, length: Dimension = LENGTH): Tensor {
   const int32 = { kind: 'dtype', value: 'int32' } as const;
   return context.builder.add(
     'ExpandDims',
-    [lengthRange(context), context.builder.constant(1, 'int32')],
+    [lengthRange(context, length), context.builder.constant(1, 'int32')],
     { T: int32, Tdim: int32 },
-    { dtype: 'int32', shape: [LENGTH, 1] },
+    { dtype: 'int32', shape: [length, 1] },
   );
 }
 

@@ -14,7 +14,7 @@ const FIXTURES = familyFixtures();
 const DROPOUT = {
   hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.3, classifier_dropout: 0.25,
   dropout: 0.2, attention_dropout: 0.3, seq_classif_dropout: 0.25,
-  embd_pdrop: 0.2, attn_pdrop: 0.3, resid_pdrop: 0.25,
+  embd_pdrop: 0.2, attn_pdrop: 0.3, resid_pdrop: 0.25, dropout_rate: 0.2,
 }; // prettier-ignore
 
 /** The row of a matrix that gets no gradient; positions of RoBERTa's kin have one too. */

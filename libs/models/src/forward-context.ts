@@ -8,12 +8,14 @@ import {
   linear,
   linearWithoutBias,
   matmul,
+  multiplyDimensions,
   recompute,
   relu,
   reshape,
   scale,
   silu,
   transpose,
+  type Dimension,
   type GraphBuilder,
   type LinearOptions,
   type RuntimeDimensions,
@@ -154,13 +156,14 @@ export class ForwardContext {
   }
 
   /** `[tokens, headCount * headSize]` to `[batch, headCount, length, headSize]`. */
-  splitHeads(x: Tensor, headCount: number, headSize: number): Tensor {
-    return transpose(this.builder, this.reshape(x, [BATCH, LENGTH, headCount, headSize]), [0, 2, 1, 3]);
+  splitHeads(x: Tensor, headCount: number, headSize: number, length: Dimension = LENGTH): Tensor {
+    return transpose(this.builder, this.reshape(x, [BATCH, length, headCount, headSize]), [0, 2, 1, 3]);
   }
 
   /** `[batch, headCount, length, headSize]` to `[tokens, headCount * headSize]`. */
-  mergeHeads(x: Tensor, headCount: number, headSize: number): Tensor {
-    return this.reshape(transpose(this.builder, x, [0, 2, 1, 3]), [TOKENS, headCount * headSize]);
+  mergeHeads(x: Tensor, headCount: number, headSize: number, length: Dimension = LENGTH): Tensor {
+    const tokens = multiplyDimensions(BATCH, length);
+    return this.reshape(transpose(this.builder, x, [0, 2, 1, 3]), [tokens, headCount * headSize]);
   }
 
   matmul(a: Tensor, b: Tensor, options: { transposeB?: boolean } = {}): Tensor {

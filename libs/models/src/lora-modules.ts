@@ -19,9 +19,11 @@ const DEFAULT_TARGETS: Readonly<Record<string, readonly string[]>> = {
   gpt2: ['c_attn'],
   llama: ['q_proj', 'v_proj'],
   mpnet: ['attn.q', 'attn.v'],
+  mt5: ['q', 'v'],
   qwen2: ['q_proj', 'v_proj'],
   qwen3: ['q_proj', 'v_proj'],
   roberta: ['query', 'value'],
+  t5: ['q', 'v'],
   'xlm-roberta': ['query', 'value'],
 };
 

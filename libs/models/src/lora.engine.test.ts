@@ -29,7 +29,7 @@ interface LoraCase {
 }
 
 const FAMILIES = familyFixtures();
-const { cases: CASES } = readFixture('lora') as { cases: LoraCase[] };
+const CASES = ['lora', 'lora-seq2seq'].flatMap((name) => (readFixture(name) as { cases: LoraCase[] }).cases);
 const DROPOUT = 0.4;
 
 const optionsOf = ({ given }: LoraCase, dropout = 0): LoraOptions => ({
@@ -70,8 +70,8 @@ function compare(lora: LoraCase, gradientCheckpointing: boolean): void {
   const fetches = results.map((_, index) => `result/${index}`);
   results.forEach((tensor, i) => identity(builder, cast(builder, tensor, 'float32'), { name: fetches[i]! }));
   const values = withSession(builder, (session) => session.run(feeds(fixture, one, [0, 0]), fetches));
-  // As in families.engine.test.ts, where the reason is.
-  const tolerance = ['llama', 'qwen2', 'qwen3', 'gemma2', 'gemma3_text'].includes(lora.family) ? 3e-6 : 1e-6;
+  // As in families.engine.test.ts, where the reason is; T5's scores, which are not scaled, take values' ninth digit further.
+  const tolerance = ['llama', 'qwen2', 'qwen3', 'gemma2', 'gemma3_text', 't5'].includes(lora.family) ? 3e-6 : 1e-6;
   assert.ok(relativeDifference(values[0]!.data, lora.logits) < tolerance, 'logits');
   assert.ok(Math.abs(values[1]!.data[0]! - lora.loss) < tolerance * lora.loss, 'loss');
   const scale = Math.max(...Object.values(lora.saved).flatMap(({ gradient }) => gradient.map(Math.abs)));
@@ -106,7 +106,10 @@ test("adapterConfig names what PEFT's own config names, and parseAdapterConfig r
     assert.deepEqual(config['modules_to_save'] ?? [], expected.modules_to_save);
     // PEFT counts the head among all linear maps, and then trains it whole all the same.
     const targets = expected.target_modules.filter((name) => !name.startsWith('classifier.'));
-    assert.deepEqual([...(config['target_modules'] as string[])].sort(), targets);
+    const named = config['target_modules'] as string[];
+    // More than twenty PEFT writes as the shortest list that names the same modules.
+    const written = named.length > 20 ? [...new Set(named.map((name) => name.split('.').at(-1)!))] : [...named];
+    assert.deepEqual(written.sort(), targets);
     assert.equal(config['fan_in_fan_out'], lora.family === 'gpt2');
     const parsed = parseAdapterConfig(JSON.parse(JSON.stringify(config)), 'adapter_config.json');
     assert.equal(parsed.baseModelName, 'base');

@@ -5,6 +5,7 @@
 export { ModelError, type ModelErrorCode } from './error.ts';
 export {
   TASKS,
+  hasTargetSequence,
   hasTokenTargets,
   isLanguageModeling,
   type ForwardOptions,
@@ -38,3 +39,4 @@ export {
 } from './parameter-loader.ts';
 export { SeededRandom } from './random.ts';
 export { SUPPORTED_MODEL_TYPES, parseModel, requireTask } from './registry.ts';
+export { tiedAsIn } from './tied-output.ts';

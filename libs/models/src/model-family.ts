@@ -7,17 +7,23 @@ export const TASKS = [
   'masked-lm',
   'causal-lm',
   'token-classification',
+  'seq2seq-lm',
 ] as const;
 export type Task = (typeof TASKS)[number];
 
 /** Tasks that predict tokens of the vocabulary. */
 export function isLanguageModeling(task: Task): boolean {
-  return task === 'masked-lm' || task === 'causal-lm';
+  return task === 'masked-lm' || task === 'causal-lm' || task === 'seq2seq-lm';
 }
 
 /** Tasks that learn something of single tokens: a batch says of which. */
 export function hasTokenTargets(task: Task): boolean {
   return isLanguageModeling(task) || task === 'token-classification';
+}
+
+/** Tasks of an encoder and a decoder: a record is a source and a target. */
+export function hasTargetSequence(task: Task): boolean {
+  return task === 'seq2seq-lm';
 }
 
 /** Width of a head's output: one value in a regression, one logit a label otherwise. */
@@ -64,6 +70,8 @@ export interface ModelInputs {
   readonly dropoutSeed: Tensor;
   /** int32 `[targets]`, the places in `[tokens]` that predict a token or have a label; see {@link hasTokenTargets}. */
   readonly targetPositions?: Tensor;
+  /** int32 `[batch, targetLength]`, what the decoder reads; see {@link hasTargetSequence}. Its places are `targetPositions`'. */
+  readonly decoderInputIds?: Tensor;
 }
 
 /** What a forward pass ends with. */
@@ -110,10 +118,17 @@ export interface Model {
   readonly maxSequenceLength: number;
   /** The token whose embedding row gets no gradient (torch's `padding_idx`), in the id space of the config. */
   readonly padTokenId: number | undefined;
+  /** What a decoder beside an encoder reads first, in the id space of the config. */
+  readonly decoderStartTokenId?: number;
   /** Tasks for which the family has a head. */
   readonly tasks: readonly Task[];
   /** Whether the task's output matrix is the embedding matrix. */
   isTied(task: Task): boolean;
+  /**
+   * The model with an output matrix of its own or without, whatever the config says of it; only in families whose checkpoints
+   * decide that (T5's).
+   */
+  withTying?(isTied: boolean): Model;
   /** Canonical name of the embedding matrix. */
   readonly embeddingMatrixName: string;
   /** What the names of the base model's parameters begin with, such as `bert.`; a head's do not. */

@@ -29,6 +29,11 @@ export class ParameterList {
     this.#add(`${name}.bias`, [size], false, options.standardDeviation === undefined ? undefined : { kind: 'zeros' });
   }
 
+  /** A matrix that is a bias by its name, which is what transformers' Trainer goes by, and so is not decayed. */
+  biasMatrix(name: string, shape: readonly number[]): void {
+    this.#add(`${name}.weight`, shape, false);
+  }
+
   /** torch.nn.Linear: weight `[outputSize, inputSize]`, bias `[outputSize]`. */
   linear(name: string, outputSize: number, inputSize: number, options: LinearOptions = {}): void {
     this.specs.push({

@@ -17,6 +17,7 @@ const TASK_TYPES: Readonly<Record<Task, string | null>> = {
   regression: 'SEQ_CLS',
   'token-classification': 'TOKEN_CLS',
   'causal-lm': 'CAUSAL_LM',
+  'seq2seq-lm': 'SEQ_2_SEQ_LM',
   // PEFT has no name for it.
   'masked-lm': null,
 };

@@ -10,6 +10,7 @@ import type { Model, Task } from './model-family.ts';
 import { mpnetModel } from './mpnet.ts';
 import { qwen2Model, qwen3Model } from './qwen.ts';
 import { robertaModel } from './roberta.ts';
+import { t5Model } from './t5.ts';
 
 const FAMILIES: Readonly<Record<string, (config: unknown, fileName: string) => Model>> = {
   bert: bertModel,
@@ -21,9 +22,11 @@ const FAMILIES: Readonly<Record<string, (config: unknown, fileName: string) => M
   gpt2: gpt2Model,
   llama: llamaModel,
   mpnet: mpnetModel,
+  mt5: (config, fileName) => t5Model('mt5', config, fileName),
   qwen2: qwen2Model,
   qwen3: qwen3Model,
   roberta: (config, fileName) => robertaModel('roberta', config, fileName),
+  t5: (config, fileName) => t5Model('t5', config, fileName),
   'xlm-roberta': (config, fileName) => robertaModel('xlm-roberta', config, fileName),
 };
 

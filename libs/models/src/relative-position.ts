@@ -1,4 +1,4 @@
-import { gather, transpose, type Tensor } from '@pemmican/graph';
+import { gather, multiplyDimensions, transpose, type Dimension, type Tensor } from '@pemmican/graph';
 import { lengthColumn, lengthRange } from './attention-mask.ts';
 import { LENGTH, type ForwardContext } from './forward-context.ts';
 
@@ -32,11 +32,13 @@ export function relativePositionBucket(relativePosition: number, buckets: Relati
  * Learned scores of relative positions, `[1, headCount, length, length]`: element `[0, h, i, j]` is what head `h` adds for
  * the key at `j` seen from the query at `i`.
  * @param name of the matrix `[bucketCount, headCount]`
+ * @param length of the sequence, which is both queries and keys
  */
 export function relativePositionScores(
   context: ForwardContext,
   name: string,
   buckets: RelativePositionBuckets,
+  length: Dimension = LENGTH,
 ): Tensor {
   const { builder } = context;
   const int32 = { kind: 'dtype', value: 'int32' } as const;
@@ -45,16 +47,15 @@ export function relativePositionScores(
     Array.from({ length: 2 * maxDistance + 1 }, (_, index) => relativePositionBucket(index - maxDistance, buckets)),
     'int32',
   );
-  const square = { dtype: 'int32', shape: [LENGTH, LENGTH] } as const;
-  let indices = builder.add('Sub', [lengthRange(context), lengthColumn(context)], { T: int32 }, square);
+  const square = { dtype: 'int32', shape: [length, length] } as const;
+  let indices = builder.add('Sub', [lengthRange(context, length), lengthColumn(context, length)], { T: int32 }, square);
   // Everything from maxDistance on is in the last bucket.
   indices = builder.add('Maximum', [indices, builder.constant(-maxDistance, 'int32')], { T: int32 }, square);
   indices = builder.add('Minimum', [indices, builder.constant(maxDistance, 'int32')], { T: int32 }, square);
   indices = builder.add('AddV2', [indices, builder.constant(maxDistance, 'int32')], { T: int32 }, square);
   const ids = gather(builder, table, indices);
-  const pairs = { coefficient: 1, symbols: ['length', 'length'] };
-  const rows = context.embedding(name, context.reshape(ids, [pairs]));
+  const rows = context.embedding(name, context.reshape(ids, [multiplyDimensions(length, length)]));
   const headCount = rows.shape[1] ?? 1;
-  const scores = transpose(builder, context.reshape(rows, [LENGTH, LENGTH, headCount]), [2, 0, 1]);
-  return context.reshape(scores, [1, headCount, LENGTH, LENGTH]);
+  const scores = transpose(builder, context.reshape(rows, [length, length, headCount]), [2, 0, 1]);
+  return context.reshape(scores, [1, headCount, length, length]);
 }

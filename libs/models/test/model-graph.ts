@@ -5,7 +5,15 @@ import {
   vocabularyCrossEntropyMean,
   type GraphSession, type Tensor, type TensorValue,
 } from '@pemmican/graph'; // prettier-ignore
-import { hasTokenTargets, parseModel, type Model, type ModelInputs, type ModelOutput, type Task } from '../src/mod.ts';
+import {
+  hasTargetSequence,
+  hasTokenTargets,
+  parseModel,
+  type Model,
+  type ModelInputs,
+  type ModelOutput,
+  type Task,
+} from '../src/mod.ts';
 import type { Case, Fixture } from './fixtures.ts';
 
 export const modelOf = (one: Case, changes: Record<string, unknown> = {}): Model =>
@@ -29,7 +37,12 @@ export function startGraph(floatDtype: 'float32' | 'float64', task: Task): Graph
   const items = [symbol(hasTokenTargets(task) ? 'targets' : 'batch')];
   const labels = builder.placeholder('labels', task === 'regression' ? 'float32' : 'int32', items);
   const targetPositions = hasTokenTargets(task) ? builder.placeholder('targetPositions', 'int32', items) : undefined;
-  const targets = targetPositions === undefined ? {} : { targetPositions };
+  const targets = {
+    ...(targetPositions === undefined ? {} : { targetPositions }),
+    ...(hasTargetSequence(task)
+      ? { decoderInputIds: builder.placeholder('decoderInputIds', 'int32', [symbol('batch'), symbol('targetLength')]) }
+      : {}),
+  };
   return {
     builder,
     dimensions: new RuntimeDimensions(builder, inputIds, ...Object.values(targets)),
@@ -83,6 +96,15 @@ export function feeds(fixture: Fixture, one: Case, seed: readonly [number, numbe
     ...(targetPositions === undefined
       ? {}
       : { targetPositions: { dtype: 'int32', shape: items, data: Int32Array.from(targetPositions) } }),
+    ...(fixture.targetLength === undefined
+      ? {}
+      : {
+          decoderInputIds: {
+            dtype: 'int32',
+            shape: [fixture.batch, fixture.targetLength],
+            data: Int32Array.from(one.decoderInputIds ?? []),
+          },
+        }),
   };
 }
 

@@ -16,6 +16,7 @@ from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 
 from model_classes import model_class
+from seq2seq_cases import SEQ2SEQ_FAMILIES, seq2seq_document
 
 BATCH, LENGTH, VOCAB = 3, 7, 23
 BERT = dict(
@@ -245,5 +246,8 @@ for family, (classes, cases) in FAMILIES.items():
         continue
     write(folder, family, {"batch": BATCH, "length": LENGTH, "vocabRows": VOCAB,
                            "cases": list(cases_of(family, classes, cases))})
+for family in SEQ2SEQ_FAMILIES:
+    if not wanted or family in wanted:
+        write(folder, family, seq2seq_document(family, batch(0), VOCAB, NOISE))
 if not wanted:
     write(folder, "tables", tables())

@@ -1,7 +1,7 @@
 """LoRA on the tiny models of make_fixtures.py, by PEFT: logits, loss and the gradient of every parameter that it trains, in
 float64 from weights that float32 holds exactly, with PEFT's own names. Needs peft beside transformers.
 
-    python tools/oracles/src/models/make_lora_fixtures.py libs/models/fixtures
+    python tools/oracles/src/models/make_lora_fixtures.py libs/models/fixtures [lora | lora-seq2seq]
 """
 
 import gzip
@@ -14,18 +14,19 @@ import transformers
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 
 from model_classes import model_class
+from seq2seq_cases import SEQ2SEQ_FAMILIES, build, seq2seq_config
 
 CLASSES = {
     "bert": "Bert", "distilbert": "DistilBert", "deberta-v2": "DebertaV2", "electra": "Electra", "roberta": "Roberta",
     "xlm-roberta": "XLMRoberta", "mpnet": "MPNet", "gpt2": "GPT2", "llama": "Llama", "qwen2": "Qwen2", "qwen3": "Qwen3",
-    "gemma2": "Gemma2", "gemma3_text": "Gemma3Text",
+    "gemma2": "Gemma2", "gemma3_text": "Gemma3Text", "t5": "T5", "mt5": "MT5",
 }
 # PEFT has no default for these two.
 TARGETS = {"distilbert": ["q_lin", "v_lin"], "mpnet": ["attn.q", "attn.v"]}
 BASE = {"r": 3, "lora_alpha": 6}
 # (family, part of the case's name, what LoraConfig is given)
 CASES = [
-    *((family, "", BASE) for family in CLASSES),
+    *((family, "", BASE) for family in CLASSES if family not in SEQ2SEQ_FAMILIES),
     ("bert", "regression", {"r": 2, "lora_alpha": 5, "use_rslora": True, "target_modules": "all-linear"}),
     ("bert", "masked-lm, tied", {**BASE, "target_modules": "all-linear"}),
     ("bert", "gelu_new", {**BASE, "target_modules": ["layer.1.attention.self.key", "output.dense"]}),
@@ -36,6 +37,11 @@ CASES = [
     ("llama", "causal-lm, tied", BASE),
     ("llama", "causal-lm, untied", {**BASE, "target_modules": "all-linear"}),
     ("llama", "biases", {**BASE, "target_modules": ["gate_proj", "down_proj"]}),
+]
+
+SEQ2SEQ_CASES = [
+    *((family, "", BASE) for family in SEQ2SEQ_FAMILIES),
+    ("t5", "gated-gelu", {**BASE, "target_modules": "all-linear"}),
 ]
 
 
@@ -52,23 +58,28 @@ def labels_of(case, mask, ids):
         return labels
     if case["task"] == "causal-lm":
         return torch.where(mask == 1, ids, -100)
-    whole = torch.full((ids.numel(),), -100)
+    places = torch.tensor(case.get("decoderInputIds", case["inputIds"]))
+    whole = torch.full((places.numel(),), -100)
     whole[case["targetPositions"]] = labels
-    return whole.reshape(ids.shape)
+    return whole.reshape(len(ids), -1)
 
 
 def run(folder, family, part, changes):
     document = json.loads(gzip.open(os.path.join(folder, f"{family}.json.gz")).read())
     case = next(case for case in document["cases"] if part in case["name"])
     task = case["task"]
-    config = getattr(transformers, f"{CLASSES[family]}Config")(
-        **{**case["config"], "num_labels": case["labelCount"], "attn_implementation": "eager"})
-    model = model_class(CLASSES[family], task)(config)
+    if task == "seq2seq-lm":
+        is_tied = case["config"].pop("tie_word_embeddings")
+        model = build(CLASSES[family], is_tied, seq2seq_config(CLASSES[family], case["config"], document["vocabRows"]))
+    else:
+        config = getattr(transformers, f"{CLASSES[family]}Config")(
+            **{**case["config"], "num_labels": case["labelCount"], "attn_implementation": "eager"})
+        model = model_class(CLASSES[family], task)(config)
     own = dict(model.named_parameters(remove_duplicate=False))
     with torch.no_grad():
         for key, parameter in case["parameters"].items():
             own[key].copy_(torch.tensor(parameter["value"]).reshape(parameter["shape"]))
-    kind = {"causal-lm": "CAUSAL_LM", "masked-lm": None}.get(task, "SEQ_CLS")
+    kind = {"causal-lm": "CAUSAL_LM", "masked-lm": None, "seq2seq-lm": "SEQ_2_SEQ_LM"}.get(task, "SEQ_CLS")
     given = {"target_modules": TARGETS.get(family), **changes}
     peft_config = LoraConfig(task_type=kind, fan_in_fan_out=family == "gpt2", **given)
     model = get_peft_model(model, peft_config).double().train()
@@ -85,7 +96,7 @@ def run(folder, family, part, changes):
     output.loss.backward()
     logits = output.logits
     if "targetPositions" in case:
-        logits = logits.reshape(ids.numel(), -1)[case["targetPositions"]]
+        logits = logits.flatten(0, 1)[case["targetPositions"]]
     saved = get_peft_model_state_dict(model)
     by_pointer = {parameter.data_ptr(): parameter for _, parameter in trained}
     merged = model.merge_and_unload().state_dict()
@@ -107,7 +118,10 @@ def run(folder, family, part, changes):
     }
 
 
-folder = sys.argv[1]
-cases = [run(folder, *case) for case in CASES]
-with open(os.path.join(folder, "lora.json.gz"), "wb") as file:
-    file.write(gzip.compress(json.dumps({"cases": cases}, separators=(",", ":")).encode(), mtime=0))
+folder, wanted = sys.argv[1], sys.argv[2:]
+for name, cases in (("lora", CASES), ("lora-seq2seq", SEQ2SEQ_CASES)):
+    if wanted and name not in wanted:
+        continue
+    document = {"cases": [run(folder, *case) for case in cases]}
+    with open(os.path.join(folder, f"{name}.json.gz"), "wb") as file:
+        file.write(gzip.compress(json.dumps(document, separators=(",", ":")).encode(), mtime=0))
