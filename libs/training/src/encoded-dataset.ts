@@ -2,6 +2,14 @@ import { SeededRandom } from '@pemmican/models';
 import { TrainingError } from './error.ts';
 import { NO_LABEL } from './word-labels.ts';
 
+/** Tokenized targets, one a record, in the id space of the output matrix. */
+export interface TargetSequences {
+  /** Ids of all targets one after another. */
+  readonly ids: Int32Array;
+  /** Target i is `ids[offsets[i] .. offsets[i + 1])`. */
+  readonly offsets: Uint32Array;
+}
+
 /** Tokenized records, in the id space of the embedding matrix that is trained. */
 export interface EncodedDataset {
   readonly recordCount: number;
@@ -14,6 +22,8 @@ export interface EncodedDataset {
   readonly labels: Float64Array;
   /** By token, its class, {@link NO_LABEL} where it has none; only in token classification. */
   readonly tokenLabels?: Int32Array;
+  /** By record, what is to be written of it; only in sequence-to-sequence tasks. */
+  readonly targets?: TargetSequences;
 }
 
 const INITIAL_TOKENS = 1 << 12;
@@ -61,8 +71,12 @@ export class EncodedDatasetBuilder {
 
 /** SHA-256 of everything that a run reads of a data set: `sha256:<hex>`. */
 export async function digestDataset(dataset: EncodedDataset): Promise<string> {
-  const { ids, typeIds, offsets, labels, tokenLabels } = dataset;
-  const views = [ids, typeIds, offsets, labels, ...(tokenLabels === undefined ? [] : [tokenLabels])];
+  const { ids, typeIds, offsets, labels, tokenLabels, targets } = dataset;
+  const views = [
+    ...[ids, typeIds, offsets, labels],
+    ...(tokenLabels === undefined ? [] : [tokenLabels]),
+    ...(targets === undefined ? [] : [targets.ids, targets.offsets]),
+  ];
   const bytes = new Uint8Array(views.reduce((sum, view) => sum + view.byteLength, 0));
   let offset = 0;
   for (const view of views) {

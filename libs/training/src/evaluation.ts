@@ -90,6 +90,7 @@ function scores(
   switch (task) {
     case 'masked-lm':
     case 'causal-lm':
+    case 'seq2seq-lm':
       return { perplexity: Math.exp(loss) };
     case 'regression':
       return { pearson: pearson(predicted, labels), spearman: spearman(predicted, labels) };

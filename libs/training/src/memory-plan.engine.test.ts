@@ -17,6 +17,8 @@ interface Case {
   readonly hidden?: number;
   readonly rows: number;
   readonly batch: readonly [rows: number, length: number];
+  /** Of sequence-to-sequence tasks. */
+  readonly targetLength?: number;
   readonly options?: Partial<ProgramOptions>;
   readonly freeze?: readonly string[];
   readonly lora?: Partial<LoraOptions>;
@@ -117,10 +119,35 @@ const CASES: readonly Case[] = [
     config: llama(20_000, { tie_word_embeddings: true }),
     lora: { targetModules: ['all-linear'], dropout: 0.05 },
   },
+  {
+    name: 'T5, tied, dropout, targets shorter than sources',
+    rows: 9000,
+    batch: [8, 64],
+    targetLength: 24,
+    options: { task: 'seq2seq-lm', dropout: 0.1 },
+    config: t5(9000, { feed_forward_proj: 'relu' }),
+  },
+  {
+    name: 'mT5, untied, recomputation, targets longer than sources',
+    rows: 20_000,
+    batch: [4, 24],
+    targetLength: 48,
+    options: { task: 'seq2seq-lm', gradientCheckpointing: true },
+    config: t5(20_000, { model_type: 'mt5', tie_word_embeddings: false }),
+  },
+  {
+    name: 'T5 version 1.1 with LoRA',
+    rows: 9000,
+    batch: [8, 64],
+    targetLength: 24,
+    options: { task: 'seq2seq-lm' },
+    config: t5(9000, { feed_forward_proj: 'gated-gelu', tie_word_embeddings: false }),
+    lora: { dropout: 0.1 },
+  },
   { name: 'MPNet', rows: 2000, batch: [8, 64], config: { ...bert(4, 256, 2000), model_type: 'mpnet' } },
 ];
 
-for (const { name, rows, batch, layers = 4, hidden = 256, options, config, freeze = [], lora } of CASES) {
+for (const { name, rows, batch, layers = 4, hidden = 256, options, config, freeze = [], lora, targetLength } of CASES) {
   test(`planStep is a close bound of what TensorFlow keeps alive: ${name}`, { timeout: 300_000 }, (t) => {
     const { liveBytes, plan } = measureLiveMemory({
       config: config ?? bert(layers, hidden, rows),
@@ -132,6 +159,7 @@ for (const { name, rows, batch, layers = 4, hidden = 256, options, config, freez
       ...(lora === undefined ? {} : { lora: { ...LORA, ...lora } }),
       batchSize: batch[0],
       length: batch[1],
+      ...(targetLength === undefined ? {} : { targetLength }),
       stepCount: STEP_COUNT,
     });
     t.diagnostic(`planned ${plan.peakBytes} bytes, live at most ${liveBytes}`);
@@ -154,5 +182,12 @@ function llama(rows: number, changes: Record<string, unknown>): Record<string, u
   return {
     model_type: 'llama', hidden_size: 256, num_hidden_layers: 4, num_attention_heads: 8, num_key_value_heads: 2, intermediate_size: 704, vocab_size: rows,
     max_position_embeddings: 512, rms_norm_eps: 1e-5, pad_token_id: 0, ...changes,
+  }; // prettier-ignore
+}
+
+function t5(rows: number, changes: Record<string, unknown>): Record<string, unknown> {
+  return {
+    model_type: 't5', d_model: 256, d_kv: 32, d_ff: 512, num_layers: 4, num_heads: 8, vocab_size: rows, decoder_start_token_id: 0, pad_token_id: 0,
+    ...changes,
   }; // prettier-ignore
 }

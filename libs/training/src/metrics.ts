@@ -6,6 +6,7 @@ export const METRICS = {
   regression: ['loss', 'pearson', 'spearman'],
   'masked-lm': ['loss', 'perplexity'],
   'causal-lm': ['loss', 'perplexity'],
+  'seq2seq-lm': ['loss', 'perplexity'],
   'token-classification': ['loss', 'accuracy', 'precision', 'recall', 'f1'],
 } as const satisfies Record<Task, readonly string[]>;
 /** Those of the entities that tags name, which tags without names have not. */

@@ -23,6 +23,7 @@ export {
   makeBatch,
   type Batch,
   type EncodedDataset,
+  type TargetSequences,
 } from './encoded-dataset.ts';
 export { entityScores, type EntityScores } from './entity-scores.ts';
 export { TrainingError, type TrainingErrorCode } from './error.ts';

@@ -1,6 +1,7 @@
 import type { TensorValue } from '@pemmican/graph';
-import { hasTokenTargets, type Task } from '@pemmican/models';
+import { hasTargetSequence, hasTokenTargets, type Task } from '@pemmican/models';
 import { makeBatch, type Batch, type EncodedDataset } from './encoded-dataset.ts';
+import { sequenceTargets } from './sequence-targets.ts';
 import {
   labelledTargets,
   maskTokens,
@@ -18,6 +19,8 @@ export interface BatchOptions {
   readonly seed: number;
   /** Only for masked language modeling, which needs it. */
   readonly masking?: MaskingOptions | undefined;
+  /** What a decoder reads first, in the space of the data sets; only for sequence-to-sequence tasks, which need it. */
+  readonly decoderStartTokenId?: number | undefined;
 }
 
 /** A batch as a task takes it. */
@@ -26,6 +29,10 @@ export interface TaskBatch {
   readonly feeds: Record<string, TensorValue>;
   /** What the batch's loss is a mean over: its rows, or the tokens that predict something. */
   readonly itemCount: number;
+  /** Tokens without padding, those of targets too. */
+  readonly tokenCount: number;
+  /** Tokens of the longest target; only of sequence-to-sequence tasks. */
+  readonly targetLength?: number;
 }
 
 /**
@@ -39,9 +46,11 @@ export function makeTaskBatch(
   pass: string,
 ): TaskBatch {
   const plain = makeBatch(dataset, records, options.padId);
+  if (hasTargetSequence(options.task)) return sequenceBatch(dataset, plain, options);
   if (!hasTokenTargets(options.task)) {
     const labels = labelValue(plain, options.task);
-    return { batch: plain, feeds: { ...inputFeeds(plain), [FEED.labels]: labels }, itemCount: plain.rowCount };
+    const feeds = { ...inputFeeds(plain), [FEED.labels]: labels };
+    return { batch: plain, feeds, itemCount: plain.rowCount, tokenCount: plain.tokenCount };
   }
   const { batch, targets } = withTargets(plain, options, pass);
   const shape = [targets.positions.length];
@@ -53,6 +62,26 @@ export function makeTaskBatch(
       [FEED.labels]: { dtype: 'int32', shape, data: targets.labels },
     },
     itemCount: targets.positions.length,
+    tokenCount: batch.tokenCount,
+  };
+}
+
+/** Sources for the encoder, and for the decoder the targets behind its start token. */
+function sequenceBatch(dataset: EncodedDataset, batch: Batch, options: BatchOptions): TaskBatch {
+  if (options.decoderStartTokenId === undefined) throw new TypeError('A decoder needs a token to start with');
+  const targets = sequenceTargets(dataset, batch.records, options.decoderStartTokenId, options.padId);
+  const shape = [targets.positions.length];
+  return {
+    batch,
+    feeds: {
+      ...inputFeeds(batch),
+      [FEED.decoderInputIds]: { dtype: 'int32', shape: [batch.rowCount, targets.length], data: targets.inputIds },
+      [FEED.targetPositions]: { dtype: 'int32', shape, data: targets.positions },
+      [FEED.labels]: { dtype: 'int32', shape, data: targets.labels },
+    },
+    itemCount: targets.positions.length,
+    tokenCount: batch.tokenCount + targets.positions.length,
+    targetLength: targets.length,
   };
 }
 

@@ -50,6 +50,8 @@ export type TrainingEvent =
       readonly tokenCount: number;
       readonly elapsedMs: number;
       readonly longestRowTokens: number;
+      /** Of targets; 0 where there are none. */
+      readonly longestTargetTokens: number;
     }
   | { readonly type: 'evaluation'; readonly evaluation: EvaluationEntry }
   | { readonly type: 'checkpoint'; readonly step: number; readonly isBest: boolean; readonly elapsedMs: number }
@@ -67,6 +69,8 @@ export interface TrainingRun {
   readonly padId: number;
   /** Set for masked language modeling. */
   readonly masking?: MaskingOptions | undefined;
+  /** Set for sequence-to-sequence tasks; see {@link BatchOptions}. */
+  readonly decoderStartTokenId?: number | undefined;
   readonly train: EncodedDataset;
   readonly validation: EncodedDataset | undefined;
   readonly checkpoints: CheckpointStore;
@@ -91,6 +95,12 @@ export interface TrainingRun {
 export async function* train(run: TrainingRun): AsyncGenerator<TrainingEvent, void, undefined> {
   yield* new Trainer(run).run();
 }
+
+/** What a step's micro-batches gave. */
+type StepResult = Pick<
+  Extract<TrainingEvent, { type: 'step' }>,
+  'loss' | 'gradNorm' | 'tokenCount' | 'longestRowTokens' | 'longestTargetTokens'
+>;
 
 class Trainer {
   readonly #run: TrainingRun;
@@ -185,7 +195,7 @@ class Trainer {
       [FEED.correctedEpsilon]: scalar(scalars.correctedEpsilon),
       ...(options.weightDecay > 0 ? { [FEED.decayFactor]: scalar(scalars.decayFactor) } : {}),
     };
-    let result: { loss: number; gradNorm: number; tokenCount: number; longestRowTokens: number };
+    let result: StepResult;
     try {
       result = this.#runMicroBatches(position, optimizerFeeds, stepIndex);
     } catch (cause) {
@@ -216,10 +226,10 @@ class Trainer {
     position: ReturnType<typeof stepPosition>,
     optimizerFeeds: Record<string, TensorValue>,
     stepIndex: number,
-  ): { loss: number; gradNorm: number; tokenCount: number; longestRowTokens: number } {
+  ): StepResult {
     const { session, options } = this.#run;
     const isAccumulating = this.#run.program.accumulators.length > 0;
-    let [loss, gradNorm, tokenCount, longestRowTokens] = [0, NaN, 0, 0];
+    let [loss, gradNorm, tokenCount, longestRowTokens, longestTargetTokens] = [0, NaN, 0, 0, 0];
     const batches = Array.from({ length: position.batchCount }, (_, microBatch) =>
       makeTaskBatch(
         this.#run.train,
@@ -229,14 +239,15 @@ class Trainer {
       ),
     );
     const stepItemCount = batches.reduce((sum, { itemCount }) => sum + itemCount, 0);
-    batches.forEach(({ batch, feeds: batchFeeds, itemCount }, microBatch) => {
+    batches.forEach(({ batch, feeds: batchFeeds, itemCount, targetLength = 0, ...counted }, microBatch) => {
       const feeds = {
         ...batchFeeds,
         [FEED.dropoutSeed]: { dtype: 'int32', shape: [2], data: dropoutSeed(options.seed, stepIndex, microBatch) },
         // Weighted by what the loss is a mean over, so that a step is the same whether it comes in one batch or in several.
         [FEED.lossWeight]: scalar(itemCount / stepItemCount),
       } as const;
-      tokenCount += batch.tokenCount;
+      tokenCount += counted.tokenCount;
+      longestTargetTokens = Math.max(longestTargetTokens, targetLength);
       longestRowTokens = Math.max(longestRowTokens, batch.length);
       if (isAccumulating) {
         loss += (first(session.run(feeds, [FETCH.accumulateLoss])) * itemCount) / stepItemCount;
@@ -247,12 +258,12 @@ class Trainer {
       }
     });
     if (isAccumulating) gradNorm = first(session.run(optimizerFeeds, [FETCH.applyNorm]));
-    return { loss, gradNorm, tokenCount, longestRowTokens };
+    return { loss, gradNorm, tokenCount, longestRowTokens, longestTargetTokens };
   }
 
   get #batchOptions(): BatchOptions {
-    const { options, padId, masking } = this.#run;
-    return { task: options.task, seed: options.seed, padId, masking };
+    const { options, padId, masking, decoderStartTokenId } = this.#run;
+    return { task: options.task, seed: options.seed, padId, masking, decoderStartTokenId };
   }
 
   #records(position: { readonly epochIndex: number }, batchIndex: number): Uint32Array {

@@ -22,6 +22,7 @@ import {
   type VariablePort,
 } from '@pemmican/graph';
 import {
+  hasTargetSequence,
   hasTokenTargets,
   type Model,
   type ModelInputs,
@@ -83,6 +84,7 @@ export const FEED = {
   tokenTypeIds: 'feed/tokenTypeIds',
   labels: 'feed/labels',
   targetPositions: 'feed/targetPositions',
+  decoderInputIds: 'feed/decoderInputIds',
   dropoutSeed: 'feed/dropoutSeed',
   lossWeight: 'feed/lossWeight',
   correctedLearningRate: 'feed/correctedLearningRate',
@@ -114,8 +116,11 @@ export interface TrainingProgram {
   readonly trainedParameterCount: number;
   /** Ports of the gradient accumulators; empty without accumulation. */
   readonly accumulators: readonly VariablePort[];
-  /** Memory of a training step of this many rows, each padded to `length` tokens. */
-  planStep(batchSize: number, length: number): MemoryPlan;
+  /**
+   * Memory of a training step of this many rows, each padded to `length` tokens.
+   * @param targetLength tokens that targets are padded to; sequence-to-sequence tasks need it
+   */
+  planStep(batchSize: number, length: number, targetLength?: number): MemoryPlan;
   /** Bytes of the embedding matrix and, where it is trained, of its gradient and its moments. */
   readonly embeddingTrainingBytes: number;
 }
@@ -136,15 +141,24 @@ export function modelInputs(builder: GraphBuilder, task: Task): ModelInputs {
     ...(hasTokenTargets(task)
       ? { targetPositions: builder.placeholder(FEED.targetPositions, 'int32', [symbol('targets')]) }
       : {}),
+    ...(hasTargetSequence(task)
+      ? {
+          decoderInputIds: builder.placeholder(FEED.decoderInputIds, 'int32', [
+            symbol('batch'),
+            symbol('targetLength'),
+          ]),
+        }
+      : {}),
   };
 }
 
 /** Values of the dimensions of what is fed. */
 export function runtimeDimensions(
   builder: GraphBuilder,
-  { inputIds, targetPositions }: ModelInputs,
+  { inputIds, targetPositions, decoderInputIds }: ModelInputs,
 ): RuntimeDimensions {
-  return new RuntimeDimensions(builder, inputIds, ...(targetPositions === undefined ? [] : [targetPositions]));
+  const others = [targetPositions, decoderInputIds].filter((input) => input !== undefined);
+  return new RuntimeDimensions(builder, inputIds, ...others);
 }
 
 class ProgramBuilder {
@@ -206,10 +220,10 @@ class ProgramBuilder {
       parameterCount: countOf(this.#parameters),
       trainedParameterCount: countOf(this.#trained),
       accumulators: accumulatorPorts,
-      planStep: (batch, length) =>
+      planStep: (batch, length, targetLength) =>
         largestPlan(
           stepTargets.map((targets) =>
-            planMemory(builder, targets, this.#bindings(batch, length), {
+            planMemory(builder, targets, this.#bindings(batch, length, targetLength), {
               gradients: this.#gradientTensors,
               variables,
             }),
@@ -221,9 +235,11 @@ class ProgramBuilder {
     };
   }
 
-  #bindings(batch: number, length: number): Record<string, number> {
+  #bindings(batch: number, length: number, targetLength?: number): Record<string, number> {
     const { task, mlmProbability } = this.#options;
-    return { batch, length, targets: targetCountOf(task, batch, length, mlmProbability) };
+    const targets = targetCountOf(task, batch, length, mlmProbability, targetLength);
+    if (targetLength === undefined || !hasTargetSequence(task)) return { batch, length, targets };
+    return { batch, length, targets, targetLength, allTokens: batch * (length + targetLength) };
   }
 
   #weights(): Map<string, Tensor> {
@@ -376,15 +392,20 @@ function at<Item>(items: readonly Item[], index: number): Item {
 }
 
 /**
- * Rows that a batch's loss is a mean over, at most: its records, or all tokens where these have classes; in language modeling
- * all tokens but each row's first, or as many as chance hides in all but one of some ten thousand batches.
+ * Rows that a batch's loss is a mean over, at most: its records, or all tokens where these have classes, or all tokens of
+ * targets where there are such; in language modeling all tokens but each row's first, or as many as chance hides in all but one of some ten thousand batches.
  */
 export function targetCountOf(
   task: Task,
   batch: number,
   length: number,
   mlmProbability: number = DEFAULT_TRAINING_OPTIONS.mlmProbability,
+  targetLength?: number,
 ): number {
+  if (hasTargetSequence(task)) {
+    if (targetLength === undefined) throw new TypeError(`The length of targets is needed in ${task}`);
+    return batch * targetLength;
+  }
   const tokens = batch * length;
   if (task === 'token-classification') return tokens;
   if (task === 'causal-lm') return Math.max(1, batch * (length - 1));

@@ -5,7 +5,14 @@
  */
 import { TensorflowSession } from '@pemmican/engine';
 import type { TensorValue } from '@pemmican/graph';
-import { freezeParameters, hasTokenTargets, parseModel, withLora, type LoraOptions } from '@pemmican/models';
+import {
+  freezeParameters,
+  hasTargetSequence,
+  hasTokenTargets,
+  parseModel,
+  withLora,
+  type LoraOptions,
+} from '@pemmican/models';
 import { FEED, FETCH, buildTrainingProgram, targetCountOf, type ProgramOptions } from '../src/mod.ts';
 
 /** What the child is given. */
@@ -17,11 +24,13 @@ export interface LiveMemoryRequest {
   readonly lora?: LoraOptions;
   readonly batchSize: number;
   readonly length: number;
+  /** Of sequence-to-sequence tasks. */
+  readonly targetLength?: number;
   readonly stepCount: number;
 }
 
 const request = JSON.parse(process.argv[2] ?? '') as LiveMemoryRequest;
-const { batchSize, length, options } = request;
+const { batchSize, length, targetLength, options } = request;
 const base = freezeParameters(parseModel(request.config, 'config.json'), request.freeze ?? []);
 const model = request.lora === undefined ? base : withLora(base, request.lora);
 const program = buildTrainingProgram(model, options);
@@ -38,7 +47,7 @@ process.stderr.write('STEPS BEGIN\n');
 const scalar = (value: number): TensorValue => ({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
 const int32 = (shape: number[], data: Int32Array): TensorValue => ({ dtype: 'int32', shape, data });
 const shape = [batchSize, length];
-const targetCount = targetCountOf(options.task, batchSize, length);
+const targetCount = targetCountOf(options.task, batchSize, length, undefined, targetLength);
 const labels: TensorValue =
   options.task === 'regression'
     ? { dtype: 'float32', shape: [batchSize], data: new Float32Array(batchSize) }
@@ -62,6 +71,18 @@ const batch = {
         ),
       }
     : {}),
+  ...(hasTargetSequence(options.task) && targetLength !== undefined
+    ? {
+        // Other rows than those of sources, as far as there are rows.
+        [FEED.decoderInputIds]: int32(
+          [batchSize, targetLength],
+          Int32Array.from(
+            { length: batchSize * targetLength },
+            (_, index) => (batchSize * length + index) % options.vocabRows,
+          ),
+        ),
+      }
+    : {}),
 } as const;
 const optimizer = {
   [FEED.correctedLearningRate]: scalar(1e-5),
@@ -74,5 +95,5 @@ for (let step = 0; step < request.stepCount; step++) {
     session.run(optimizer, [FETCH.applyNorm]);
   } else session.run({ ...batch, ...optimizer }, [FETCH.trainLoss, FETCH.trainNorm]);
 }
-process.stdout.write(`${JSON.stringify(program.planStep(batchSize, length))}\n`);
+process.stdout.write(`${JSON.stringify(program.planStep(batchSize, length, targetLength))}\n`);
 process.exit(0);
