@@ -5,7 +5,13 @@
 export { DatasetError, type DatasetErrorCode } from './error.ts';
 export { LabelVocabulary, type LabelVocabularyOptions } from './label-vocabulary.ts';
 export { MAX_RECORD_BYTES } from './limits.ts';
-export { DEFAULT_COLUMNS, type ColumnOptions, type RecordFields, type RecordKind } from './record-fields.ts';
+export {
+  DEFAULT_COLUMNS,
+  DEFAULT_TARGET_COLUMN,
+  type ColumnOptions,
+  type RecordFields,
+  type RecordKind,
+} from './record-fields.ts';
 export { DATASET_FORMATS, formatOf, type DatasetFormat, type PieceFormat } from './record-format.ts';
 export { RecordParser, type RecordParserOptions, type RowOptions, type TextBlockBuilder } from './record-parser.ts';
 export { readPieces, readRecords, type DatasetRecord, type PieceOptions, type ReadOptions } from './records.ts';

@@ -18,12 +18,12 @@ const MAX_BYTES_PER_READ = 128 * 1024 * 1024;
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Rows of a Parquet file, the named columns only.
+ * Rows of a Parquet file, the named columns only; a name such as `translation.de` may lead into a column of objects.
  * @throws DatasetError MALFORMED, MISSING_COLUMN
  */
 export async function* readParquet(
   source: DatasetSource,
-  columns: readonly string[],
+  names: readonly string[],
   onRead: (bytes: number) => void,
 ): AsyncGenerator<Record<string, unknown>[], void, undefined> {
   const file: AsyncBuffer = {
@@ -45,14 +45,7 @@ export async function* readParquet(
   };
   const metadata = await guard(() => parquetMetadataAsync(file));
   const present = parquetSchema(metadata).children.map((child) => child.element.name);
-  for (const column of columns) {
-    if (!present.includes(column))
-      throw new DatasetError(
-        'MISSING_COLUMN',
-        source.name,
-        `has no column ${show(column)}; there are ${showNames(present)}`,
-      );
-  }
+  const columns = [...new Set(names.map((name) => columnOf(name, present, source.name)))];
   const parsers = {
     stringFromBytes: (bytes: Uint8Array | undefined) => {
       try {
@@ -86,6 +79,14 @@ export async function* readParquet(
     onRead(bytesRead);
     yield rows;
   }
+}
+
+/** The column that a name means. */
+function columnOf(name: string, present: readonly string[], fileName: string): string {
+  const [outer = name] = name.split('.');
+  const column = [name, outer].find((candidate) => present.includes(candidate));
+  if (column !== undefined) return column;
+  throw new DatasetError('MISSING_COLUMN', fileName, `has no column ${show(name)}; there are ${showNames(present)}`);
 }
 
 async function readSlice(source: DatasetSource, start: number, end: number): Promise<ArrayBuffer> {

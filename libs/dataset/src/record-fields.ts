@@ -1,26 +1,32 @@
 import { DatasetError } from './error.ts';
 import { show, showNames } from './show.ts';
 
-/** What a record is: a text or a pair with one label, or words with a tag each. */
-export const RECORD_KINDS = ['text', 'words'] as const;
+/** What a record is: a text or a pair with one label, words with a tag each, or a source and a target. */
+export const RECORD_KINDS = ['text', 'words', 'source-and-target'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 /** Which columns of a row make a record. */
 export interface ColumnOptions {
   /** `text` where not given. */
   readonly recordKind?: RecordKind;
-  /** Of the text, or of the list of words. */
+  /** Of the text, of the source, or of the list of words. */
   readonly textColumn?: string;
   readonly textPairColumn?: string;
   /** Of the label, or of the list of tags. Not given: records have none. */
   readonly labelColumn?: string;
+  /** Of the target, in records of source and target; `target` where not given. */
+  readonly targetColumn?: string;
+  /** What is put before each source. */
+  readonly sourcePrefix?: string;
 }
 
 /** The names of the columns where none are given; those of words are the ones of Hugging Face's data sets. */
 export const DEFAULT_COLUMNS: Readonly<Record<RecordKind, { readonly text: string; readonly label: string }>> = {
   text: { text: 'text', label: 'label' },
   words: { text: 'tokens', label: 'ner_tags' },
+  'source-and-target': { text: 'text', label: 'label' },
 };
+export const DEFAULT_TARGET_COLUMN = 'target';
 
 export function textColumnOf({ textColumn, recordKind = 'text' }: ColumnOptions): string {
   return textColumn ?? DEFAULT_COLUMNS[recordKind].text;
@@ -28,13 +34,15 @@ export function textColumnOf({ textColumn, recordKind = 'text' }: ColumnOptions)
 
 /** What a row holds. */
 export interface RecordFields {
-  /** Empty where there are words. */
+  /** Empty where there are words; the source, behind its prefix, where there is a target. */
   readonly text: string;
   readonly textPair?: string;
   /** As the file has it: a number or a name; undefined where no label was asked for. */
   readonly label?: number | string;
   /** One and more; only of records of words. */
   readonly words?: readonly string[];
+  /** Only of records of source and target. */
+  readonly target?: string;
   /** One a word, as the file has them; undefined where none were asked for. */
   readonly tags?: readonly (number | string)[];
 }
@@ -49,6 +57,10 @@ export function fieldsOf(value: unknown, fileName: string, row: number, options:
   const fields = value as Record<string, unknown>;
   if (options.recordKind === 'words') return taggedWordsOf(fields, fileName, row, options);
   const text = textOf(fields, textColumnOf(options), fileName, row);
+  if (options.recordKind === 'source-and-target') {
+    const target = textOf(fields, options.targetColumn ?? DEFAULT_TARGET_COLUMN, fileName, row);
+    return { text: (options.sourcePrefix ?? '') + text, target };
+  }
   const { textPairColumn, labelColumn } = options;
   if (textPairColumn === undefined && labelColumn === undefined) return { text };
   const textPair = textPairColumn === undefined ? {} : { textPair: textOf(fields, textPairColumn, fileName, row) };
@@ -63,11 +75,28 @@ function checkColumn(
   row: number,
 ): unknown {
   if (Object.hasOwn(fields, column)) return fields[column];
+  const inner = innerValue(fields, column);
+  if (inner !== undefined) return inner.value;
   throw new DatasetError(
     'MISSING_COLUMN',
     fileName,
     `row ${row} has no column ${show(column)}; it has ${showNames(Object.keys(fields))}`,
   );
+}
+
+/** The value inside of objects that the parts of a name such as `translation.de` lead to; undefined where they lead nowhere. */
+function innerValue(
+  fields: Readonly<Record<string, unknown>>,
+  column: string,
+): { readonly value: unknown } | undefined {
+  const parts = column.split('.');
+  if (parts.length < 2) return undefined;
+  let value: unknown = fields;
+  for (const part of parts) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string, unknown>)[part];
+  }
+  return { value };
 }
 
 function textOf(fields: Readonly<Record<string, unknown>>, column: string, fileName: string, row: number): string {

@@ -77,6 +77,8 @@ export class RecordParser {
         fileName,
         'a text file has no lists of words; jsonl, json and parquet have',
       );
+    if (options.format === 'text' && options.recordKind === 'source-and-target')
+      throw new DatasetError('UNKNOWN_FORMAT', fileName, 'a text file has no targets; all other formats have columns');
     this.#fileName = fileName;
     this.#options = options;
     this.#parser = createRowParser(options.format, fileName, options.header);
@@ -119,6 +121,7 @@ export class RecordParser {
 
   /**
    * The texts of a piece's records, without their labels.
+   * @param targetBuilder gathers the targets of records that have one
    * @param rowsBefore rows of the file before this piece, for error messages
    * @throws DatasetError
    */
@@ -126,15 +129,21 @@ export class RecordParser {
     piece: RowPiece,
     rowsBefore: number,
     builder: TextBlockBuilder,
-  ): { readonly block: TextBlock; readonly rowCount: number } {
+    targetBuilder?: TextBlockBuilder,
+  ): { readonly block: TextBlock; readonly targets?: TextBlock; readonly rowCount: number } {
     if (this.#options.format === 'text') {
       const block = linesToBlock(piece, this.#fileName, this.#options.isUtf8);
       return { block, rowCount: block.textOffsets.length - 1 };
     }
-    const rows = this.parse(piece, rowsBefore, ({ text, textPair, words }) => {
+    let hasTargets = false;
+    const rows = this.parse(piece, rowsBefore, ({ text, textPair, words, target }) => {
       if (words === undefined) builder.add(text, textPair);
       else builder.addWords(words);
+      if (target === undefined) return;
+      hasTargets = true;
+      targetBuilder?.add(target);
     });
-    return { block: builder.take(), rowCount: rows - rowsBefore };
+    const targets = hasTargets && targetBuilder !== undefined ? { targets: targetBuilder.take() } : {};
+    return { block: builder.take(), ...targets, rowCount: rows - rowsBefore };
   }
 }

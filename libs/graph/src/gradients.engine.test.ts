@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TensorflowSession } from '@pemmican/engine';
 import {
-  GraphBuilder, RuntimeDimensions, add, addConstant, cast, crossEntropyMean, densify, dropout, embeddingLookup, encodeSavedModel, firstToken, gelu, geluTanh,
+  GraphBuilder, RuntimeDimensions, add, addConstant, after, cast, crossEntropyMean, densify, dropout, embeddingLookup, embeddingPair, encodeSavedModel, firstToken, gelu, geluTanh,
   gated, gatherRows, gradients, layerNorm, linear, linearWithoutBias, matmul, multiply, reduce, relativeShift, relu, reshape, rmsNorm, rotary, scale, silu, softmax,
-  split, splitRows, squaredErrorMean, subtract, sumDuplicateRows, symbol, tanh, transpose, vocabularyCrossEntropyMean, recompute, binary, unary, identity, type Tensor,
+  split, squaredErrorMean, subtract, sumDuplicateRows, symbol, tanh, transpose, vocabularyCrossEntropyMean, recompute, binary, unary, identity, type Tensor,
 } from './mod.ts'; // prettier-ignore
 
 // Deterministic numbers in (-1, 1).
@@ -232,16 +232,20 @@ const CASES: Record<string, { shapes: number[][]; build: Build }> = {
     shapes: [[2, 6]],
     build: (b, _d, [x]) => sumOf(b, split(b, x!, 3)[1]!),
   },
-  splitRows: {
-    shapes: [[5, 2]],
-    build: (b, d, [x]) => {
-      const [first, second] = splitRows(b, d, x!, [symbol('batch'), symbol('length')]);
-      return add(b, sumOf(b, multiply(b, first, first)), sumOf(b, second));
+  after: { shapes: [[2, 3]], build: (b, _d, [x]) => sumOf(b, after(b, multiply(b, x!, x!), b.constant(1))) },
+  embeddingPair: {
+    shapes: [[5, 4]],
+    build: (b, _d, [matrix]) => {
+      const first = b.constant([3, 1, 3], 'int32');
+      const second = b.constant([3, 0], 'int32');
+      const [x, y] = embeddingPair(b, matrix!, [first, second], 5);
+      return add(b, sumOf(b, multiply(b, x, x)), sumOf(b, y));
     },
   },
-  'splitRows with a part that nothing reads': {
-    shapes: [[5, 2]],
-    build: (b, d, [x]) => sumOf(b, splitRows(b, d, x!, [symbol('batch'), symbol('length')])[1]),
+  'embeddingPair with a part that nothing reads': {
+    shapes: [[5, 4]],
+    build: (b, _d, [matrix]) =>
+      sumOf(b, embeddingPair(b, matrix!, [b.constant([3, 1, 3], 'int32'), b.constant([0], 'int32')], 4)[0]),
   },
   relativeShift: { shapes: [[2, 3, 6]], build: (b, d, [x]) => sumOf(b, relativeShift(b, d, x!)) },
   relu: { shapes: [[5, 3]], build: (b, _d, [x]) => sumOf(b, relu(b, x!)) },

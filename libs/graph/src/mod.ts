@@ -26,6 +26,7 @@ export { GraphBuilder, firstOutput, outputOf, type TapeEntry } from './graph-bui
 export { gated } from './gated.ts';
 export { GradientMap, gradients } from './gradients.ts';
 export { planMemory, type MemoryPlan, type MemoryPlanOptions } from './memory-plan.ts';
+export { after } from './ops/after.ts';
 export { gelu, geluTanh, relu, silu, softmax, tanh } from './ops/activation.ts';
 export {
   add,
@@ -43,6 +44,7 @@ export {
 } from './ops/arithmetic.ts';
 export { dropout, type DropoutSource } from './ops/dropout.ts';
 export { densify, embeddingLookup, sumDuplicateRows } from './ops/embedding.ts';
+export { embeddingPair } from './ops/embedding-pair.ts';
 export { gatherRows } from './ops/gather.ts';
 export { crossEntropyMean, squaredErrorMean } from './ops/loss.ts';
 export { linear, linearWithoutBias, matmul, type LinearOptions } from './ops/matmul.ts';
@@ -50,7 +52,6 @@ export { layerNorm, rmsNorm } from './ops/normalization.ts';
 export { relativeShift } from './ops/relative-shift.ts';
 export { rotary } from './ops/rotary.ts';
 export { RuntimeDimensions, dimensionAt, firstToken, group, identity, reshape, split, transpose } from './ops/shape.ts';
-export { splitRows } from './ops/split-rows.ts';
 export {
   assignAddVariable,
   assignVariable,

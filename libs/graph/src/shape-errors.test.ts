@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  GraphBuilder, GraphError, RuntimeDimensions, add, crossEntropyMean, dropout, embeddingLookup, evaluateDimension, formatShape, gatherRows, gradients, layerNorm, linear,
-  matmul, multiplyDimensions, relativeShift, reshape, rmsNorm, rotary, split, splitRows, squaredErrorMean, symbol, transpose, type GraphErrorCode, type Shape, type Tensor,
+  GraphBuilder, GraphError, RuntimeDimensions, add, crossEntropyMean, dropout, embeddingLookup, embeddingPair, evaluateDimension, formatShape, gatherRows, gradients, layerNorm, linear,
+  matmul, multiplyDimensions, relativeShift, reshape, rmsNorm, rotary, split, squaredErrorMean, symbol, transpose, type GraphErrorCode, type Shape, type Tensor,
 } from './mod.ts'; // prettier-ignore
 
 const TOKENS = multiplyDimensions(symbol('batch'), symbol('length'));
@@ -64,10 +64,10 @@ const REFUSED: Record<string, { build: () => unknown; code: GraphErrorCode; mess
     code: 'SHAPE_MISMATCH',
     message: 'split of [batch*length, 5] into 3 parts',
   },
-  'splitRows of three dimensions': {
-    build: () => splitRows(builder, dimensions, floats(2, 3, 4), [1, 1]),
+  'embeddingPair of ids in rows': {
+    build: () => embeddingPair(builder, floats(5, 4), [integers(2), integers(2, 3)], 8),
     code: 'SHAPE_MISMATCH',
-    message: 'splitRows of [2, 3, 4]',
+    message: 'embeddingPair of ids [2] and [2, 3] in [5, 4]',
   },
   'gatherRows of three dimensions': {
     build: () => gatherRows(builder, dimensions, floats(2, 3, 4), integers(2)),

@@ -1,5 +1,5 @@
 import {
-  add, addConstant, concat, embeddingLookup, gated, multiplyDimensions, rmsNorm, scale, softmax, splitRows, symbol,
+  add, addConstant, after, embeddingPair, gated, multiplyDimensions, rmsNorm, scale, softmax, symbol,
   type Dimension, type Tensor,
 } from '@pemmican/graph'; // prettier-ignore
 import { MASKED_SCORE, lengthColumn, lengthRange, paddingScores } from './attention-mask.ts';
@@ -40,20 +40,14 @@ export function t5Output(config: T5Config, context: ForwardContext): ModelOutput
   };
 }
 
-/**
- * Rows of the one embedding matrix for source and target, `[tokens, hiddenSize]` and `[targetTokens, hiddenSize]`. They are
- * looked up together, so that the matrix gets one gradient of rows and not the sum of two whole matrices.
- */
+/** Rows of the one embedding matrix for source and target, `[tokens, hiddenSize]` and `[targetTokens, hiddenSize]`. */
 function embeddings(context: ForwardContext): [Tensor, Tensor] {
-  const { builder, dimensions, inputs } = context;
+  const { inputs } = context;
   if (inputs.decoderInputIds === undefined) throw new TypeError('There are no ids for the decoder to read');
-  dimensions.defineSum('allTokens', [TOKENS, TARGET_TOKENS]);
-  const ids = [context.reshape(inputs.inputIds, [TOKENS]), context.reshape(inputs.decoderInputIds, [TARGET_TOKENS])];
-  const allIds = concat(builder, ids, 0, symbol('allTokens'));
-  const { paddingIndex } = context.options;
   const matrix = context.parameter(`${EMBEDDINGS}.weight`);
-  const rows = embeddingLookup(builder, matrix, allIds, paddingIndex === undefined ? {} : { paddingIndex });
-  return splitRows(builder, dimensions, rows, [TOKENS, TARGET_TOKENS]);
+  const sourceIds = context.reshape(inputs.inputIds, [TOKENS]);
+  const targetIds = context.reshape(inputs.decoderInputIds, [TARGET_TOKENS]);
+  return embeddingPair(context.builder, matrix, [sourceIds, targetIds], symbol('allTokens'));
 }
 
 function encoder(config: T5Config, context: ForwardContext, embedded: Tensor, padding: Tensor): Tensor {
@@ -81,12 +75,12 @@ function decoder(
   const positions = positionScores(config, context, 'decoder', TARGET_LENGTH, false);
   const causal = causalScores(context);
   const self = { name: SELF_ATTENTION, queryLength: TARGET_LENGTH, keyLength: TARGET_LENGTH, positions, mask: causal };
-  const cross = { name: CROSS_ATTENTION, queryLength: TARGET_LENGTH, keyLength: LENGTH, keys: encoded, mask: padding };
+  const cross = { name: CROSS_ATTENTION, queryLength: TARGET_LENGTH, keyLength: LENGTH, mask: padding };
   let hidden = context.dropout(embedded, config.dropout);
   for (let layer = 0; layer < config.decoderLayerCount; layer++) {
     const prefix = layerPrefix('decoder', layer);
     hidden = context.layer(hidden, `${prefix}.`, [positions, encoded], (x) =>
-      new T5Layer(config, context, prefix, [self, cross]).apply(x),
+      new T5Layer(config, context, prefix, [self, { ...cross, keys: after(context.builder, encoded, x) }]).apply(x),
     );
   }
   return hidden;
@@ -181,10 +175,12 @@ class T5Layer {
     const heads = (input: Tensor, part: string, length: Dimension): Tensor =>
       context.splitHeads(this.#linear(input, `${name}.${part}`), headCount, headSize, length);
     const query = heads(x, 'q', queryLength);
-    let scores = context.matmul(query, heads(keys, 'k', keyLength), { transposeB: true });
+    const key = heads(keys, 'k', keyLength);
+    const value = heads(keys, 'v', keyLength);
+    let scores = context.matmul(query, key, { transposeB: true });
     if (positions !== undefined) scores = add(builder, scores, positions);
     const probabilities = context.dropout(softmax(builder, addConstant(builder, scores, mask)), dropout);
-    const mixed = context.matmul(probabilities, heads(keys, 'v', keyLength));
+    const mixed = context.matmul(probabilities, value);
     return this.#linear(context.mergeHeads(mixed, headCount, headSize, queryLength), `${name}.o`);
   }
 

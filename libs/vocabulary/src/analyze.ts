@@ -26,6 +26,8 @@ export interface ProfileOptions extends SelectionSettings {
   readonly modelVocabSize: number;
   readonly hiddenSize: number;
   readonly maxSequenceLength: number;
+  /** Longest target, where records have one. */
+  readonly maxTargetLength?: number;
 }
 
 export interface AnalysisOptions extends ProfileOptions {
@@ -91,6 +93,7 @@ export async function profileOf(
     fullVocabSize: options.modelVocabSize,
     hiddenSize: options.hiddenSize,
     maxSequenceLength: options.maxSequenceLength,
+    ...(options.maxTargetLength === undefined ? {} : { maxTargetLength: options.maxTargetLength }),
     unkTokenId: tokenizer.unkTokenId ?? null,
   };
   return assembleProfile(identity, sums, [...tokenizer.specialTokenIds, ...tokenizer.addedTokenIds, ...named], options);

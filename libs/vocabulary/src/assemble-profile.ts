@@ -20,7 +20,13 @@ export interface SelectionSettings {
 /** What a profile says of model and tokenizer. */
 export type ProfileIdentity = Pick<
   VocabularyProfile,
-  'pemmicanVersion' | 'tokenizerDigest' | 'fullVocabSize' | 'hiddenSize' | 'maxSequenceLength' | 'unkTokenId'
+  | 'pemmicanVersion'
+  | 'tokenizerDigest'
+  | 'fullVocabSize'
+  | 'hiddenSize'
+  | 'maxSequenceLength'
+  | 'maxTargetLength'
+  | 'unkTokenId'
 >;
 
 /**
@@ -67,7 +73,7 @@ export async function assembleProfile(
 
 /** @param total counts of earlier splits, to which this one's are added */
 function toSplitProfile(split: SplitName, sum: SplitSum, total: TokenCounter): SplitProfile {
-  const { counter, lengths, skippedRecordCount, truncatedRecordCount } = sum;
+  const { counter, lengths, targetLengths, skippedRecordCount, truncatedRecordCount } = sum;
   const distinctBefore = total.distinctCount;
   total.merge(counter);
   const entries = [...counter.entries()];
@@ -86,6 +92,7 @@ function toSplitProfile(split: SplitName, sum: SplitSum, total: TokenCounter): S
       max: lengths.maximum,
     },
     recordLengths: lengths.entries(),
+    ...(targetLengths.recordCount === 0 ? {} : { targetLengths: targetLengths.entries() }),
     tokenIds: entries.map(([id]) => id),
     counts: entries.map(([, count]) => count),
   };

@@ -10,7 +10,9 @@ export interface NamedProfile {
 }
 
 // What has to be equal for counts to mean the same.
-const IDENTITY_FIELDS = ['tokenizerDigest', 'fullVocabSize', 'hiddenSize', 'maxSequenceLength', 'unkTokenId'] as const;
+const IDENTITY_FIELDS = [
+  'tokenizerDigest', 'fullVocabSize', 'hiddenSize', 'maxSequenceLength', 'maxTargetLength', 'unkTokenId',
+] as const; // prettier-ignore
 
 /**
  * Adds profiles of shards of a data set up, one after another, so that only the sums are held: the same profile as of the
@@ -39,7 +41,9 @@ export class ProfileMerger {
     if (this.#first === undefined) throw new VocabularyError('INVALID_OPTION', 'There is no profile to merge');
     const { pemmicanVersion, ...settings } = options;
     const { tokenizerDigest, fullVocabSize, hiddenSize, maxSequenceLength, unkTokenId } = this.#first.profile;
-    const identity = { pemmicanVersion, tokenizerDigest, fullVocabSize, hiddenSize, maxSequenceLength, unkTokenId };
+    const { maxTargetLength } = this.#first.profile;
+    const lengths = { maxSequenceLength, ...(maxTargetLength === undefined ? {} : { maxTargetLength }) };
+    const identity = { pemmicanVersion, tokenizerDigest, fullVocabSize, hiddenSize, ...lengths, unkTokenId };
     return assembleProfile(identity, this.#sums, this.#alwaysKept, settings);
   }
 

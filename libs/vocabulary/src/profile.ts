@@ -18,6 +18,8 @@ export interface SplitProfile {
   readonly tokensPerRecord: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number };
   /** Lengths of records in tokens, ascending, each with its number of records. */
   readonly recordLengths: readonly (readonly [length: number, recordCount: number])[];
+  /** The same of targets, where records have one; all other lengths and percentiles are of sources then. */
+  readonly targetLengths?: readonly (readonly [length: number, recordCount: number])[];
   /** Full token ids that occur, ascending. */
   readonly tokenIds: readonly number[];
   /** Their counts. */
@@ -33,6 +35,8 @@ export interface VocabularyProfile {
   readonly fullVocabSize: number;
   readonly hiddenSize: number;
   readonly maxSequenceLength: number;
+  /** Longest target, where records have one. */
+  readonly maxTargetLength?: number;
   /** Full id of the unknown token; null where the tokenizer has none. */
   readonly unkTokenId: number | null;
   readonly splits: readonly SplitProfile[];
@@ -67,6 +71,7 @@ export function parseProfile(json: unknown, fileName: string): VocabularyProfile
     fullVocabSize,
     hiddenSize: reader.count('hiddenSize', 1),
     maxSequenceLength: reader.count('maxSequenceLength', 1),
+    ...(reader.get('maxTargetLength') === undefined ? {} : { maxTargetLength: reader.count('maxTargetLength', 1) }),
     unkTokenId: reader.countOrNull('unkTokenId', fullVocabSize - 1),
     splits,
     alwaysKeptTokenIds: reader.ascending('alwaysKeptTokenIds', fullVocabSize - 1),
@@ -93,7 +98,8 @@ function parseSplit(json: unknown, name: string, fullVocabSize: number): SplitPr
   const recordLengths = reader.pairs('recordLengths');
   const recordCount = recordLengths.reduce((sum, [, count]) => sum + count, 0);
   if (reader.get('recordCount') !== recordCount) reader.fail('recordCount', `${recordCount}, the sum of recordLengths`);
-  const lengthSum = recordLengths.reduce((sum, [length, count]) => sum + length * count, 0);
+  const targetLengths = reader.get('targetLengths') === undefined ? [] : reader.pairs('targetLengths');
+  const lengthSum = [...recordLengths, ...targetLengths].reduce((sum, [length, count]) => sum + length * count, 0);
   if (lengthSum !== tokenCount) reader.fail('recordLengths', `lengths with the sum ${tokenCount}, which is tokenCount`);
   return {
     split,
@@ -110,6 +116,7 @@ function parseSplit(json: unknown, name: string, fullVocabSize: number): SplitPr
       max: lengths.count('max'),
     },
     recordLengths,
+    ...(targetLengths.length === 0 ? {} : { targetLengths }),
     tokenIds,
     counts,
   };

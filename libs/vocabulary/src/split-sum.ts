@@ -8,6 +8,8 @@ export interface SplitTally {
   readonly tokenCounts: Float64Array;
   /** Lengths of records in tokens, each with its number of records. */
   readonly recordLengths: readonly (readonly [length: number, recordCount: number])[];
+  /** Of targets, where records have one. */
+  readonly targetLengths?: readonly (readonly [length: number, recordCount: number])[];
   readonly truncatedRecordCount: number;
 }
 
@@ -15,6 +17,7 @@ export interface SplitTally {
 export class SplitSum {
   readonly counter: TokenCounter;
   readonly lengths = new LengthHistogram();
+  readonly targetLengths = new LengthHistogram();
   skippedRecordCount = 0;
   truncatedRecordCount = 0;
 
@@ -22,11 +25,12 @@ export class SplitSum {
     this.counter = new TokenCounter(vocabSize);
   }
 
-  addTally({ tokenCounts, recordLengths, truncatedRecordCount }: SplitTally): void {
+  addTally({ tokenCounts, recordLengths, targetLengths, truncatedRecordCount }: SplitTally): void {
     tokenCounts.forEach((count, id) => {
       if (count > 0) this.counter.addTimes(id, count);
     });
     for (const [length, recordCount] of recordLengths) this.lengths.add(length, recordCount);
+    for (const [length, recordCount] of targetLengths ?? []) this.targetLengths.add(length, recordCount);
     this.truncatedRecordCount += truncatedRecordCount;
   }
 
@@ -35,6 +39,7 @@ export class SplitSum {
       this.counter.addTimes(id, split.counts[index] ?? 0);
     });
     for (const [length, recordCount] of split.recordLengths) this.lengths.add(length, recordCount);
+    for (const [length, recordCount] of split.targetLengths ?? []) this.targetLengths.add(length, recordCount);
     this.skippedRecordCount += split.skippedRecordCount;
     this.truncatedRecordCount += split.truncatedRecordCount;
   }

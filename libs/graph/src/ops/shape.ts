@@ -49,16 +49,6 @@ export class RuntimeDimensions {
     return tensor;
   }
 
-  /** Gives a symbol the sum of dimensions, which no product of symbols is; a symbol that is known keeps its value. */
-  defineSum(name: string, terms: readonly Dimension[]): void {
-    if (this.#symbols.has(name)) return;
-    const T = dtypeAttribute('int32');
-    const sum = terms
-      .map((term) => this.scalar(term))
-      .reduce((total, term) => this.#builder.add('AddV2', [total, term], { T }, { dtype: 'int32', shape: [] }));
-    this.#symbols.set(name, sum);
-  }
-
   #readShape(source: Tensor): void {
     const builder = this.#builder;
     const shape = builder.add(

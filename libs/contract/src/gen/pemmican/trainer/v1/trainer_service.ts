@@ -179,6 +179,8 @@ export interface EstimateMemoryRequest {
   sequenceLength: number;
   /** Bytes that the largest batch is searched for; 0 leaves the search out. */
   memoryLimitBytes: number;
+  /** Tokens of a padded batch's targets. MUST be positive for sequence-to-sequence tasks, and 0 for others. */
+  targetLength: number;
 }
 
 /** Memory of one training step. */
@@ -215,6 +217,8 @@ export interface EstimateMemoryResponse {
   tiedEmbeddings: boolean;
   /** Bytes of the engine itself (mapped libraries, runtime) that come on top in the process, as measured when idle. */
   engineBytes: number;
+  /** Tokens a target that the estimate is for; 0 where there are no targets. */
+  targetLength: number;
 }
 
 /** Request of Predict. */
@@ -1524,7 +1528,14 @@ export const ResumeRunResponse: MessageFns<ResumeRunResponse> = {
 };
 
 function createBaseEstimateMemoryRequest(): EstimateMemoryRequest {
-  return { modelUri: "", options: undefined, reducedVocabSize: 0, sequenceLength: 0, memoryLimitBytes: 0 };
+  return {
+    modelUri: "",
+    options: undefined,
+    reducedVocabSize: 0,
+    sequenceLength: 0,
+    memoryLimitBytes: 0,
+    targetLength: 0,
+  };
 }
 
 export const EstimateMemoryRequest: MessageFns<EstimateMemoryRequest> = {
@@ -1543,6 +1554,9 @@ export const EstimateMemoryRequest: MessageFns<EstimateMemoryRequest> = {
     }
     if (message.memoryLimitBytes !== 0) {
       writer.uint32(40).int64(message.memoryLimitBytes);
+    }
+    if (message.targetLength !== 0) {
+      writer.uint32(48).uint32(message.targetLength);
     }
     return writer;
   },
@@ -1600,6 +1614,14 @@ export const EstimateMemoryRequest: MessageFns<EstimateMemoryRequest> = {
             message.memoryLimitBytes = longToNumber(reader.int64());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.targetLength = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1635,6 +1657,11 @@ export const EstimateMemoryRequest: MessageFns<EstimateMemoryRequest> = {
         : isSet(object.memory_limit_bytes)
         ? globalThis.Number(object.memory_limit_bytes)
         : 0,
+      targetLength: isSet(object.targetLength)
+        ? globalThis.Number(object.targetLength)
+        : isSet(object.target_length)
+        ? globalThis.Number(object.target_length)
+        : 0,
     };
   },
 
@@ -1655,6 +1682,9 @@ export const EstimateMemoryRequest: MessageFns<EstimateMemoryRequest> = {
     if (message.memoryLimitBytes !== 0) {
       obj.memoryLimitBytes = Math.round(message.memoryLimitBytes);
     }
+    if (message.targetLength !== 0) {
+      obj.targetLength = Math.round(message.targetLength);
+    }
     return obj;
   },
 
@@ -1670,6 +1700,7 @@ export const EstimateMemoryRequest: MessageFns<EstimateMemoryRequest> = {
     message.reducedVocabSize = object.reducedVocabSize ?? 0;
     message.sequenceLength = object.sequenceLength ?? 0;
     message.memoryLimitBytes = object.memoryLimitBytes ?? 0;
+    message.targetLength = object.targetLength ?? 0;
     return message;
   },
 };
@@ -1833,6 +1864,7 @@ function createBaseEstimateMemoryResponse(): EstimateMemoryResponse {
     sequenceLength: 0,
     tiedEmbeddings: false,
     engineBytes: 0,
+    targetLength: 0,
   };
 }
 
@@ -1855,6 +1887,9 @@ export const EstimateMemoryResponse: MessageFns<EstimateMemoryResponse> = {
     }
     if (message.engineBytes !== 0) {
       writer.uint32(48).int64(message.engineBytes);
+    }
+    if (message.targetLength !== 0) {
+      writer.uint32(56).uint32(message.targetLength);
     }
     return writer;
   },
@@ -1920,6 +1955,14 @@ export const EstimateMemoryResponse: MessageFns<EstimateMemoryResponse> = {
             message.engineBytes = longToNumber(reader.int64());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.targetLength = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1956,6 +1999,11 @@ export const EstimateMemoryResponse: MessageFns<EstimateMemoryResponse> = {
         : isSet(object.engine_bytes)
         ? globalThis.Number(object.engine_bytes)
         : 0,
+      targetLength: isSet(object.targetLength)
+        ? globalThis.Number(object.targetLength)
+        : isSet(object.target_length)
+        ? globalThis.Number(object.target_length)
+        : 0,
     };
   },
 
@@ -1979,6 +2027,9 @@ export const EstimateMemoryResponse: MessageFns<EstimateMemoryResponse> = {
     if (message.engineBytes !== 0) {
       obj.engineBytes = Math.round(message.engineBytes);
     }
+    if (message.targetLength !== 0) {
+      obj.targetLength = Math.round(message.targetLength);
+    }
     return obj;
   },
 
@@ -1997,6 +2048,7 @@ export const EstimateMemoryResponse: MessageFns<EstimateMemoryResponse> = {
     message.sequenceLength = object.sequenceLength ?? 0;
     message.tiedEmbeddings = object.tiedEmbeddings ?? false;
     message.engineBytes = object.engineBytes ?? 0;
+    message.targetLength = object.targetLength ?? 0;
     return message;
   },
 };

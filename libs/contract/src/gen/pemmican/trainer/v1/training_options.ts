@@ -25,6 +25,11 @@ export const Task = {
   CAUSAL_LM: 4,
   /** TOKEN_CLASSIFICATION - A tag for each word of each text (encoders). The records MUST be of RECORD_KIND_WORDS. */
   TOKEN_CLASSIFICATION: 5,
+  /**
+   * SEQ2SEQ_LM - The target of each source, over the whole vocabulary (encoder-decoders). The records MUST be of
+   * RECORD_KIND_SOURCE_AND_TARGET.
+   */
+  SEQ2SEQ_LM: 7,
 } as const;
 
 export type Task = typeof Task[keyof typeof Task];
@@ -36,6 +41,7 @@ export namespace Task {
   export type MASKED_LM = typeof Task.MASKED_LM;
   export type CAUSAL_LM = typeof Task.CAUSAL_LM;
   export type TOKEN_CLASSIFICATION = typeof Task.TOKEN_CLASSIFICATION;
+  export type SEQ2SEQ_LM = typeof Task.SEQ2SEQ_LM;
 }
 
 export function taskFromJSON(object: any): Task {
@@ -58,6 +64,9 @@ export function taskFromJSON(object: any): Task {
     case 5:
     case "TASK_TOKEN_CLASSIFICATION":
       return Task.TOKEN_CLASSIFICATION;
+    case 7:
+    case "TASK_SEQ2SEQ_LM":
+      return Task.SEQ2SEQ_LM;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Task");
   }
@@ -77,6 +86,8 @@ export function taskToJSON(object: Task): string {
       return "TASK_CAUSAL_LM";
     case Task.TOKEN_CLASSIFICATION:
       return "TASK_TOKEN_CLASSIFICATION";
+    case Task.SEQ2SEQ_LM:
+      return "TASK_SEQ2SEQ_LM";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Task");
   }

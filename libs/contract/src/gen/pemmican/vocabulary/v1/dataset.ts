@@ -156,6 +156,8 @@ export const RecordKind = {
    * `is_split_into_words`; byte-level tokenizers put a space before it.
    */
   WORDS: 2,
+  /** SOURCE_AND_TARGET - A source and a target, both texts, each tokenized with the tokenizer's special tokens (sequence-to-sequence tasks). */
+  SOURCE_AND_TARGET: 4,
 } as const;
 
 export type RecordKind = typeof RecordKind[keyof typeof RecordKind];
@@ -164,6 +166,7 @@ export namespace RecordKind {
   export type UNSPECIFIED = typeof RecordKind.UNSPECIFIED;
   export type TEXT = typeof RecordKind.TEXT;
   export type WORDS = typeof RecordKind.WORDS;
+  export type SOURCE_AND_TARGET = typeof RecordKind.SOURCE_AND_TARGET;
 }
 
 export function recordKindFromJSON(object: any): RecordKind {
@@ -177,6 +180,9 @@ export function recordKindFromJSON(object: any): RecordKind {
     case 2:
     case "RECORD_KIND_WORDS":
       return RecordKind.WORDS;
+    case 4:
+    case "RECORD_KIND_SOURCE_AND_TARGET":
+      return RecordKind.SOURCE_AND_TARGET;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum RecordKind");
   }
@@ -190,6 +196,8 @@ export function recordKindToJSON(object: RecordKind): string {
       return "RECORD_KIND_TEXT";
     case RecordKind.WORDS:
       return "RECORD_KIND_WORDS";
+    case RecordKind.SOURCE_AND_TARGET:
+      return "RECORD_KIND_SOURCE_AND_TARGET";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum RecordKind");
   }
@@ -212,18 +220,33 @@ export interface DatasetFile {
 export interface DatasetSpec {
   /** The files, one a split. */
   files: DatasetFile[];
-  /** Column of the text, or of the list of words. Empty means `text`, or `tokens` for words. */
+  /** Column of the text, of the source, or of the list of words. Empty means `text`, or `tokens` for words. */
   textColumn: string;
   /** Column of the second text of a pair. Empty means that records have one text. */
   textPairColumn: string;
   /** Column of the label, or of the list of tags. Empty means `label`, or `ner_tags` for words. */
   labelColumn: string;
-  /** Leave out (and count) records whose text or label is missing, instead of failing. */
+  /** Leave out (and count) records whose text, target or label is missing, instead of failing. */
   skipInvalid: boolean;
-  /** Longest sequence in tokens, special tokens included; longer ones are truncated. 0 means 128. */
+  /**
+   * Longest sequence in tokens, special tokens included; longer ones are truncated. 0 means 128. Where there are targets it
+   * is the longest source.
+   */
   maxSequenceLength: number;
-  /** What a record is. The task decides: words for token classification and no other. */
+  /**
+   * What a record is. The task decides: words for token classification and no other, source and target for
+   * sequence-to-sequence language modeling and no other.
+   */
   recordKind: RecordKind;
+  /**
+   * Column of the target. Empty means `target`. A column that a row has not, such as `translation.de`, is looked for inside
+   * of the objects that the parts of its name lead to. Only of records of source and target, like the next two.
+   */
+  targetColumn: string;
+  /** What is put before each source, such as `summarize: `. */
+  sourcePrefix: string;
+  /** Longest target in tokens, special tokens included; longer ones are truncated. 0 means 128. */
+  maxTargetLength: number;
 }
 
 function createBaseDatasetFile(): DatasetFile {
@@ -336,6 +359,9 @@ function createBaseDatasetSpec(): DatasetSpec {
     skipInvalid: false,
     maxSequenceLength: 0,
     recordKind: 0,
+    targetColumn: "",
+    sourcePrefix: "",
+    maxTargetLength: 0,
   };
 }
 
@@ -361,6 +387,15 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     }
     if (message.recordKind !== 0) {
       writer.uint32(56).int32(message.recordKind);
+    }
+    if (message.targetColumn !== "") {
+      writer.uint32(106).string(message.targetColumn);
+    }
+    if (message.sourcePrefix !== "") {
+      writer.uint32(114).string(message.sourcePrefix);
+    }
+    if (message.maxTargetLength !== 0) {
+      writer.uint32(120).uint32(message.maxTargetLength);
     }
     return writer;
   },
@@ -434,6 +469,30 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
             message.recordKind = reader.int32() as any;
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.targetColumn = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.sourcePrefix = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.maxTargetLength = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -479,6 +538,21 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
         : isSet(object.record_kind)
         ? recordKindFromJSON(object.record_kind)
         : 0,
+      targetColumn: isSet(object.targetColumn)
+        ? globalThis.String(object.targetColumn)
+        : isSet(object.target_column)
+        ? globalThis.String(object.target_column)
+        : "",
+      sourcePrefix: isSet(object.sourcePrefix)
+        ? globalThis.String(object.sourcePrefix)
+        : isSet(object.source_prefix)
+        ? globalThis.String(object.source_prefix)
+        : "",
+      maxTargetLength: isSet(object.maxTargetLength)
+        ? globalThis.Number(object.maxTargetLength)
+        : isSet(object.max_target_length)
+        ? globalThis.Number(object.max_target_length)
+        : 0,
     };
   },
 
@@ -505,6 +579,15 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     if (message.recordKind !== 0) {
       obj.recordKind = recordKindToJSON(message.recordKind);
     }
+    if (message.targetColumn !== "") {
+      obj.targetColumn = message.targetColumn;
+    }
+    if (message.sourcePrefix !== "") {
+      obj.sourcePrefix = message.sourcePrefix;
+    }
+    if (message.maxTargetLength !== 0) {
+      obj.maxTargetLength = Math.round(message.maxTargetLength);
+    }
     return obj;
   },
 
@@ -520,6 +603,9 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     message.skipInvalid = object.skipInvalid ?? false;
     message.maxSequenceLength = object.maxSequenceLength ?? 0;
     message.recordKind = object.recordKind ?? 0;
+    message.targetColumn = object.targetColumn ?? "";
+    message.sourcePrefix = object.sourcePrefix ?? "";
+    message.maxTargetLength = object.maxTargetLength ?? 0;
     return message;
   },
 };

@@ -146,7 +146,7 @@ export interface SplitUsage {
   distinctTokenCount: number;
   /** Distinct token ids that no earlier split (train, validation, test in this order) has. */
   addedTokenCount: number;
-  /** Records that truncation shortened. */
+  /** Records that truncation shortened; where there are targets, sources and targets that it shortened. */
   truncatedRecordCount: number;
   /** Median number of tokens a record, special tokens included. */
   tokensPerRecordP50: number;
@@ -154,8 +154,10 @@ export interface SplitUsage {
   tokensPerRecordP90: number;
   /** 99th percentile of the number of tokens a record. */
   tokensPerRecordP99: number;
-  /** Largest number of tokens of a record. */
+  /** Largest number of tokens of a record; where there are targets, this and the three before are of sources. */
   tokensPerRecordMax: number;
+  /** Largest number of tokens of a target; 0 where there are none. */
+  tokensPerTargetMax: number;
 }
 
 /** A point of the rank-frequency curve. */
@@ -688,6 +690,7 @@ function createBaseSplitUsage(): SplitUsage {
     tokensPerRecordP90: 0,
     tokensPerRecordP99: 0,
     tokensPerRecordMax: 0,
+    tokensPerTargetMax: 0,
   };
 }
 
@@ -725,6 +728,9 @@ export const SplitUsage: MessageFns<SplitUsage> = {
     }
     if (message.tokensPerRecordMax !== 0) {
       writer.uint32(88).int64(message.tokensPerRecordMax);
+    }
+    if (message.tokensPerTargetMax !== 0) {
+      writer.uint32(168).int64(message.tokensPerTargetMax);
     }
     return writer;
   },
@@ -830,6 +836,14 @@ export const SplitUsage: MessageFns<SplitUsage> = {
             message.tokensPerRecordMax = longToNumber(reader.int64());
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.tokensPerTargetMax = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -895,6 +909,11 @@ export const SplitUsage: MessageFns<SplitUsage> = {
         : isSet(object.tokens_per_record_max)
         ? globalThis.Number(object.tokens_per_record_max)
         : 0,
+      tokensPerTargetMax: isSet(object.tokensPerTargetMax)
+        ? globalThis.Number(object.tokensPerTargetMax)
+        : isSet(object.tokens_per_target_max)
+        ? globalThis.Number(object.tokens_per_target_max)
+        : 0,
     };
   },
 
@@ -933,6 +952,9 @@ export const SplitUsage: MessageFns<SplitUsage> = {
     if (message.tokensPerRecordMax !== 0) {
       obj.tokensPerRecordMax = Math.round(message.tokensPerRecordMax);
     }
+    if (message.tokensPerTargetMax !== 0) {
+      obj.tokensPerTargetMax = Math.round(message.tokensPerTargetMax);
+    }
     return obj;
   },
 
@@ -952,6 +974,7 @@ export const SplitUsage: MessageFns<SplitUsage> = {
     message.tokensPerRecordP90 = object.tokensPerRecordP90 ?? 0;
     message.tokensPerRecordP99 = object.tokensPerRecordP99 ?? 0;
     message.tokensPerRecordMax = object.tokensPerRecordMax ?? 0;
+    message.tokensPerTargetMax = object.tokensPerTargetMax ?? 0;
     return message;
   },
 };
