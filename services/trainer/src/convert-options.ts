@@ -44,6 +44,7 @@ const TASK_NAMES: Readonly<Record<Task, TaskName>> = {
   [Task.MASKED_LM]: 'masked-lm',
   [Task.CAUSAL_LM]: 'causal-lm',
   [Task.TOKEN_CLASSIFICATION]: 'token-classification',
+  [Task.SEQ2SEQ_LM]: 'seq2seq-lm',
 };
 
 export function toTask(task: Task): TaskName {

@@ -2,7 +2,7 @@ import type { EstimateMemoryRequest, EstimateMemoryResponse, MemoryEstimate } fr
 import { Checkpoint } from '@pemmican/safetensors';
 import { openFolder, type HubOptions } from '@pemmican/storage';
 import { buildTrainingProgram, type TrainingOptions, type TrainingProgram } from '@pemmican/training';
-import { isLanguageModeling, parseModel, requireTask, type Model } from '@pemmican/models';
+import { isLanguageModeling, parseModel, requireTask, tiedAsIn, type Model } from '@pemmican/models';
 import { toTrainingOptions } from './convert-options.ts';
 import { readModelConfig } from './model-config.ts';
 import { modelToTrain } from './model-to-train.ts';
@@ -20,9 +20,10 @@ export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOpt
   const options = toTrainingOptions(request.options);
   const folder = await openFolder(request.modelUri, { hub });
   const config = await readModelConfig(folder);
-  const base = parseModel(config, `${folder.name}/config.json`);
-  requireTask(base, options.task, folder.name);
+  const parsed = parseModel(config, `${folder.name}/config.json`);
+  requireTask(parsed, options.task, folder.name);
   const checkpoint = await Checkpoint.open(folder);
+  const base = await tiedAsIn(parsed, checkpoint);
   const headName = base.headWeightName(options.task);
   const headLabels = checkpoint.has(headName) ? (checkpoint.get(headName).shape[0] ?? 2) : 2;
   const labelCount = request.options?.labelNames.length || request.options?.numLabels || headLabels;
@@ -40,6 +41,7 @@ export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOpt
         : estimate(request.reducedVocabSize),
     batchSize: options.perDeviceTrainBatchSize,
     sequenceLength: request.sequenceLength,
+    targetLength: request.targetLength,
     tiedEmbeddings: model.isTied(options.task),
     engineBytes: ENGINE_BYTES,
   };
@@ -76,20 +78,26 @@ function estimateRows(asked: {
     adamBeta2: options.adamBeta2,
     mlmProbability: options.mlmProbability,
   });
-  const plan = program.planStep(options.perDeviceTrainBatchSize, request.sequenceLength);
+  const { sequenceLength, memoryLimitBytes } = request;
+  const lengths: [number, number?] =
+    request.targetLength === 0 ? [sequenceLength] : [sequenceLength, request.targetLength];
+  const plan = program.planStep(options.perDeviceTrainBatchSize, ...lengths);
   return {
     vocabRows,
     parameterCount: program.parameterCount,
     trainedParameterCount: program.trainedParameterCount,
     memory: { ...plan, embeddingBytes: program.embeddingTrainingBytes },
-    largestBatchSize:
-      request.memoryLimitBytes === 0 ? 0 : largestBatch(program, request.sequenceLength, request.memoryLimitBytes),
+    largestBatchSize: memoryLimitBytes === 0 ? 0 : largestBatch(program, lengths, memoryLimitBytes),
   };
 }
 
 /** The largest batch whose planned peak fits, by bisection: the peak grows with the batch. */
-function largestBatch(program: TrainingProgram, length: number, limitBytes: number): number {
-  const fits = (batch: number): boolean => program.planStep(batch, length).peakBytes + ENGINE_BYTES <= limitBytes;
+function largestBatch(
+  program: TrainingProgram,
+  lengths: readonly [length: number, targetLength?: number],
+  limitBytes: number,
+): number {
+  const fits = (batch: number): boolean => program.planStep(batch, ...lengths).peakBytes + ENGINE_BYTES <= limitBytes;
   let [low, high] = [0, 1];
   while (high <= MAX_BATCH_SIZE && fits(high)) [low, high] = [high, high * 2];
   while (high - low > 1) {

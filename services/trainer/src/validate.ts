@@ -78,6 +78,12 @@ export function validateEstimateRequest(request: EstimateMemoryRequest): void {
     'sequence_length',
     `is ${request.sequenceLength}, must be from 1 to ${MAX_SEQUENCE_LENGTH}`,
   );
+  const hasTargets = request.options?.task === Task.SEQ2SEQ_LM;
+  violations.check(
+    hasTargets === request.targetLength > 0 && request.targetLength <= MAX_SEQUENCE_LENGTH,
+    'target_length',
+    `is ${request.targetLength}, must be ${hasTargets ? `from 1 to ${MAX_SEQUENCE_LENGTH}` : '0: the task has no targets'}`,
+  );
   violations.check(
     request.reducedVocabSize >= 0,
     'reduced_vocab_size',
@@ -124,6 +130,7 @@ function checkDataset(violations: FieldViolations, field: string, dataset: Datas
       ? 'is words, which token classification takes and no other task'
       : 'must be words for token classification',
   );
+  checkTargets(violations, field, dataset, task);
   violations.check(
     !isOfWords || dataset.textPairColumn === '',
     `${field}.text_pair_column`,
@@ -136,6 +143,35 @@ function checkDataset(violations: FieldViolations, field: string, dataset: Datas
     violations.check(!seen.has(file.split), `${field}.files[${index}].split`, 'is there twice');
     seen.add(file.split);
   });
+}
+
+/** What only records of source and target have. */
+function checkTargets(violations: FieldViolations, field: string, dataset: DatasetSpec, task: Task): void {
+  const hasTargets = dataset.recordKind === RecordKind.SOURCE_AND_TARGET;
+  violations.check(
+    hasTargets === (task === Task.SEQ2SEQ_LM),
+    `${field}.record_kind`,
+    hasTargets
+      ? 'is source and target, which sequence-to-sequence language modeling takes and no other task'
+      : 'must be source and target for sequence-to-sequence language modeling',
+  );
+  violations.check(
+    dataset.maxTargetLength <= MAX_SEQUENCE_LENGTH,
+    `${field}.max_target_length`,
+    `is ${dataset.maxTargetLength}, must be at most ${MAX_SEQUENCE_LENGTH}`,
+  );
+  const others = [
+    ['target_column', dataset.targetColumn !== ''],
+    ['source_prefix', dataset.sourcePrefix !== ''],
+    ['max_target_length', dataset.maxTargetLength !== 0],
+  ] as const;
+  for (const [name, isSet] of others)
+    violations.check(hasTargets || !isSet, `${field}.${name}`, 'must not be set: the records have no targets');
+  violations.check(
+    !hasTargets || dataset.textPairColumn === '',
+    `${field}.text_pair_column`,
+    'must be empty: sources have no second text',
+  );
 }
 
 function checkLabelNames(violations: FieldViolations, field: string, options: TrainingOptions | undefined): void {

@@ -39,6 +39,9 @@ function request(output: string): CreateRunRequest {
         skipInvalid: false,
         maxSequenceLength: 32,
         recordKind: 0,
+        targetColumn: '',
+        sourcePrefix: '',
+        maxTargetLength: 0,
       },
       // Shuffling, dropout and decay on: everything that a resumed run has to repeat. Small batches make many steps.
       options: TrainingOptions.fromPartial({

@@ -45,6 +45,9 @@ export async function createFromRecords(
       skipInvalid: false,
       maxSequenceLength: spec.dataset?.maxSequenceLength ?? 0,
       recordKind: RecordKind.TEXT,
+      targetColumn: '',
+      sourcePrefix: '',
+      maxTargetLength: 0,
     };
     return { analysis: await intake.createAnalysis({ ...spec, dataset }), recordCount: spool.recordCount };
   } catch (error) {
@@ -59,6 +62,8 @@ function firstSpec(content: CreateAnalysisFromRecordsRequest['content']): Analys
     throw invalid('spec.dataset.files', 'must be empty: the records follow in the stream');
   if (content.value.dataset?.recordKind === RecordKind.WORDS)
     throw invalid('spec.dataset.record_kind', 'must not be words: the records of the stream are texts');
+  if (content.value.dataset?.recordKind === RecordKind.SOURCE_AND_TARGET)
+    throw invalid('spec.dataset.record_kind', 'must not be source and target: the records of the stream are texts');
   return content.value;
 }
 

@@ -1,4 +1,4 @@
-import { DEFAULT_COLUMNS, LabelVocabulary, readRecords } from '@pemmican/dataset';
+import { DEFAULT_COLUMNS, LabelVocabulary, readRecords, type RecordKind } from '@pemmican/dataset';
 import { localPath, openByteSource } from '@pemmican/storage';
 import { continuationLabels, type EncodedDataset } from '@pemmican/training';
 import type { Task } from '@pemmican/models';
@@ -54,7 +54,7 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
   const onSkip = (): void => {
     skippedRecordCount++;
   };
-  const recordKind = request.task === 'token-classification' ? 'words' : 'text';
+  const recordKind = recordKindOf(request.task);
   const columns = DEFAULT_COLUMNS[recordKind];
   const encoder = new RecordEncoder(prepared, request, onSkip);
   const splits = new Map<Split, EncodedDataset>();
@@ -68,6 +68,8 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
         recordKind,
         textColumn: request.dataset.textColumn || columns.text,
         ...(request.dataset.textPairColumn === '' ? {} : { textPairColumn: request.dataset.textPairColumn }),
+        ...(request.dataset.targetColumn === '' ? {} : { targetColumn: request.dataset.targetColumn }),
+        sourcePrefix: request.dataset.sourcePrefix,
         ...(request.needsLabels ? { labelColumn: request.dataset.labelColumn || columns.label } : {}),
         skipInvalid: request.dataset.skipInvalid,
         onSkip,
@@ -97,6 +99,12 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
     skippedRecordCount,
     mappedToUnkCount: encoder.mappedToUnkCount,
   };
+}
+
+/** What a task's records are. */
+function recordKindOf(task: Task): RecordKind {
+  if (task === 'seq2seq-lm') return 'source-and-target';
+  return task === 'token-classification' ? 'words' : 'text';
 }
 
 function labelsOf(splits: ReadonlyMap<Split, EncodedDataset>): Iterable<Float64Array> {

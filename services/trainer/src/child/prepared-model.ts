@@ -2,6 +2,7 @@ import {
   ADAPTER_CONFIG_FILE_NAME,
   parseModel,
   resolveParameters,
+  tiedAsIn,
   type Model,
   type ParameterSource,
   type ParameterSpec,
@@ -31,6 +32,8 @@ const TOKENIZER_FILE_NAMES = [
   'vocab.txt',
   'added_tokens.json',
   'sentencepiece.bpe.model',
+  'spiece.model',
+  'generation_config.json',
 ] as const;
 
 /** A model folder, opened and checked: config, weights, tokenizer and, when reduced, its token id map. */
@@ -63,8 +66,9 @@ export async function prepareModel(
       `${folder.name}: is an adapter, not a model; \`pemmican restore\` merges it into the model that it was trained for`,
     );
   const config = parseJson(await requireFile(folder, 'config.json', MAX_CONFIG_BYTES), `${folder.name}/config.json`);
-  const model = parseModel(config, `${folder.name}/config.json`);
+  const parsed = parseModel(config, `${folder.name}/config.json`);
   const checkpoint = await Checkpoint.open(folder);
+  const model = await tiedAsIn(parsed, checkpoint);
   const files = new Map<string, Uint8Array>();
   for (const fileName of TOKENIZER_FILE_NAMES) {
     const bytes = await readFile(folder, fileName, MAX_TOKENIZER_BYTES);

@@ -3,12 +3,14 @@ import { DatasetError, type DatasetRecord } from '@pemmican/dataset';
 import { adviseHugePages } from '@pemmican/device-memory';
 import { FastEncoder, RecordBlockBuilder } from '@pemmican/tokenizer';
 import { EncodedDatasetBuilder, type EncodedDataset } from '@pemmican/training';
+import { hasTargetSequence } from '@pemmican/models';
 import { PreconditionError } from '../precondition-error.ts';
 import type { DataRequest } from './prepared-data.ts';
 import type { PreparedModel } from './prepared-model.ts';
 import { SplitWordsBuilder, type SplitWords } from './split-words.ts';
 
 const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
+const DEFAULT_MAX_TARGET_LENGTH = 128;
 
 // Encoded at a time: some milliseconds, after which the process looks at its messages.
 const BLOCK_BYTES = 256 * 1024;
@@ -22,6 +24,8 @@ export class RecordEncoder {
   readonly #prepared: PreparedModel;
   readonly #request: DataRequest;
   readonly #encoder: FastEncoder;
+  /** Cuts targets to a length of their own. */
+  readonly #targetEncoder: FastEncoder | undefined;
   readonly #maxLength: number;
   readonly #onSkip: () => void;
   #unkCount = 0;
@@ -38,12 +42,14 @@ export class RecordEncoder {
         `max_sequence_length ${maxLength} is over the model's ${prepared.model.maxSequenceLength} positions`,
       );
     }
-    this.#encoder = new FastEncoder(prepared.tokenizer, {
-      maxLength,
-      memoBytes: ENCODER_MEMO_BYTES,
-      isUtf8,
-      adviseMemory: adviseHugePages,
-    });
+    const options = { memoBytes: ENCODER_MEMO_BYTES, isUtf8, adviseMemory: adviseHugePages };
+    this.#encoder = new FastEncoder(prepared.tokenizer, { maxLength, ...options });
+    this.#targetEncoder = hasTargetSequence(request.task)
+      ? new FastEncoder(prepared.tokenizer, {
+          maxLength: request.dataset.maxTargetLength || DEFAULT_MAX_TARGET_LENGTH,
+          ...options,
+        })
+      : undefined;
   }
 
   get mappedToUnkCount(): number {
@@ -56,22 +62,29 @@ export class RecordEncoder {
     fileName: string,
     labelsOf: (record: DatasetRecord) => readonly number[],
   ): Promise<{ dataset: EncodedDataset; words: SplitWords | undefined }> {
-    const target = { dataset: new EncodedDatasetBuilder(), words: new SplitWordsBuilder() };
+    const target = {
+      dataset: new EncodedDatasetBuilder(),
+      words: new SplitWordsBuilder(),
+      targets: new EncodedDatasetBuilder(),
+    };
     const builder = new RecordBlockBuilder();
+    const targetBuilder = new RecordBlockBuilder();
     let [rows, labels]: [number[], (readonly number[])[]] = [[], []];
     const encodeBlock = (): void => {
       const block = { rows, labels, fileName };
       [rows, labels] = [[], []];
       this.#encodeBlock(builder, block, target);
+      this.#encodeTargets(targetBuilder, block, target.targets);
     };
     try {
       for await (const record of records) {
         const recordLabels = labelsOf(record);
         if (record.words === undefined) builder.add(record.text, record.textPair);
         else builder.addWords(record.words);
+        if (record.target !== undefined) targetBuilder.add(record.target);
         rows.push(record.row);
         labels.push(recordLabels);
-        if (builder.byteCount < BLOCK_BYTES && builder.recordCount < BLOCK_RECORDS) continue;
+        if (builder.byteCount + targetBuilder.byteCount < BLOCK_BYTES && builder.recordCount < BLOCK_RECORDS) continue;
         encodeBlock();
         await this.#request.breathe();
       }
@@ -82,7 +95,26 @@ export class RecordEncoder {
     }
     encodeBlock();
     const isOfWords = this.#request.task === 'token-classification';
-    return { dataset: target.dataset.build(), words: isOfWords ? target.words.build() : undefined };
+    const dataset = target.dataset.build();
+    const { ids, offsets } = target.targets.build();
+    return {
+      dataset: this.#targetEncoder === undefined ? dataset : { ...dataset, targets: { ids, offsets } },
+      words: isOfWords ? target.words.build() : undefined,
+    };
+  }
+
+  /** The targets of a block's records, in their order. */
+  #encodeTargets(
+    builder: RecordBlockBuilder,
+    block: { rows: readonly number[]; fileName: string },
+    target: EncodedDatasetBuilder,
+  ): void {
+    if (this.#targetEncoder === undefined || builder.recordCount === 0) return;
+    const { ids, typeIds, recordOffsets } = this.#targetEncoder.encode(builder.take());
+    block.rows.forEach((row, index) => {
+      const [start, end] = [recordOffsets[index], recordOffsets[index + 1]];
+      target.add(this.#toModelIds(ids.subarray(start, end), row, block.fileName), typeIds.subarray(start, end), 0);
+    });
   }
 
   #encodeBlock(

@@ -69,6 +69,7 @@ class TrainJob {
   readonly #options: TrainingOptions;
   readonly #phases: Phases;
   #longestBatchTokens = 0;
+  #longestTargetTokens = 0;
   #batchStart = new Date();
   #batchFirstStep = 1;
 
@@ -195,6 +196,7 @@ class TrainJob {
       labelCount: data.labelCount,
       labelNames: data.labelNames,
       padId: paddingTokenId(prepared),
+      decoderStartTokenId: prepared.model.decoderStartTokenId,
       masking: options.task === 'masked-lm' ? maskingOf(prepared, options.mlmProbability) : undefined,
       train: trainData,
       validation: data.splits.get(Split.VALIDATION),
@@ -281,6 +283,7 @@ class TrainJob {
   async #tellStep(event: Extract<TrainingEvent, { type: 'step' }>): Promise<void> {
     const processResidentBytes = residentBytes();
     this.#longestBatchTokens = Math.max(this.#longestBatchTokens, event.longestRowTokens);
+    this.#longestTargetTokens = Math.max(this.#longestTargetTokens, event.longestTargetTokens);
     const { step, epoch, loss, gradNorm, learningRate, tokenCount, elapsedMs, totalSteps } = event;
     this.#traceSteps(step, step === totalSteps);
     await this.#folder.appendMetrics({
@@ -311,7 +314,8 @@ class TrainJob {
     elapsedMs: number;
   }): RunResult {
     const { program, state, chosenStep } = done;
-    const plan = program.planStep(this.#options.perDeviceTrainBatchSize, Math.max(1, this.#longestBatchTokens));
+    const longest = [this.#longestBatchTokens, this.#longestTargetTokens].map((length) => Math.max(1, length));
+    const plan = program.planStep(this.#options.perDeviceTrainBatchSize, longest[0] ?? 1, longest[1]);
     const plannedMemory: MemoryBreakdown = { ...plan, embeddingBytes: program.embeddingTrainingBytes };
     return {
       trainedModelUri: this.#folder.path,

@@ -9,6 +9,7 @@ import type { SplitName } from '@pemmican/vocabulary';
 import type { AnalysisRequest } from '../worker/messages.ts';
 
 const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
+const DEFAULT_MAX_TARGET_LENGTH = 128;
 
 const SPLIT_NAMES: ReadonlyMap<Split, SplitName> = new Map([
   [Split.TRAIN, 'train'],
@@ -39,11 +40,17 @@ export function isKnownFormat(format: DatasetFormat): boolean {
   return format === DatasetFormat.UNSPECIFIED || FORMAT_NAMES.has(format);
 }
 
+function toRecordKind(kind: RecordKind): RecordKindName {
+  if (kind === RecordKind.SOURCE_AND_TARGET) return 'source-and-target';
+  return kind === RecordKind.WORDS ? 'words' : 'text';
+}
+
 /** A spec that was found valid, with the defaults filled in. */
 export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
   const { dataset } = spec;
   if (dataset === undefined) throw new TypeError('Unreachable: a spec without a data set was refused');
-  const recordKind: RecordKindName = dataset.recordKind === RecordKind.WORDS ? 'words' : 'text';
+  const recordKind = toRecordKind(dataset.recordKind);
+  const hasTargets = recordKind === 'source-and-target';
   const columns = DEFAULT_COLUMNS[recordKind];
   return {
     modelUri: spec.modelUri,
@@ -58,14 +65,17 @@ export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
           recordKind,
           textColumn: dataset.textColumn || columns.text,
           ...(dataset.textPairColumn === '' ? {} : { textPairColumn: dataset.textPairColumn }),
+          ...(dataset.targetColumn === '' ? {} : { targetColumn: dataset.targetColumn }),
+          ...(dataset.sourcePrefix === '' ? {} : { sourcePrefix: dataset.sourcePrefix }),
           skipInvalid: dataset.skipInvalid,
         };
         return { split, path: localPath(file.uri), options };
       }),
     recordKind,
     labelColumn: dataset.labelColumn || columns.label,
-    isLabelColumnRequired: dataset.labelColumn !== '' && dataset.labelColumn !== columns.label,
+    isLabelColumnRequired: !hasTargets && dataset.labelColumn !== '' && dataset.labelColumn !== columns.label,
     maxSequenceLength: dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH,
+    ...(hasTargets ? { maxTargetLength: dataset.maxTargetLength || DEFAULT_MAX_TARGET_LENGTH } : {}),
     keepTokenIds: spec.keepTokenIds,
     padToMultipleOf: spec.padToMultipleOf,
     minCount: spec.minCount,

@@ -45,5 +45,6 @@ function toSplitUsage(split: SplitProfile): SplitUsage {
     tokensPerRecordP90: split.tokensPerRecord.p90,
     tokensPerRecordP99: split.tokensPerRecord.p99,
     tokensPerRecordMax: split.tokensPerRecord.max,
+    tokensPerTargetMax: split.targetLengths?.at(-1)?.[0] ?? 0,
   };
 }

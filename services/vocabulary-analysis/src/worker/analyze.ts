@@ -32,6 +32,8 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
     hooks.onProgress,
   );
   const { threadCount } = hooks.limits;
+  const { maxTargetLength } = request;
+  const targetLength = maxTargetLength === undefined ? {} : { maxTargetLength };
   const counter = new FileCounter(model.tokenizer, {
     threadCount,
     threadStart:
@@ -40,6 +42,7 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
         : { isWorthIt: () => false },
     tokenizerFile: model.tokenizerFile,
     maxSequenceLength: request.maxSequenceLength,
+    ...targetLength,
     memoBytes: Math.floor(hooks.limits.memoBytes / threadCount),
     seen: new SharedArrayBuffer(model.tokenizer.vocabSize),
     onCounted: (counts) => {
@@ -63,6 +66,7 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
         modelVocabSize: model.vocabSize,
         hiddenSize: model.hiddenSize,
         maxSequenceLength: request.maxSequenceLength,
+        ...targetLength,
         keepTokenIds: request.keepTokenIds,
         padToMultipleOf: request.padToMultipleOf,
         minCount: request.minCount,

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { RecordBlock } from '@pemmican/tokenizer';
 import type { SplitTally } from '@pemmican/vocabulary';
 import type { CountingAnswer, CountingOrder, CountingThreadSetup } from './counting-thread.ts';
 import { fromPlainError } from './plain-error.ts';
@@ -166,13 +167,15 @@ function ownPortion(portion: Portion): Portion {
       ? portion
       : { piece: { ...portion.piece, bytes: bytes.slice() } };
   }
-  const { bytes, textOffsets, hasPair, wordCounts } = portion.block;
+  const { block, targets } = portion;
+  return { block: ownBlock(block), ...(targets === undefined ? {} : { targets: ownBlock(targets) }) };
+}
+
+function ownBlock({ bytes, textOffsets, hasPair, wordCounts }: RecordBlock): RecordBlock {
   return {
-    block: {
-      bytes: bytes.slice(),
-      textOffsets: textOffsets.slice(),
-      ...(hasPair === undefined ? {} : { hasPair: hasPair.slice() }),
-      ...(wordCounts === undefined ? {} : { wordCounts: wordCounts.slice() }),
-    },
+    bytes: bytes.slice(),
+    textOffsets: textOffsets.slice(),
+    ...(hasPair === undefined ? {} : { hasPair: hasPair.slice() }),
+    ...(wordCounts === undefined ? {} : { wordCounts: wordCounts.slice() }),
   };
 }

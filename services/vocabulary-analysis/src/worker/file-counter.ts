@@ -121,8 +121,7 @@ export class FileCounter {
   }
 
   #startThreads(): void {
-    const { threadCount, tokenizerFile, maxSequenceLength, memoBytes, seen } = this.#options;
-    const setup = { tokenizerFile, maxSequenceLength, memoBytes, seen };
+    const { threadCount, threadStart: _, onCounted: __, ...setup } = this.#options;
     this.#threads = new CountingThreads(threadCount - 1, setup, {
       onCounted: (index, count) => {
         this.#onCounted(index, count);
@@ -176,11 +175,16 @@ async function* portionsOf(
     for await (const piece of readPieces(source, { format, onRead })) yield { piece };
     return;
   }
-  const builder = new RecordBlockBuilder();
-  for await (const { text, textPair, words } of readRecords(source, { ...options, onRead, onSkip })) {
+  const [builder, targetBuilder] = [new RecordBlockBuilder(), new RecordBlockBuilder()];
+  const take = (): Portion => ({
+    ...(targetBuilder.recordCount === 0 ? {} : { targets: targetBuilder.take() }),
+    block: builder.take(),
+  });
+  for await (const { text, textPair, words, target } of readRecords(source, { ...options, onRead, onSkip })) {
     if (words === undefined) builder.add(text, textPair);
     else builder.addWords(words);
-    if (builder.byteCount >= BLOCK_BYTES) yield { block: builder.take() };
+    if (target !== undefined) targetBuilder.add(target);
+    if (builder.byteCount + targetBuilder.byteCount >= BLOCK_BYTES) yield take();
   }
-  if (builder.recordCount > 0) yield { block: builder.take() };
+  if (builder.recordCount > 0) yield take();
 }

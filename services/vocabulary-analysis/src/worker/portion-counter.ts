@@ -5,7 +5,13 @@ import { RecordBlockBuilder, type RecordBlock, type Tokenizer } from '@pemmican/
 import { SplitCounter, type SplitTally } from '@pemmican/vocabulary';
 
 /** What is counted at a time: rows to be parsed, or texts of a format whose rows are parsed while it is read. */
-export type Portion = { readonly piece: RowPiece } | { readonly block: RecordBlock };
+export type Portion =
+  | { readonly piece: RowPiece }
+  | {
+      readonly block: RecordBlock;
+      /** Of the block's records, where they have some. */
+      readonly targets?: RecordBlock;
+    };
 
 /** How a file's pieces are parsed. */
 export interface PortionFile {
@@ -26,6 +32,8 @@ export interface PortionCount {
 
 export interface CounterOptions {
   readonly maxSequenceLength: number;
+  /** Of records of source and target. */
+  readonly maxTargetLength?: number;
   readonly memoBytes: number;
 }
 
@@ -33,6 +41,7 @@ export interface CounterOptions {
 export class PortionCounter {
   readonly #counter: SplitCounter;
   readonly #builder = new RecordBlockBuilder();
+  readonly #targetBuilder = new RecordBlockBuilder();
   #parser: RecordParser | undefined;
 
   constructor(tokenizer: Tokenizer, options: CounterOptions) {
@@ -59,14 +68,23 @@ export class PortionCounter {
    * @throws DatasetError, TokenizerError
    */
   count(portion: Portion, rowsBefore = 0): PortionCount {
-    if ('block' in portion) return { ...this.#countBlock(portion.block), rowCount: 0, skippedRowCount: 0 };
+    if ('block' in portion) {
+      const { block, targets } = portion;
+      return { ...this.#countBlock(block, targets), rowCount: 0, skippedRowCount: 0 };
+    }
     const parser = this.#parser;
     if (parser === undefined) throw new TypeError('Unreachable: a piece of a file that is read in blocks');
     const skippedBefore = parser.skippedRowCount;
     // What a piece that failed has left behind.
     this.#builder.take();
-    const { block, rowCount } = parser.parseTexts(portion.piece, rowsBefore, this.#builder);
-    return { ...this.#countBlock(block), rowCount, skippedRowCount: parser.skippedRowCount - skippedBefore };
+    this.#targetBuilder.take();
+    const { block, targets, rowCount } = parser.parseTexts(
+      portion.piece,
+      rowsBefore,
+      this.#builder,
+      this.#targetBuilder,
+    );
+    return { ...this.#countBlock(block, targets), rowCount, skippedRowCount: parser.skippedRowCount - skippedBefore };
   }
 
   /** What was counted since the last call. */
@@ -79,8 +97,8 @@ export class PortionCounter {
     this.#counter.markSeen(target);
   }
 
-  #countBlock(block: RecordBlock): Pick<PortionCount, 'recordCount' | 'tokenCount'> {
-    const { recordLengths, tokenCount } = this.#counter.add(block);
+  #countBlock(block: RecordBlock, targets?: RecordBlock): Pick<PortionCount, 'recordCount' | 'tokenCount'> {
+    const { recordLengths, tokenCount } = this.#counter.add(block, targets);
     return { recordCount: recordLengths.length, tokenCount };
   }
 }
