@@ -77,6 +77,7 @@ export function sampleReport(): Report {
         tokensPerRecordP90: 27,
         tokensPerRecordP99: 39,
         tokensPerRecordMax: 128,
+        tokensPerTargetMax: 0,
       })),
       rankFrequency: Array.from({ length: 60 }, (_, index) => {
         const rank = Math.round(Math.exp((index / 59) * Math.log(3016)));

@@ -1,4 +1,5 @@
 import type { RunSpec } from '@pemmican/contract/trainer';
+import { ModelConfig } from '@pemmican/embedding';
 import {
   ADAPTER_CONFIG_FILE_NAME,
   ADAPTER_WEIGHTS_FILE_NAME,
@@ -8,6 +9,7 @@ import {
   type Model,
   type Task,
 } from '@pemmican/models';
+import type { FolderReader } from '@pemmican/safetensors';
 import { StorageError, openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
 import { WEIGHTS_FILE_NAME, type CompanionFiles, type TrainingProgram, type WeightsFile } from '@pemmican/training';
 import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
@@ -23,13 +25,13 @@ export interface TrainedOutput {
 }
 
 /** A whole model, in the tensor names of the one that it came from. */
-export function wholeModelOutput(
+export async function wholeModelOutput(
   prepared: PreparedModel,
   data: PreparedData,
   task: Task,
   program: TrainingProgram,
   tensorNames: readonly string[],
-): TrainedOutput {
+): Promise<TrainedOutput> {
   return {
     weightsFile: {
       fileName: WEIGHTS_FILE_NAME,
@@ -38,7 +40,7 @@ export function wholeModelOutput(
         parameter,
       })),
     },
-    companions: [jsonFile('config.json', trainedConfig(prepared, data, task)), ...commonFiles(prepared)],
+    companions: [await configFile(prepared.folder, trainedConfig(prepared, data, task)), ...commonFiles(prepared)],
   };
 }
 
@@ -56,7 +58,8 @@ export async function adapterOutput(
   const { prepared, data, task, base, lora } = of;
   const baseModelUri = spec.options?.lora?.baseModelUri ?? '';
   const location = parseLocation(baseModelUri === '' ? spec.modelUri : baseModelUri);
-  const config = baseModelUri === '' ? prepared.config : await readConfig(baseModelUri, hub);
+  const folder = baseModelUri === '' ? prepared.folder : await openFolder(baseModelUri, { hub });
+  const config = baseModelUri === '' ? prepared.config : await readConfig(folder);
   const baseModelName = location.kind === 'local' ? location.path : location.repository;
   const run = { task, labelCount: data.labelCount, baseModelName };
   const revision = location.kind === 'hub' ? { revision: location.revision } : {};
@@ -70,7 +73,7 @@ export async function adapterOutput(
     },
     companions: [
       jsonFile(ADAPTER_CONFIG_FILE_NAME, { ...adapterConfig(base, lora, run), ...revision }),
-      jsonFile('config.json', trainedConfig({ ...prepared, config }, data, task)),
+      await configFile(folder, trainedConfig({ ...prepared, config }, data, task)),
       ...commonFiles(prepared),
     ],
   };
@@ -81,8 +84,7 @@ export function adaptedModuleCount(program: TrainingProgram): number {
   return program.trainedParameters.filter(({ spec }) => spec.name.endsWith('.lora_A.weight')).length;
 }
 
-async function readConfig(modelUri: string, hub: HubOptions): Promise<Readonly<Record<string, unknown>>> {
-  const folder = await openFolder(modelUri, { hub });
+async function readConfig(folder: FolderReader): Promise<Readonly<Record<string, unknown>>> {
   const config = await readModelConfig(folder);
   if (typeof config !== 'object' || config === null)
     throw new StorageError('NOT_FOUND', `${folder.name}/config.json`, 'there is no such file');
@@ -95,6 +97,18 @@ function commonFiles(prepared: PreparedModel): CompanionFiles {
     ...tokenizerFiles,
     ...(reduction === undefined ? [] : [{ fileName: TOKEN_ID_MAP_FILE_NAME, bytes: reduction.manifestBytes }]),
   ];
+}
+
+/** A folder's config.json with what training changed. Numbers stay as they are written: transformers takes no 1 for 1.0. */
+async function configFile(
+  folder: FolderReader,
+  trained: Readonly<Record<string, unknown>>,
+): Promise<CompanionFiles[number]> {
+  const config = await ModelConfig.read(folder);
+  const changes = Object.entries(trained).filter(
+    ([field, value]) => JSON.stringify(value) !== JSON.stringify(config.get(field)),
+  );
+  return { fileName: 'config.json', bytes: config.with(Object.fromEntries(changes)).encode() };
 }
 
 function jsonFile(fileName: string, value: unknown): CompanionFiles[number] {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 
+import { addSequenceOptions, type SequenceOptions } from './sequence-options.ts';
 import type { TaskName } from './training-options.ts';
 import { choice, unsigned } from './value-parsers.ts';
 
@@ -8,7 +9,7 @@ const DATA_FORMATS = ['auto', 'jsonl', 'json', 'csv', 'tsv', 'text', 'parquet'] 
 export type DataFormat = (typeof DATA_FORMATS)[number];
 
 /** How the command's user names the records and their columns. */
-export interface ColumnOptions {
+export interface ColumnOptions extends SequenceOptions {
   /** Decides what a record is. */
   readonly task: TaskName;
   readonly textColumn?: string;
@@ -28,8 +29,12 @@ export interface DatasetOptions extends ColumnOptions {
 
 /** Adds the options that say how records look. */
 export function addColumnOptions(command: Command): Command {
+  addSequenceOptions(command);
   return command
-    .option('--text-column <name>', 'column of the text, or of the list of words (default: "text"; "tokens" for words)')
+    .option(
+      '--text-column <name>',
+      'column of the text, of the source, or of the list of words (default: "text"; "tokens" for words)',
+    )
     .option('--text-pair-column <name>', 'column of the second text of a pair')
     .option(
       '--label-column <name>',
@@ -46,7 +51,10 @@ export function addColumnOptions(command: Command): Command {
         .argParser(choice(DATA_FORMATS))
         .default('auto'),
     )
-    .option('--skip-invalid', 'leave out (and count) records whose text or label is missing, instead of failing');
+    .option(
+      '--skip-invalid',
+      'leave out (and count) records whose text, target or label is missing, instead of failing',
+    );
 }
 
 /** Adds the options that name the files and say how records look. */

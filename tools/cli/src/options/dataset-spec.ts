@@ -3,6 +3,7 @@ import type { DatasetFile, DatasetSpec } from '@pemmican/contract/vocabulary';
 
 import type { ColumnOptions, DataFormat, DatasetOptions } from './dataset-options.ts';
 import { toServiceLocation } from './location.ts';
+import { maxSourceLength, toSequenceFields } from './sequence-options.ts';
 
 /** The contract's message for the files of a job. */
 export function toDatasetSpec(options: DatasetOptions): DatasetSpec {
@@ -27,8 +28,9 @@ export function toColumnSpec(
     textPairColumn: options.textPairColumn ?? '',
     labelColumn: options.labelColumn ?? (isOfWords ? 'ner_tags' : 'label'),
     skipInvalid: options.skipInvalid === true,
-    maxSequenceLength: options.maxSeqLength,
+    maxSequenceLength: maxSourceLength(options),
     recordKind: isOfWords ? RecordKind.WORDS : RecordKind.TEXT,
+    ...toSequenceFields(options),
   };
 }
 

@@ -14,7 +14,9 @@ import {
   unsigned,
 } from './value-parsers.ts';
 
-const TASKS = ['sequence-classification', 'regression', 'masked-lm', 'causal-lm', 'token-classification'] as const;
+const TASKS = [
+  'sequence-classification', 'regression', 'masked-lm', 'causal-lm', 'token-classification', 'seq2seq-lm',
+] as const; // prettier-ignore
 const SCHEDULERS = ['linear', 'cosine', 'constant', 'constant-with-warmup'] as const;
 // The contract's limit.
 const MAX_RANK = 65_536;
@@ -25,7 +27,7 @@ export type TaskName = (typeof TASKS)[number];
 
 /** Tasks that train the softmax over the vocabulary; they have no logits of a record. */
 export function isLanguageModeling(task: TaskName): boolean {
-  return task === 'masked-lm' || task === 'causal-lm';
+  return task === 'masked-lm' || task === 'causal-lm' || task === 'seq2seq-lm';
 }
 
 export type SchedulerName = (typeof SCHEDULERS)[number];

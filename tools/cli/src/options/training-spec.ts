@@ -81,6 +81,8 @@ export function toTask(task: TaskName): Task {
       return Task.CAUSAL_LM;
     case 'token-classification':
       return Task.TOKEN_CLASSIFICATION;
+    case 'seq2seq-lm':
+      return Task.SEQ2SEQ_LM;
   }
 }
 

@@ -117,11 +117,12 @@ function tile(label: string, value: string, detail: string): Html {
 function memoryCards(report: Report): Html[] {
   const cards: Html[] = [];
   if (report.estimate?.full !== undefined) {
-    const { batchSize, sequenceLength } = report.estimate;
+    const { batchSize, sequenceLength, targetLength } = report.estimate;
+    const targets = targetLength > 0 ? ` and targets of ${formatCount(targetLength)}` : '';
     cards.push(
       card(
         'Memory by part',
-        `Planned from the graph's own liveness: a step of ${formatCount(batchSize)} records of ${formatCount(sequenceLength)} tokens.`,
+        `Planned from the graph's own liveness: a step of ${formatCount(batchSize)} records of ${formatCount(sequenceLength)} tokens${targets}.`,
         plot(memoryPartsPlot(report.estimate)),
         memoryTable(report.estimate),
         html`<p class="note">${PEAK_NOTE}</p>`,

@@ -16,7 +16,10 @@ export interface EstimateInputs {
   readonly model: string;
   readonly analysis: AnalysisResult;
   readonly options: TrainingOptions;
+  /** Longest sequence, or longest source where records have a target. */
   readonly maxSeqLength: number;
+  /** Longest target; 0 where records have none. */
+  readonly maxTargetLength: number;
   readonly memoryLimitBytes: number;
 }
 
@@ -30,6 +33,7 @@ export async function estimateStage(inputs: EstimateInputs, context: StageContex
       options: inputs.options,
       reducedVocabSize: inputs.analysis.reducedVocabSize,
       sequenceLength: longestSequence(inputs.analysis, inputs.maxSeqLength),
+      targetLength: longestTarget(inputs.analysis, inputs.maxTargetLength),
       memoryLimitBytes: inputs.memoryLimitBytes,
     };
     const response = await callUnary('trainer', trainer.estimateMemory.bind(trainer), request, {
@@ -54,4 +58,11 @@ export function longestSequence(analysis: AnalysisResult, maxSeqLength: number):
   const train = analysis.splits.find((usage) => usage.split === Split.TRAIN);
   const longest = train?.tokensPerRecordMax ?? 0;
   return longest > 0 ? Math.min(longest, maxSeqLength) : maxSeqLength;
+}
+
+/** The same of targets. */
+export function longestTarget(analysis: AnalysisResult, maxTargetLength: number): number {
+  const train = analysis.splits.find((usage) => usage.split === Split.TRAIN);
+  const longest = train?.tokensPerTargetMax ?? 0;
+  return longest > 0 ? Math.min(longest, maxTargetLength) : maxTargetLength;
 }

@@ -108,6 +108,9 @@ function describeCuts({ splits }: AnalysisResult): string {
   const cutCount = splits.reduce((sum, { truncatedRecordCount }) => sum + truncatedRecordCount, 0);
   const recordCount = splits.reduce((sum, usage) => sum + usage.recordCount, 0);
   if (cutCount === 0) return '';
+  // Sources and targets are cut each by itself.
+  if (splits.some(({ tokensPerTargetMax }) => tokensPerTargetMax > 0))
+    return `Truncated: ${formatShare(cutCount, 2 * recordCount)} of all sources and targets are longer than --max-source-length or --max-target-length; what is cut off does not count.`;
   return `Truncated: ${formatShare(cutCount, recordCount)} of all records are longer than --max-seq-length; what is cut off does not count.`;
 }
 

@@ -38,6 +38,7 @@ export function renderEstimate(response: EstimateMemoryResponse, memoryLimitByte
   ];
   const title =
     `Memory of a training step, ${formatCount(response.batchSize)} records of ${formatCount(response.sequenceLength)} tokens` +
+    (response.targetLength > 0 ? ` and targets of ${formatCount(response.targetLength)}` : '') +
     (response.engineBytes > 0 ? ` (the engine itself takes ${formatBytes(response.engineBytes)} more)` : '');
   const note = reduced === undefined ? FULL_VOCABULARY_NOTE : PEAK_NOTE;
   return `${colors.bold(title)}\n${formatTable(['', 'full', 'reduced', 'saved'], rows)}\n${colors.dim(note)}`;
