@@ -350,6 +350,12 @@ test('a request whose records are not of the kind that the task takes is refused
   const fields = { model, output: path.join(freshFolder(), 'output'), train };
   for (const [task, recordKind, message] of [
     [Task.TOKEN_CLASSIFICATION, RecordKind.TEXT, /spec\.dataset\.record_kind.*must be words for token classification/],
+    [
+      Task.SEQ2SEQ_LM,
+      RecordKind.TEXT,
+      /spec\.dataset\.record_kind.*must be source and target for sequence-to-sequence/,
+    ],
+    [Task.CAUSAL_LM, RecordKind.SOURCE_AND_TARGET, /spec\.dataset\.record_kind.*is source and target, which/],
     [Task.REGRESSION, RecordKind.WORDS, /spec\.dataset\.record_kind.*is words, which token classification takes/],
   ] as const)
     await assert.rejects(finish(trainer, { ...fields, dataset: { recordKind }, options: { task } }), (error) => {
