@@ -133,6 +133,8 @@ describe('sequence-to-sequence language modeling', { timeout: TIMEOUT_MS }, () =
       refused(2, ...reduced),
       /--task seq2seq-lm trains the softmax over the full vocabulary.*add --no-reduce/,
     );
+    const predict = ['predict', '--model', folder.join('t5'), ...RECORDS, '--file', train];
+    assert.match(refused(3, ...predict), /writes no text; transformers' generate does/);
     const task = ['train', '--model', folder.join('t5'), '--output', folder.join('none'), '--train-file', train];
     assert.match(
       refused(2, ...task, '--max-target-length', '5'),

@@ -19,6 +19,11 @@ export async function* predictRun(
   options: { readonly tensorflow: 'cpu' | 'gpu'; readonly hub: HubOptions },
 ): AsyncGenerator<PredictResponse, void, undefined> {
   const task = toTask(request.task);
+  if (task === 'seq2seq-lm')
+    throw new PreconditionError(
+      'NO_LOGITS',
+      "predict gives logits of records, and writes no text; transformers' generate does, with the folder that was trained for seq2seq-lm",
+    );
   if (isLanguageModeling(task))
     throw new PreconditionError('NO_LOGITS', `There are no logits of a record to predict in ${task}`);
   const predicting = await openPredictionModel(request.modelUri, request.baseModelUri, options.hub, task);
