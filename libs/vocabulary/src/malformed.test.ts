@@ -83,12 +83,49 @@ test('parseProfile gives back what it was given, and each field is in the schema
   assert.deepEqual({ ...profile }, profileJson());
   const { required, properties } = schema('vocabulary-profile');
   assert.deepEqual(Object.keys(profile), required);
-  assert.deepEqual(Object.keys(properties), required);
+  // Targets are what only some records have.
+  assert.deepEqual(
+    Object.keys(properties).filter((field) => field !== 'maxTargetLength'),
+    required,
+  );
   const split = properties['splits']?.items;
   assert.deepEqual(Object.keys(profile.splits[0] ?? {}), split?.required);
   assert.deepEqual(
     Object.keys(profile.splits[0]?.tokensPerRecord ?? {}),
     split?.properties['tokensPerRecord']?.required,
+  );
+});
+
+test('parseProfile reads the lengths of targets, whose tokens count too', () => {
+  const { recordLengths, tokenCount, counts, ...split } = splitJson() as Record<string, unknown> & {
+    recordLengths: number[][];
+    tokenCount: number;
+    counts: number[];
+  };
+  const withTargets = (targetLengths: unknown): Record<string, unknown> => ({
+    ...profileJson(),
+    maxTargetLength: 4,
+    splits: [
+      {
+        ...split,
+        recordLengths,
+        targetLengths,
+        tokenCount: tokenCount + 3,
+        counts: [counts[0]! + 3, ...counts.slice(1)],
+      },
+    ],
+  });
+  const profile = parseProfile(withTargets([[3, 1]]), 'vocabulary.json');
+  assert.equal(profile.maxTargetLength, 4);
+  assert.deepEqual(profile.splits[0]?.targetLengths, [[3, 1]]);
+  for (const lengths of [undefined, [[2, 1]]])
+    assert.throws(
+      () => parseProfile(withTargets(lengths), 'vocabulary.json'),
+      vocabularyError('INVALID_PROFILE', /recordLengths is .*, expected lengths with the sum/),
+    );
+  assert.throws(
+    () => parseProfile({ ...profileJson(), maxTargetLength: 0 }, 'vocabulary.json'),
+    vocabularyError('INVALID_PROFILE', 'vocabulary.json: maxTargetLength is 0, expected an integer of at least 1'),
   );
 });
 

@@ -94,6 +94,19 @@ test('ProfileMerger selects anew: what shards dropped or kept for themselves doe
   assert.deepEqual(await mergeProfiles(named(lossy), { ...version, ...settings }), whole);
 });
 
+test('ProfileMerger adds the lengths of targets up', async () => {
+  const [profile] = await shards();
+  const withTargets = (targetLengths: [number, number][]): VocabularyProfile => ({
+    ...profile!,
+    maxTargetLength: 4,
+    splits: profile!.splits.slice(0, 1).map((split) => ({ ...split, targetLengths })),
+  });
+  const parts = [withTargets([[2, 3]]), withTargets([[2, 1], [4, 5]])]; // prettier-ignore
+  const merged = await mergeProfiles(named(parts), version);
+  assert.equal(merged.maxTargetLength, 4);
+  assert.deepEqual(merged.splits[0]?.targetLengths, [[2, 4], [4, 5]]); // prettier-ignore
+});
+
 test('ProfileMerger keeps the ids that any shard was told to keep', async () => {
   const parts = [await analyze({ train: ['w1'] }, { keepTokenIds: [50] }), await analyze({ train: ['w2'] })];
   const merged = await mergeProfiles(named(parts), version);
@@ -107,6 +120,7 @@ test('ProfileMerger refuses profiles of another tokenizer, model or length, and 
     ['fullVocabSize', 70],
     ['hiddenSize', 8],
     ['maxSequenceLength', 16],
+    ['maxTargetLength', 16],
     ['unkTokenId', null],
   ] as const) {
     assert.throws(
