@@ -1,14 +1,31 @@
-/** What both programs of a comparison are given: a model folder (full or reduced) and the very batches to train on. */
+import type { Task } from '@pemmican/models';
+
+/** What a program trains: every row; the used rows alone (partial embedding matrix adaptation); PEFT's trainable tokens. */
+export type Arm = 'full' | 'reduced' | 'trainable-tokens';
+
+export interface BatchPlan {
+  readonly rowCount: number;
+  readonly length: number;
+  /** `[rowCount, length]`. */
+  readonly inputIds: readonly number[];
+  /** `[rowCount, length]`, 1 for tokens and 0 for padding. */
+  readonly attentionMask: readonly number[];
+  /** `[rowCount]`; not read in language modeling, where each token predicts the next one. */
+  readonly labels: readonly number[];
+}
+
+/** What a process is given: a model folder and the very batches to train on. */
 export interface StepPlan {
+  readonly task: Task & ('sequence-classification' | 'causal-lm');
+  readonly arm: Arm;
+  /** pemmican's reduced arm reads the folder that its `reduce` made; every other program the full folder. */
   readonly modelFolder: string;
+  /** Ascending full ids of the kept rows. */
+  readonly keptFullTokenIds: readonly number[];
+  /** Recompute activations in the backward pass. */
   readonly gradientCheckpointing: boolean;
-  readonly batches: readonly {
-    readonly rowCount: number;
-    readonly length: number;
-    readonly inputIds: readonly number[];
-    readonly attentionMask: readonly number[];
-    readonly labels: readonly number[];
-  }[];
+  /** Ids are reduced ones where the arm is. */
+  readonly batches: readonly BatchPlan[];
 }
 
 /** What a process measured. */
