@@ -38,7 +38,13 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
     maxQueued: config.maxQueuedRuns,
     logger,
   });
-  const handlers = new Handlers({ rules: ERROR_RULES, logger });
+  const handlers = new Handlers({
+    rules: ERROR_RULES,
+    logger,
+    guard: (request) => {
+      config.artifactRoots.checkRequest(request);
+    },
+  });
   const implementation: TrainerServiceServer = {
     createRun: handlers.unary(async (request) => ({ run: await jobs.create(request) })),
     getRun: handlers.unary(({ name }) => ({ run: jobs.get(name) })),
@@ -78,6 +84,7 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
         name: 'pemmican.trainer.v1.TrainerService',
         definition: TrainerServiceService,
         implementation: implementation,
+        readMethods: ['GetRun', 'ListRuns', 'WatchRun', 'EstimateMemory', 'WatchDeviceMemory'],
       },
     ],
     close: () => jobs.close(),

@@ -3,7 +3,7 @@
  * @module
  */
 import { readDescriptorSet } from '@pemmican/contract/descriptor-set';
-import { startServer } from '@pemmican/rpc';
+import { createLogger, startServer } from '@pemmican/rpc';
 import { serverTracing } from '@pemmican/telemetry';
 import { startTelemetry } from '@pemmican/telemetry/sdk';
 import { readConfig } from './config.ts';
@@ -18,6 +18,8 @@ const service = createVocabularyAnalysisService(config);
 const server = await startServer({
   services: service.services,
   listen: config.listen,
+  security: config.security,
+  logger: createLogger('vocabulary-analysis', config.logLevel),
   interceptors: [serverTracing],
   descriptorSet: readDescriptorSet(),
 });
