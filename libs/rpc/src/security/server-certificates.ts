@@ -1,7 +1,7 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import type { ServerCredentials} from '@grpc/grpc-js';
+import type { ServerCredentials } from '@grpc/grpc-js';
 import { experimental } from '@grpc/grpc-js';
 import type { Logger } from '../logger.ts';
 
