@@ -4,7 +4,7 @@ import path from 'node:path';
 import { readDescriptorSet } from '@pemmican/contract/descriptor-set';
 import type { HostedService, LogLevel, RunningServer, ServerSecurity, ServerSettings } from '@pemmican/rpc';
 import { LOG_LEVELS, SECURITY_VARIABLES, createLogger, readServerSecurity, startServer } from '@pemmican/rpc';
-import { serverTracing } from '@pemmican/telemetry';
+import { serverMetrics, serverTracing } from '@pemmican/telemetry';
 import { startTelemetry } from '@pemmican/telemetry/sdk';
 
 import packageManifest from '../../package.json' with { type: 'json' };
@@ -32,6 +32,7 @@ export async function serve(options: ServeOptions, context: CommandContext): Pro
     {
       serviceName: options.name === 'all' ? 'pemmican' : `pemmican-${options.name}`,
       serviceVersion: packageManifest.version,
+      hasMetrics: true,
     },
     context.environment,
   );
@@ -42,7 +43,7 @@ export async function serve(options: ServeOptions, context: CommandContext): Pro
     const server = await listen({
       services: groups.flatMap((group) => group.services),
       listen: options.listen,
-      interceptors: [serverTracing],
+      interceptors: [serverTracing, serverMetrics()],
       descriptorSet: readDescriptorSet(),
       security,
       logger: createLogger('server', logLevel(context.environment)),
