@@ -1,7 +1,16 @@
-import { checkpointFingerprint, readManifest, verifyRestored, type RestoreInputs } from '@pemmican/embedding';
+import {
+  checkpointFingerprint,
+  mergeAdapter,
+  readManifest,
+  verifyRestored,
+  type MergeOptions,
+  type MergeResult,
+  type RestoreInputs,
+} from '@pemmican/embedding';
 import { Checkpoint, type FolderReader } from '@pemmican/safetensors';
 import { StorageError, openFolder } from '@pemmican/storage';
 import type { TokenIdMap } from '@pemmican/vocabulary';
+import { FolderComparison } from './folder-comparison.ts';
 
 /*
  * A service that is killed after a folder got its name and before the store has heard of it does the job again. Then the
@@ -40,6 +49,23 @@ export async function isRestored(outputUri: string, inputs: RestoreInputs, signa
   } catch {
     signal.throwIfAborted();
     return false;
+  }
+}
+
+/** What a merge that wrote the folder, to the last bit, gave; undefined where the folder holds anything else. */
+export async function resultOfMerged(
+  outputUri: string,
+  inputs: Omit<MergeOptions, 'destination' | 'signal'>,
+  signal: AbortSignal,
+): Promise<MergeResult | undefined> {
+  const merged = await openIfThere(outputUri);
+  if (merged === undefined) return undefined;
+  try {
+    return await mergeAdapter({ ...inputs, destination: new FolderComparison(merged), signal });
+  } catch {
+    // What is wrong with the inputs, if that is what it is, comes to light when they are merged.
+    signal.throwIfAborted();
+    return undefined;
   }
 }
 
