@@ -116,6 +116,8 @@ export interface TrainingProgram {
   readonly accumulators: readonly VariablePort[];
   /** Memory of a training step of this many rows, each padded to `length` tokens. */
   planStep(batchSize: number, length: number): MemoryPlan;
+  /** Memory while this many rows are evaluated: what a step leaves there, and a forward pass. */
+  planEvaluation(batchSize: number, length: number): MemoryPlan;
   /** Bytes of the embedding matrix and, where it is trained, of its gradient and its moments. */
   readonly embeddingTrainingBytes: number;
 }
@@ -181,9 +183,7 @@ class ProgramBuilder {
     const labels = builder.placeholder(FEED.labels, task === 'regression' ? 'float32' : 'int32', [
       symbol(hasTokenTargets(task) ? 'targets' : 'batch'),
     ]);
-    builder.withoutTape(() => {
-      this.#evaluation(dimensions, inputs, labels);
-    });
+    const evaluationTargets = builder.withoutTape(() => this.#evaluation(dimensions, inputs, labels));
     const { stepTargets, accumulators } = this.#training(dimensions, inputs, labels);
     const variables = [
       ...this.#parameters.map(({ weight }) => weight),
@@ -198,6 +198,7 @@ class ProgramBuilder {
       if (parameter === undefined) throw new RangeError(`"${spec.name}" has no port`);
       return { ...parameter, moment1: variablePort(builder, moment1), moment2: variablePort(builder, moment2) };
     });
+    const planned = { gradients: this.#gradientTensors, variables };
     const accumulatorPorts = accumulators.map((accumulator) => variablePort(builder, accumulator));
     return {
       savedModel: encodeSavedModel(builder, builder.constant(1)),
@@ -207,14 +208,8 @@ class ProgramBuilder {
       trainedParameterCount: countOf(this.#trained),
       accumulators: accumulatorPorts,
       planStep: (batch, length) =>
-        largestPlan(
-          stepTargets.map((targets) =>
-            planMemory(builder, targets, this.#bindings(batch, length), {
-              gradients: this.#gradientTensors,
-              variables,
-            }),
-          ),
-        ),
+        largestPlan(stepTargets.map((targets) => planMemory(builder, targets, this.#bindings(batch, length), planned))),
+      planEvaluation: (batch, length) => planMemory(builder, evaluationTargets, this.#bindings(batch, length), planned),
       embeddingTrainingBytes: this.#parameters
         .filter(({ spec }) => spec.isEmbeddingMatrix === true)
         .reduce((sum, parameter) => sum + (parameter.spec.isFrozen === true ? 4 : 16) * countOf([parameter]), 0),
@@ -230,11 +225,14 @@ class ProgramBuilder {
     return new Map(this.#parameters.map(({ spec, weight }) => [spec.name, readVariable(this.#builder, weight)]));
   }
 
-  #evaluation(dimensions: RuntimeDimensions, inputs: ModelInputs, labels: Tensor): void {
+  /** @returns what an evaluation fetches */
+  #evaluation(dimensions: RuntimeDimensions, inputs: ModelInputs, labels: Tensor): GraphNode[] {
+    const builder = this.#builder;
     const options = { task: this.#options.task, isTraining: false };
-    const output = this.#model.forward(this.#builder, dimensions, this.#weights(), inputs, options);
-    if (output.kind === 'logits') identity(this.#builder, output.logits, { name: FETCH.evaluationLogits });
-    identity(this.#builder, this.#loss(dimensions, output, labels), { name: FETCH.evaluationLoss });
+    const output = this.#model.forward(builder, dimensions, this.#weights(), inputs, options);
+    const logits =
+      output.kind === 'logits' ? [identity(builder, output.logits, { name: FETCH.evaluationLogits }).node] : [];
+    return [...logits, identity(builder, this.#loss(dimensions, output, labels), { name: FETCH.evaluationLoss }).node];
   }
 
   #loss(dimensions: RuntimeDimensions, output: ModelOutput, labels: Tensor): Tensor {

@@ -4,16 +4,11 @@ import { openFolder, type HubOptions } from '@pemmican/storage';
 import { buildTrainingProgram, type TrainingOptions, type TrainingProgram } from '@pemmican/training';
 import { isLanguageModeling, parseModel, requireTask, type Model } from '@pemmican/models';
 import { toTrainingOptions } from './convert-options.ts';
+import { ENGINE_BYTES } from './memory-limit.ts';
 import { readModelConfig } from './model-config.ts';
 import { modelToTrain } from './model-to-train.ts';
 
 const MAX_BATCH_SIZE = 65_536;
-
-/**
- * Resident bytes of a run's process with the engine loaded and nothing in it: Node, mapped libraries, thread pools.
- * Measured with `tools/benchmarks/src/engine-idle.ts`; it comes on top of what the plan counts.
- */
-const ENGINE_BYTES = 400_000_000;
 
 /** The memory report of a model, full and reduced, from the plan of the very graph that would train. */
 export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOptions): Promise<EstimateMemoryResponse> {
@@ -65,7 +60,8 @@ function estimateRows(asked: {
     task: options.task,
     labelCount,
     vocabRows,
-    paddingIndex: undefined,
+    // Which row it is does not matter to the plan.
+    paddingIndex: model.padTokenId === undefined ? undefined : 0,
     dropout: options.dropout,
     gradientCheckpointing: options.gradientCheckpointing,
     bf16: options.bf16,

@@ -1,6 +1,6 @@
 import { TensorflowSession } from '@pemmican/engine';
 import { Split } from '@pemmican/contract/vocabulary';
-import type { Evaluation, MemoryBreakdown, RunResult, RunSpec } from '@pemmican/contract/trainer';
+import type { BatchSizeSearch, Evaluation, MemoryBreakdown, RunResult, RunSpec } from '@pemmican/contract/trainer';
 import { checkpointFingerprint } from '@pemmican/embedding';
 import { isLanguageModeling } from '@pemmican/models';
 import { localPath, openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
@@ -24,6 +24,7 @@ import { toTrainingOptions } from '../convert-options.ts';
 import { frozenPatterns, modelToTrain } from '../model-to-train.ts';
 import { PreconditionError } from '../precondition-error.ts';
 import { adaptedModuleCount, adapterOutput, wholeModelOutput, type TrainedOutput } from './trained-output.ts';
+import { fitBatch } from './batch-size-search.ts';
 import type { EventSink } from './event-sink.ts';
 import { breathe } from './parent-channel.ts';
 import { Phases, residentBytes } from './phases.ts';
@@ -66,7 +67,9 @@ class TrainJob {
   readonly #request: TrainRequest;
   readonly #sink: EventSink;
   readonly #folder: RunFolder;
-  readonly #options: TrainingOptions;
+  /** As asked for, until the batch size is found where that is asked for too. */
+  #options: TrainingOptions;
+  #batchSizeSearch: BatchSizeSearch | undefined;
   readonly #phases: Phases;
   #longestBatchTokens = 0;
   #batchStart = new Date();
@@ -94,7 +97,7 @@ class TrainJob {
       vocabRows: loaded.vocabRows,
     });
     const prepared = { ...loaded, model };
-    const program = await this.#phases.run('build-graph', () => Promise.resolve(this.#buildProgram(prepared, data)));
+    const program = await this.#phases.run('build-graph', () => this.#fittingProgram(prepared, data));
     const session = TensorflowSession.open(program.savedModel, { build: this.#request.tensorflow });
     try {
       const { state, chosenStep } = await this.#phases.run('train', () =>
@@ -144,7 +147,27 @@ class TrainJob {
     return data;
   }
 
-  #buildProgram(prepared: PreparedModel, data: PreparedData): TrainingProgram {
+  /** The graph that trains, once the batch size is one that fits, where that is asked for. */
+  async #fittingProgram(prepared: PreparedModel, data: PreparedData): Promise<TrainingProgram> {
+    const { spec, tensorflow } = this.#request;
+    const buildProgram = (isAccumulating: boolean): TrainingProgram =>
+      this.#buildProgram(prepared, data, isAccumulating);
+    if (spec.options?.autoFindBatchSize !== true) return buildProgram(this.#options.gradientAccumulationSteps > 1);
+    const { options, program, search, message } = await fitBatch({
+      spec,
+      options: this.#options,
+      splits: data.splits,
+      tensorflow,
+      resumeFrom: await this.#findCheckpoint(),
+      buildProgram,
+    });
+    this.#options = options;
+    this.#batchSizeSearch = search;
+    await this.#sink.log('info', message);
+    return program;
+  }
+
+  #buildProgram(prepared: PreparedModel, data: PreparedData, isAccumulating: boolean): TrainingProgram {
     const options = this.#options;
     return buildTrainingProgram(prepared.model, {
       task: options.task,
@@ -154,7 +177,7 @@ class TrainJob {
       dropout: options.dropout,
       gradientCheckpointing: options.gradientCheckpointing,
       bf16: options.bf16,
-      isAccumulating: options.gradientAccumulationSteps > 1,
+      isAccumulating,
       hasWeightDecay: options.weightDecay > 0,
       maxGradNorm: options.maxGradNorm,
       adamBeta1: options.adamBeta1,
@@ -213,24 +236,28 @@ class TrainJob {
     throw new Error('The run ended without an end');
   }
 
-  async #checkpointToResume(): Promise<FolderReader | undefined> {
+  /** The checkpoint that the run goes on from; undefined where it starts from the beginning. */
+  async #findCheckpoint(): Promise<FolderReader | undefined> {
     const { runName, restartCount, spec } = this.#request;
     const wanted = spec.resumeFromCheckpoint;
     const latest = (await this.#folder.list()).at(-1);
     // A process that ended before it came to this point leaves an older run's checkpoints, which are not this run's.
     const isOwn = restartCount > 0 && (await this.#folder.isOwnedBy(runName));
-    if (latest !== undefined && (isOwn || wanted === 'latest')) {
-      await this.#folder.own(runName);
-      return this.#folder.open(latest);
-    }
-    const given = wanted === '' || wanted === 'latest' ? undefined : await openFolder(wanted);
+    if (latest !== undefined && (isOwn || wanted === 'latest')) return this.#folder.open(latest);
+    return wanted === '' || wanted === 'latest' ? undefined : openFolder(wanted);
+  }
+
+  /** {@link #findCheckpoint}, after which the folder's checkpoints are this run's and no others are there. */
+  async #checkpointToResume(): Promise<FolderReader | undefined> {
+    const { runName, spec } = this.#request;
+    const found = await this.#findCheckpoint();
     // A new run in an old folder: checkpoints of the old one must not be resumed by mistake.
-    if (wanted === '') for (const step of await this.#folder.list()) await this.#folder.remove(step);
+    if (found === undefined && spec.resumeFromCheckpoint === '')
+      for (const step of await this.#folder.list()) await this.#folder.remove(step);
     await this.#folder.own(runName);
-    if (given !== undefined) return given;
-    if (wanted === 'latest')
+    if (found === undefined && spec.resumeFromCheckpoint === 'latest')
       await this.#sink.log('info', `${this.#folder.path} has no checkpoint yet; the run starts from the beginning`);
-    return undefined;
+    return found;
   }
 
   async #tell(event: Exclude<TrainingEvent, { type: 'finished' }>): Promise<void> {
@@ -331,6 +358,9 @@ class TrainJob {
       tokenCount: state.trainedTokenCount,
       elapsedMs: done.elapsedMs,
       longestBatchTokens: this.#longestBatchTokens,
+      perDeviceTrainBatchSize: this.#options.perDeviceTrainBatchSize,
+      gradientAccumulationSteps: this.#options.gradientAccumulationSteps,
+      batchSizeSearch: this.#batchSizeSearch,
     };
   }
 }

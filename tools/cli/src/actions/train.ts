@@ -5,6 +5,7 @@ import path from 'node:path';
 import { CliError, EXIT_CODE } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { TrainOptions } from '../commands/train.ts';
+import { checkMemoryOption } from '../options/batch-size-options.ts';
 import { toDatasetSpec } from '../options/dataset-spec.ts';
 import { isUri, toServiceLocation } from '../options/location.ts';
 import { toTrainingOptions } from '../options/training-spec.ts';
@@ -28,6 +29,7 @@ const TOKEN_ID_MAP_FILE_NAME = 'pemmican-token-id-map.json';
 
 /** `pemmican train` */
 export async function train(options: TrainOptions, context: CommandContext): Promise<void> {
+  checkMemoryOption(options);
   const output = checkOutput({
     output: options.output,
     isResuming: options.resumeFromCheckpoint !== undefined,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 
+import type { BatchSizeOptions } from './batch-size-options.ts';
 import {
   byteSize,
   choice,
@@ -32,7 +33,7 @@ export type SchedulerName = (typeof SCHEDULERS)[number];
 export type MetricName = (typeof METRICS)[number];
 
 /** Hyper-parameters as the command's user names them. */
-export interface TrainingCommandOptions {
+export interface TrainingCommandOptions extends BatchSizeOptions {
   readonly task: TaskName;
   readonly numLabels?: number;
   readonly numTrainEpochs: number;

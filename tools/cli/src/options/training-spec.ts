@@ -3,6 +3,7 @@ import type { LoraOptions, TrainingOptions } from '@pemmican/contract/trainer';
 
 import { usageError } from '../cli-error.ts';
 
+import { toBatchSizeFields } from './batch-size-options.ts';
 import type { MetricName, SchedulerName, TaskName, TrainingCommandOptions } from './training-options.ts';
 
 /**
@@ -46,6 +47,7 @@ export function toTrainingOptions(options: TrainingCommandOptions, baseModelUri 
     freezeEmbeddings: options.freezeEmbeddings === true,
     freeze: [...(options.freeze ?? [])],
     lora: toLora(options, baseModelUri),
+    ...toBatchSizeFields(options),
   };
 }
 

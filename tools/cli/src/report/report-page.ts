@@ -13,6 +13,7 @@ import {
   splitsTable,
   timingsTable,
 } from './report-tables.ts';
+import { describeBatchSize } from './batch-size.ts';
 import type { Report } from './report.ts';
 import { trainingMemorySaved } from './saved.ts';
 import { lossPlot } from './training-plots.ts';
@@ -61,7 +62,7 @@ function describeRun(report: Report): string {
     report.mode === 'reduced' && rows !== null
       ? `Trained with the ${formatCount(rows.reducedVocabSize)} embedding rows that the data uses, then restored to all ${formatCount(rows.fullVocabSize)}.`
       : 'Ordinary fine-tuning with every embedding row.';
-  return `${mode} ${formatCount(report.training.stepCount)} optimizer steps over ${formatCount(report.training.tokenCount)} tokens.`;
+  return `${mode} ${formatCount(report.training.stepCount)} optimizer steps over ${formatCount(report.training.tokenCount)} tokens.${describeBatchSize(report.training)}`;
 }
 
 function tiles(report: Report): Html[] {
