@@ -50,6 +50,8 @@ export interface ProgramOptions {
   readonly labelCount: number;
   /** Rows of the embedding matrix. */
   readonly vocabRows: number;
+  /** Rows of an output matrix that is not tied to it; as many where not given. */
+  readonly outputRows?: number | undefined;
   /** Row of `config.pad_token_id` in that matrix; undefined when there is none. */
   readonly paddingIndex: number | undefined;
   readonly dropout: number | undefined;
@@ -116,7 +118,10 @@ export interface TrainingProgram {
   readonly accumulators: readonly VariablePort[];
   /** Memory of a training step of this many rows, each padded to `length` tokens. */
   planStep(batchSize: number, length: number): MemoryPlan;
-  /** Memory while this many rows are evaluated: what a step leaves there, and a forward pass. */
+  /**
+   * Memory while this many rows are evaluated: what a step leaves there, and a forward pass. The engine is free in its order
+   * there and keeps up to a tenth more alive.
+   */
   planEvaluation(batchSize: number, length: number): MemoryPlan;
   /** Bytes of the embedding matrix and, where it is trained, of its gradient and its moments. */
   readonly embeddingTrainingBytes: number;
@@ -161,10 +166,14 @@ class ProgramBuilder {
     this.#model = model;
     this.#options = options;
     this.#builder = new GraphBuilder(options.bf16 ? { matmulDtype: 'bfloat16' } : {});
-    this.#parameters = model.parameters(options.task, options.labelCount, options.vocabRows).map((spec) => ({
-      spec,
-      weight: this.#builder.withCategory('weights', () => variable(this.#builder, `weights/${spec.name}`, spec.shape)),
-    }));
+    this.#parameters = model
+      .parameters(options.task, options.labelCount, options.vocabRows, options.outputRows)
+      .map((spec) => ({
+        spec,
+        weight: this.#builder.withCategory('weights', () =>
+          variable(this.#builder, `weights/${spec.name}`, spec.shape),
+        ),
+      }));
     this.#trained = this.#parameters
       .filter(({ spec }) => spec.isFrozen !== true)
       .map(({ spec, weight }) => ({

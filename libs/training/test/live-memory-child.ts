@@ -81,7 +81,7 @@ for (let step = 0; step < request.stepCount; step++) {
     session.run(optimizer, [FETCH.applyNorm]);
   } else session.run({ ...batch, ...optimizer }, [FETCH.trainLoss, FETCH.trainNorm]);
 }
-process.stdout.write(
-  `${JSON.stringify((request.isEvaluation === true ? program.planEvaluation : program.planStep)(batchSize, length))}\n`,
-);
+const plan =
+  request.isEvaluation === true ? program.planEvaluation(batchSize, length) : program.planStep(batchSize, length);
+process.stdout.write(`${JSON.stringify(plan)}\n`);
 process.exit(0);

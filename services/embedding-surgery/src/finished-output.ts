@@ -6,6 +6,7 @@ import {
   type MergeOptions,
   type MergeResult,
   type RestoreInputs,
+  type VocabularyTensor,
 } from '@pemmican/embedding';
 import { Checkpoint, type FolderReader } from '@pemmican/safetensors';
 import { StorageError, openFolder } from '@pemmican/storage';
@@ -22,8 +23,11 @@ import { FolderComparison } from './folder-comparison.ts';
 export async function isReduced(
   outputUri: string,
   source: Checkpoint,
-  tokenIdMap: TokenIdMap,
-  fileNames: readonly string[],
+  expected: {
+    readonly tokenIdMap: TokenIdMap;
+    readonly selected: readonly VocabularyTensor[];
+    readonly fileNames: readonly string[];
+  },
 ): Promise<boolean> {
   const output = await openIfThere(outputUri);
   if (output === undefined) return false;
@@ -31,9 +35,11 @@ export async function isReduced(
     const manifest = await readManifest(output);
     const names = await output.list();
     return (
-      manifest.keptTokenIdsDigest === (await tokenIdMap.digest()) &&
+      manifest.keptTokenIdsDigest === (await expected.tokenIdMap.digest()) &&
+      manifest.reducedTensors.map(({ name }) => name).join() ===
+        expected.selected.map(({ tensor }) => tensor.name).join() &&
       manifest.sourceFingerprint === (await checkpointFingerprint(source)) &&
-      fileNames.every((name) => names.includes(name))
+      expected.fileNames.every((name) => names.includes(name))
     );
   } catch {
     return false;

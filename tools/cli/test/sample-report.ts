@@ -133,6 +133,7 @@ export function sampleReport(): Report {
       perDeviceTrainBatchSize: 16,
       gradientAccumulationSteps: 1,
       batchSizeSearch: null,
+      restrictedSoftmax: false,
       adaptedModuleCount: 0,
       stepCount,
       tokenCount: 54_693,

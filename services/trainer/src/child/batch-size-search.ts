@@ -15,6 +15,9 @@ import {
 } from '@pemmican/training';
 import { describeLimit, memoryLimitOf, type MemoryLimit } from '../memory-limit.ts';
 
+// The engine keeps up to a tenth more alive in an evaluation than is planned; see `planEvaluation`.
+const EVALUATION_EXCESS = 1.1;
+
 /** What a search is made of. */
 export interface SearchRequest {
   readonly spec: RunSpec;
@@ -114,7 +117,8 @@ function evaluationBatchSize(
 ): number {
   if (dataset === undefined) return asked;
   const length = longestRecordTokens(dataset);
-  const planPeakBytes = (size: number): number => program.planEvaluation(size, length).peakBytes;
+  const planPeakBytes = (size: number): number =>
+    Math.ceil(EVALUATION_EXCESS * program.planEvaluation(size, length).peakBytes);
   for (let size = asked; ; size = Math.floor(size / 2)) {
     const peakBytes = planPeakBytes(size);
     if (peakBytes <= limit.tensorBytes) return size;

@@ -28,9 +28,9 @@ import { fitBatch } from './batch-size-search.ts';
 import type { EventSink } from './event-sink.ts';
 import { breathe } from './parent-channel.ts';
 import { Phases, residentBytes } from './phases.ts';
-import { maskingOf, requireTrainable } from './language-modeling.ts';
+import { maskingOf, outputRowOf, requireTrainable, restrictedSoftmaxWarning } from './language-modeling.ts';
 import { prepareData, type PreparedData } from './prepared-data.ts';
-import { locateParameters, prepareModel, type PreparedModel } from './prepared-model.ts';
+import { locateParameters, outputRows, prepareModel, type PreparedModel } from './prepared-model.ts';
 import { RunFolder } from './run-folder.ts';
 import { lockRunFolder } from './run-lock.ts';
 
@@ -89,12 +89,14 @@ class TrainJob {
     const loaded = await this.#phases.run('load', () =>
       prepareModel(spec.modelUri, this.#request.hub, this.#options.task),
     );
-    requireTrainable(loaded, this.#options.task);
+    requireTrainable(loaded, this.#options);
+    if (this.#options.restrictedSoftmax) await this.#sink.log('warning', restrictedSoftmaxWarning(loaded));
     const data = await this.#phases.run('tokenize', () => this.#prepareData(loaded));
     const { labelCount } = data;
     const { model, lora } = modelToTrain(loaded.model, loaded.checkpoint, this.#options, {
       labelCount,
       vocabRows: loaded.vocabRows,
+      outputRows: outputRows(loaded, this.#options.task),
     });
     const prepared = { ...loaded, model };
     const program = await this.#phases.run('build-graph', () => this.#fittingProgram(prepared, data));
@@ -173,6 +175,7 @@ class TrainJob {
       task: options.task,
       labelCount: data.labelCount,
       vocabRows: prepared.vocabRows,
+      outputRows: outputRows(prepared, options.task),
       paddingIndex: prepared.model.padTokenId,
       dropout: options.dropout,
       gradientCheckpointing: options.gradientCheckpointing,
@@ -218,7 +221,8 @@ class TrainJob {
       labelCount: data.labelCount,
       labelNames: data.labelNames,
       padId: paddingTokenId(prepared),
-      masking: options.task === 'masked-lm' ? maskingOf(prepared, options.mlmProbability) : undefined,
+      masking: options.task === 'masked-lm' ? maskingOf(prepared, options) : undefined,
+      outputRowOf: outputRowOf(prepared, options.task),
       train: trainData,
       validation: data.splits.get(Split.VALIDATION),
       checkpoints: this.#folder,
@@ -361,6 +365,7 @@ class TrainJob {
       perDeviceTrainBatchSize: this.#options.perDeviceTrainBatchSize,
       gradientAccumulationSteps: this.#options.gradientAccumulationSteps,
       batchSizeSearch: this.#batchSizeSearch,
+      restrictedSoftmax: this.#options.restrictedSoftmax,
     };
   }
 }
@@ -403,6 +408,7 @@ async function fingerprintOf(
     dropout,
     freezeEmbeddings: _freezeEmbeddings,
     freeze: _freeze,
+    restrictedSoftmax,
     lora,
     ...deciding
   } = options;
@@ -411,6 +417,7 @@ async function fingerprintOf(
   return {
     ...deciding,
     dropout: dropout ?? 'config',
+    ...(restrictedSoftmax ? { restrictedSoftmax } : {}),
     ...(frozen.length === 0 ? {} : { frozen: frozen.join(' ') }),
     // An adapter's checkpoint does not bring the weights that it was trained beside.
     ...(lora === undefined

@@ -11,7 +11,7 @@ import { isUri, toServiceLocation } from '../options/location.ts';
 import { toTrainingOptions } from '../options/training-spec.ts';
 import { buildReport } from '../report/build-report.ts';
 import type { Report } from '../report/report.ts';
-import { summaryLines } from '../report/summary.ts';
+import { RESTRICTED_SOFTMAX_WARNING, summaryLines } from '../report/summary.ts';
 import { writeReport } from '../report/write-report.ts';
 import { formatCommand, resumeCommand } from '../resume-command.ts';
 import { decidingOptions } from '../run/run-inputs.ts';
@@ -40,6 +40,7 @@ export async function train(options: TrainOptions, context: CommandContext): Pro
   await writeReport(report, output);
   const [, score] = summaryLines(report);
   context.output.print(`\n${context.output.colors.bold(score)}`);
+  if (report.training.restrictedSoftmax) context.output.print(RESTRICTED_SOFTMAX_WARNING);
   const kind =
     options.loraRank === undefined
       ? 'Trained model: '

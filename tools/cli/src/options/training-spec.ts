@@ -46,6 +46,7 @@ export function toTrainingOptions(options: TrainingCommandOptions, baseModelUri 
     labelAllTokens: options.labelAllTokens === true,
     freezeEmbeddings: options.freezeEmbeddings === true,
     freeze: [...(options.freeze ?? [])],
+    restrictedSoftmax: options.restrictedSoftmax === true,
     lora: toLora(options, baseModelUri),
     ...toBatchSizeFields(options),
   };

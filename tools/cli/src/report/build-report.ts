@@ -59,6 +59,7 @@ export function buildReport(inputs: ReportInputs): Report {
       perDeviceTrainBatchSize: training.perDeviceTrainBatchSize,
       gradientAccumulationSteps: training.gradientAccumulationSteps,
       batchSizeSearch: training.batchSizeSearch ?? null,
+      restrictedSoftmax: training.restrictedSoftmax,
       adaptedModuleCount: training.adaptedModuleCount,
       stepCount: training.stepCount,
       tokenCount: training.tokenCount,

@@ -59,6 +59,8 @@ export interface TrainingReport {
   readonly gradientAccumulationSteps: number;
   /** How `--auto-find-batch-size` came to these. */
   readonly batchSizeSearch: BatchSizeSearch | null;
+  /** Whether the softmax ran over the kept rows only: losses are not those of the full vocabulary. */
+  readonly restrictedSoftmax: boolean;
   /** Linear maps with an adapter; 0 where the model itself was trained. */
   readonly adaptedModuleCount: number;
   readonly stepCount: number;

@@ -452,7 +452,11 @@ export interface RunResult {
   /** Micro-batches of a step. */
   gradientAccumulationSteps: number;
   /** How the batch size was found; not set without `auto_find_batch_size`. */
-  batchSizeSearch: BatchSizeSearch | undefined;
+  batchSizeSearch:
+    | BatchSizeSearch
+    | undefined;
+  /** Whether the softmax ran over the kept rows only, so that losses are not those of the full vocabulary. */
+  restrictedSoftmax: boolean;
 }
 
 /** A training run. */
@@ -2471,6 +2475,7 @@ function createBaseRunResult(): RunResult {
     perDeviceTrainBatchSize: 0,
     gradientAccumulationSteps: 0,
     batchSizeSearch: undefined,
+    restrictedSoftmax: false,
   };
 }
 
@@ -2535,6 +2540,9 @@ export const RunResult: MessageFns<RunResult> = {
     }
     if (message.batchSizeSearch !== undefined) {
       BatchSizeSearch.encode(message.batchSizeSearch, writer.uint32(162).fork()).join();
+    }
+    if (message.restrictedSoftmax !== false) {
+      writer.uint32(168).bool(message.restrictedSoftmax);
     }
     return writer;
   },
@@ -2712,6 +2720,14 @@ export const RunResult: MessageFns<RunResult> = {
             message.batchSizeSearch = BatchSizeSearch.decode(reader, reader.uint32());
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.restrictedSoftmax = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2822,6 +2838,11 @@ export const RunResult: MessageFns<RunResult> = {
         : isSet(object.batch_size_search)
         ? BatchSizeSearch.fromJSON(object.batch_size_search)
         : undefined,
+      restrictedSoftmax: isSet(object.restrictedSoftmax)
+        ? globalThis.Boolean(object.restrictedSoftmax)
+        : isSet(object.restricted_softmax)
+        ? globalThis.Boolean(object.restricted_softmax)
+        : false,
     };
   },
 
@@ -2887,6 +2908,9 @@ export const RunResult: MessageFns<RunResult> = {
     if (message.batchSizeSearch !== undefined) {
       obj.batchSizeSearch = BatchSizeSearch.toJSON(message.batchSizeSearch);
     }
+    if (message.restrictedSoftmax !== false) {
+      obj.restrictedSoftmax = message.restrictedSoftmax;
+    }
     return obj;
   },
 
@@ -2923,6 +2947,7 @@ export const RunResult: MessageFns<RunResult> = {
     message.batchSizeSearch = (object.batchSizeSearch !== undefined && object.batchSizeSearch !== null)
       ? BatchSizeSearch.fromPartial(object.batchSizeSearch)
       : undefined;
+    message.restrictedSoftmax = object.restrictedSoftmax ?? false;
     return message;
   },
 };

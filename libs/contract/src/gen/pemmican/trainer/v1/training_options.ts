@@ -377,6 +377,11 @@ export interface TrainingOptions {
   autoFindBatchSize: boolean;
   /** Bytes that the run's process may take, engine included. 0 means no such limit. MUST be 0 without `auto_find_batch_size`. */
   autoFindMemoryBytes: number;
+  /**
+   * Language modeling on a reduced model: the softmax runs over the kept rows only. ANOTHER LOSS than that over the full
+   * vocabulary; a warning says so.
+   */
+  restrictedSoftmax: boolean;
 }
 
 /** Low-rank adapters (LoRA), by the names of PEFT's LoraConfig. The trained model is then a PEFT adapter folder. */
@@ -438,6 +443,7 @@ function createBaseTrainingOptions(): TrainingOptions {
     lora: undefined,
     autoFindBatchSize: false,
     autoFindMemoryBytes: 0,
+    restrictedSoftmax: false,
   };
 }
 
@@ -550,6 +556,9 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     }
     if (message.autoFindMemoryBytes !== 0) {
       writer.uint32(288).int64(message.autoFindMemoryBytes);
+    }
+    if (message.restrictedSoftmax !== false) {
+      writer.uint32(296).bool(message.restrictedSoftmax);
     }
     return writer;
   },
@@ -855,6 +864,14 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
             message.autoFindMemoryBytes = longToNumber(reader.int64());
             continue;
           }
+          case 37: {
+            if (tag !== 296) {
+              break;
+            }
+
+            message.restrictedSoftmax = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1027,6 +1044,11 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
         : isSet(object.auto_find_memory_bytes)
         ? globalThis.Number(object.auto_find_memory_bytes)
         : 0,
+      restrictedSoftmax: isSet(object.restrictedSoftmax)
+        ? globalThis.Boolean(object.restrictedSoftmax)
+        : isSet(object.restricted_softmax)
+        ? globalThis.Boolean(object.restricted_softmax)
+        : false,
     };
   },
 
@@ -1140,6 +1162,9 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     if (message.autoFindMemoryBytes !== 0) {
       obj.autoFindMemoryBytes = Math.round(message.autoFindMemoryBytes);
     }
+    if (message.restrictedSoftmax !== false) {
+      obj.restrictedSoftmax = message.restrictedSoftmax;
+    }
     return obj;
   },
 
@@ -1186,6 +1211,7 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
       : undefined;
     message.autoFindBatchSize = object.autoFindBatchSize ?? false;
     message.autoFindMemoryBytes = object.autoFindMemoryBytes ?? 0;
+    message.restrictedSoftmax = object.restrictedSoftmax ?? false;
     return message;
   },
 };
