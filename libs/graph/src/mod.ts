@@ -36,6 +36,7 @@ export {
   dtypeAttribute,
   gather,
   multiply,
+  multiplyConstant,
   reduce,
   scale,
   subtract,
@@ -50,6 +51,7 @@ export { layerNorm, rmsNorm } from './ops/normalization.ts';
 export { relativeShift } from './ops/relative-shift.ts';
 export { rotary } from './ops/rotary.ts';
 export { RuntimeDimensions, dimensionAt, firstToken, group, identity, reshape, split, transpose } from './ops/shape.ts';
+export { slidingWindows } from './ops/sliding-windows.ts';
 export {
   assignAddVariable,
   assignVariable,

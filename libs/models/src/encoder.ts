@@ -78,7 +78,9 @@ export function encoderModel(family: EncoderFamily): Model {
     embeddingMatrixName: embeddingMatrixName(family),
     basePrefix: family.prefix,
     headWeightName: (task) => `${task === 'token-classification' ? TOKEN_CLASSIFIER : family.head.output}.weight`,
-    parameters: (task, labelCount, vocabRows) => parameters(family, task, labelCount, vocabRows),
+    outputMatrixName: (task) =>
+      task === 'masked-lm' && !config.isTied ? `${maskedLanguageModel?.decoder ?? ''}.weight` : undefined,
+    parameters: (task, labelCount, ...rows) => parameters(family, task, labelCount, ...rows),
     checkpointNames: (name) => checkpointNames(name, family.prefix),
     forward: (...graph) => output(family, new ForwardContext(...graph)),
     architecture: (task) => `${family.architecturePrefix}${classSuffix(task)}`,
@@ -101,7 +103,13 @@ function embeddingMatrixName({ prefix }: EncoderFamily): string {
   return `${prefix}embeddings.word_embeddings.weight`;
 }
 
-function parameters(family: EncoderFamily, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
+function parameters(
+  family: EncoderFamily,
+  task: Task,
+  labelCount: number,
+  vocabRows: number,
+  outputRows = vocabRows,
+): ParameterSpec[] {
   const { config, head, maskedLanguageModel } = family;
   const list = new ParameterList();
   list.embeddingMatrix(embeddingMatrixName(family), vocabRows, family.embeddingSize);
@@ -113,7 +121,7 @@ function parameters(family: EncoderFamily, task: Task, labelCount: number, vocab
       hiddenSize: config.hiddenSize,
       outputSize: family.embeddingSize,
       isTied: config.isTied,
-      vocabRows,
+      vocabRows: config.isTied ? vocabRows : outputRows,
     });
     return list.specs;
   }

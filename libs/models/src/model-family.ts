@@ -120,8 +120,14 @@ export interface Model {
   readonly basePrefix: string;
   /** The last matrix of a classification task's head, `[labelCount, hiddenSize]`. */
   headWeightName(task: Task): string;
-  /** Parameters in a fixed order. */
-  parameters(task: Task, labelCount: number, vocabRows: number): ParameterSpec[];
+  /** An output matrix of its own (see {@link isTied}), where the task has one; undefined where it has none. */
+  outputMatrixName(task: Task): string | undefined;
+  /**
+   * Parameters in a fixed order.
+   * @param vocabRows rows of the embedding matrix
+   * @param outputRows rows of an output matrix of its own; those of the embedding matrix where not given
+   */
+  parameters(task: Task, labelCount: number, vocabRows: number, outputRows?: number): ParameterSpec[];
   /** Names that a checkpoint may use for a parameter, most usual first. */
   checkpointNames(parameterName: string): string[];
   forward(

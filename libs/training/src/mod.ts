@@ -4,6 +4,13 @@
  * @module
  */
 export {
+  batchSplits,
+  findBatchSplit,
+  type BatchSplit,
+  type BatchSplitSearch,
+  type PlannedSplit,
+} from './batch-size.ts';
+export {
   OPTIMIZER_FILE_NAME,
   TRAINER_STATE_FILE_NAME,
   WEIGHTS_FILE_NAME,

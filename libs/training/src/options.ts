@@ -1,4 +1,4 @@
-import type { LoraOptions, Task } from '@pemmican/models';
+import { isLanguageModeling, type LoraOptions, type Task } from '@pemmican/models';
 import { TrainingError } from './error.ts';
 import { METRICS, type Metric } from './metrics.ts';
 import { SCHEDULES, type Schedule } from './schedule.ts';
@@ -45,6 +45,8 @@ export interface TrainingOptions {
   readonly freezeEmbeddings: boolean;
   /** Keep these parameters as they are: names, in which `*` stands for any run of characters. */
   readonly freeze: readonly string[];
+  /** Language modeling on a reduced model: the softmax runs over the kept rows only, which is another loss. */
+  readonly restrictedSoftmax: boolean;
   /** Train adapters in place of the model itself. */
   readonly lora: LoraTrainingOptions | undefined;
 }
@@ -85,6 +87,7 @@ export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
   mlmProbability: 0.15,
   freezeEmbeddings: false,
   freeze: [],
+  restrictedSoftmax: false,
   lora: undefined,
 };
 
@@ -167,6 +170,11 @@ export function findOptionProblems(options: TrainingOptions): OptionProblem[] {
     problems.push({
       field: 'freeze',
       message: 'freeze has an empty pattern, expected names of parameters, with * for any run of characters',
+    });
+  if (options.restrictedSoftmax && !isLanguageModeling(options.task))
+    problems.push({
+      field: 'restrictedSoftmax',
+      message: `restrictedSoftmax is true, expected false for ${options.task}, which has no softmax over the vocabulary`,
     });
   if (options.lora !== undefined) problems.push(...findLoraProblems(options.lora, options));
   const metrics = METRICS[options.task];

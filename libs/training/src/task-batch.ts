@@ -1,5 +1,5 @@
 import type { TensorValue } from '@pemmican/graph';
-import { hasTokenTargets, type Task } from '@pemmican/models';
+import { hasTokenTargets, isLanguageModeling, type Task } from '@pemmican/models';
 import { makeBatch, type Batch, type EncodedDataset } from './encoded-dataset.ts';
 import {
   labelledTargets,
@@ -18,6 +18,11 @@ export interface BatchOptions {
   readonly seed: number;
   /** Only for masked language modeling, which needs it. */
   readonly masking?: MaskingOptions | undefined;
+  /**
+   * Row of the output matrix by token id, where the output matrix has other rows than the embedding matrix: a language model
+   * whose input side alone is reduced predicts full token ids.
+   */
+  readonly outputRowOf?: Uint32Array | undefined;
 }
 
 /** A batch as a task takes it. */
@@ -44,13 +49,14 @@ export function makeTaskBatch(
     return { batch: plain, feeds: { ...inputFeeds(plain), [FEED.labels]: labels }, itemCount: plain.rowCount };
   }
   const { batch, targets } = withTargets(plain, options, pass);
+  const labels = isLanguageModeling(options.task) ? outputRows(targets.labels, options.outputRowOf) : targets.labels;
   const shape = [targets.positions.length];
   return {
     batch,
     feeds: {
       ...inputFeeds(batch),
       [FEED.targetPositions]: { dtype: 'int32', shape, data: targets.positions },
-      [FEED.labels]: { dtype: 'int32', shape, data: targets.labels },
+      [FEED.labels]: { dtype: 'int32', shape, data: labels },
     },
     itemCount: targets.positions.length,
   };
@@ -61,6 +67,10 @@ function withTargets(plain: Batch, options: BatchOptions, pass: string): { batch
   if (options.task === 'causal-lm') return { batch: plain, targets: nextTokenTargets(plain) };
   if (options.masking === undefined) throw new TypeError('Masked language modeling needs a mask token');
   return maskTokens(plain, options.masking, options.seed, pass);
+}
+
+function outputRows(tokenIds: Int32Array, rowOf: Uint32Array | undefined): Int32Array {
+  return rowOf === undefined ? tokenIds : tokenIds.map((tokenId) => rowOf[tokenId] ?? -1);
 }
 
 /** Feeds that every forward pass takes. */

@@ -7,12 +7,12 @@ const PAD = 0;
 const CLS = 1;
 const SEP = 2;
 const MASK = 3;
-const VOCAB_ROWS = 1000;
+const REPLACEMENTS = Uint32Array.from({ length: 16 }, (_, index) => 950 + 3 * index);
 const OPTIONS: MaskingOptions = {
   probability: 0.15,
   maskTokenId: MASK,
   specialTokenIds: new Set([PAD, CLS, SEP, MASK]),
-  vocabRows: VOCAB_ROWS,
+  replacementTokenIds: REPLACEMENTS,
 };
 
 function batchOf(records: readonly (readonly number[])[], rows: readonly number[]): Batch {
@@ -58,16 +58,25 @@ test('maskTokens hides as BERT does: 15 % are predicted, of these 80 % hidden, 1
   };
   near(positions.length, total, 0.15);
   let [masked, replaced, left] = [0, 0, 0];
+  const replacedBy = new Set<number>();
   positions.forEach((place, index) => {
     assert.equal(tokenIds[index], batch.inputIds[place]);
     const now = hidden.batch.inputIds[place]!;
     if (now === MASK) masked++;
     else if (now === batch.inputIds[place]) left++;
-    else replaced++;
+    else {
+      replaced++;
+      replacedBy.add(now);
+    }
   });
   near(masked, positions.length, 0.8);
   near(replaced, positions.length, 0.1);
   near(left, positions.length, 0.1);
+  assert.deepEqual(
+    [...replacedBy].sort(),
+    [...REPLACEMENTS],
+    'each of those that may stand for others does, and no others',
+  );
 });
 
 test('maskTokens changes nothing but what is predicted, and never special tokens or padding', () => {

@@ -18,8 +18,8 @@ export interface MaskingOptions {
   readonly maskTokenId: number;
   /** Tokens that are never predicted. */
   readonly specialTokenIds: ReadonlySet<number>;
-  /** Rows of the embedding matrix, from which replacements are drawn. */
-  readonly vocabRows: number;
+  /** Tokens, in the id space of the batch, that are put in place of others; see `replacementTokenIds`. */
+  readonly replacementTokenIds: Uint32Array;
 }
 
 // Of the tokens that are predicted, this share is hidden; half of the others are replaced at random, half left as they are.
@@ -78,7 +78,8 @@ export function maskTokens(
       tokenIds.push(tokenId);
       const draw = random.uniform();
       if (draw < HIDDEN_SHARE) inputIds[place] = options.maskTokenId;
-      else if (draw < (1 + HIDDEN_SHARE) / 2) inputIds[place] = random.integer(options.vocabRows);
+      else if (draw < (1 + HIDDEN_SHARE) / 2)
+        inputIds[place] = options.replacementTokenIds[random.integer(options.replacementTokenIds.length)] ?? tokenId;
     }
   });
   if (positions.length === 0) hideOne(batch, options, inputIds, positions, tokenIds);

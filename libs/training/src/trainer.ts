@@ -67,6 +67,8 @@ export interface TrainingRun {
   readonly padId: number;
   /** Set for masked language modeling. */
   readonly masking?: MaskingOptions | undefined;
+  /** See {@link BatchOptions}. */
+  readonly outputRowOf?: Uint32Array | undefined;
   readonly train: EncodedDataset;
   readonly validation: EncodedDataset | undefined;
   readonly checkpoints: CheckpointStore;
@@ -251,8 +253,8 @@ class Trainer {
   }
 
   get #batchOptions(): BatchOptions {
-    const { options, padId, masking } = this.#run;
-    return { task: options.task, seed: options.seed, padId, masking };
+    const { options, padId, masking, outputRowOf } = this.#run;
+    return { task: options.task, seed: options.seed, padId, masking, outputRowOf };
   }
 
   #records(position: { readonly epochIndex: number }, batchIndex: number): Uint32Array {

@@ -50,6 +50,8 @@ export interface ProgramOptions {
   readonly labelCount: number;
   /** Rows of the embedding matrix. */
   readonly vocabRows: number;
+  /** Rows of an output matrix that is not tied to it; as many where not given. */
+  readonly outputRows?: number | undefined;
   /** Row of `config.pad_token_id` in that matrix; undefined when there is none. */
   readonly paddingIndex: number | undefined;
   readonly dropout: number | undefined;
@@ -116,6 +118,11 @@ export interface TrainingProgram {
   readonly accumulators: readonly VariablePort[];
   /** Memory of a training step of this many rows, each padded to `length` tokens. */
   planStep(batchSize: number, length: number): MemoryPlan;
+  /**
+   * Memory while this many rows are evaluated: what a step leaves there, and a forward pass. The engine is free in its order
+   * there and keeps up to a tenth more alive.
+   */
+  planEvaluation(batchSize: number, length: number): MemoryPlan;
   /** Bytes of the embedding matrix and, where it is trained, of its gradient and its moments. */
   readonly embeddingTrainingBytes: number;
 }
@@ -159,10 +166,14 @@ class ProgramBuilder {
     this.#model = model;
     this.#options = options;
     this.#builder = new GraphBuilder(options.bf16 ? { matmulDtype: 'bfloat16' } : {});
-    this.#parameters = model.parameters(options.task, options.labelCount, options.vocabRows).map((spec) => ({
-      spec,
-      weight: this.#builder.withCategory('weights', () => variable(this.#builder, `weights/${spec.name}`, spec.shape)),
-    }));
+    this.#parameters = model
+      .parameters(options.task, options.labelCount, options.vocabRows, options.outputRows)
+      .map((spec) => ({
+        spec,
+        weight: this.#builder.withCategory('weights', () =>
+          variable(this.#builder, `weights/${spec.name}`, spec.shape),
+        ),
+      }));
     this.#trained = this.#parameters
       .filter(({ spec }) => spec.isFrozen !== true)
       .map(({ spec, weight }) => ({
@@ -181,9 +192,7 @@ class ProgramBuilder {
     const labels = builder.placeholder(FEED.labels, task === 'regression' ? 'float32' : 'int32', [
       symbol(hasTokenTargets(task) ? 'targets' : 'batch'),
     ]);
-    builder.withoutTape(() => {
-      this.#evaluation(dimensions, inputs, labels);
-    });
+    const evaluationTargets = builder.withoutTape(() => this.#evaluation(dimensions, inputs, labels));
     const { stepTargets, accumulators } = this.#training(dimensions, inputs, labels);
     const variables = [
       ...this.#parameters.map(({ weight }) => weight),
@@ -198,6 +207,7 @@ class ProgramBuilder {
       if (parameter === undefined) throw new RangeError(`"${spec.name}" has no port`);
       return { ...parameter, moment1: variablePort(builder, moment1), moment2: variablePort(builder, moment2) };
     });
+    const planned = { gradients: this.#gradientTensors, variables };
     const accumulatorPorts = accumulators.map((accumulator) => variablePort(builder, accumulator));
     return {
       savedModel: encodeSavedModel(builder, builder.constant(1)),
@@ -207,14 +217,8 @@ class ProgramBuilder {
       trainedParameterCount: countOf(this.#trained),
       accumulators: accumulatorPorts,
       planStep: (batch, length) =>
-        largestPlan(
-          stepTargets.map((targets) =>
-            planMemory(builder, targets, this.#bindings(batch, length), {
-              gradients: this.#gradientTensors,
-              variables,
-            }),
-          ),
-        ),
+        largestPlan(stepTargets.map((targets) => planMemory(builder, targets, this.#bindings(batch, length), planned))),
+      planEvaluation: (batch, length) => planMemory(builder, evaluationTargets, this.#bindings(batch, length), planned),
       embeddingTrainingBytes: this.#parameters
         .filter(({ spec }) => spec.isEmbeddingMatrix === true)
         .reduce((sum, parameter) => sum + (parameter.spec.isFrozen === true ? 4 : 16) * countOf([parameter]), 0),
@@ -230,11 +234,14 @@ class ProgramBuilder {
     return new Map(this.#parameters.map(({ spec, weight }) => [spec.name, readVariable(this.#builder, weight)]));
   }
 
-  #evaluation(dimensions: RuntimeDimensions, inputs: ModelInputs, labels: Tensor): void {
+  /** @returns what an evaluation fetches */
+  #evaluation(dimensions: RuntimeDimensions, inputs: ModelInputs, labels: Tensor): GraphNode[] {
+    const builder = this.#builder;
     const options = { task: this.#options.task, isTraining: false };
-    const output = this.#model.forward(this.#builder, dimensions, this.#weights(), inputs, options);
-    if (output.kind === 'logits') identity(this.#builder, output.logits, { name: FETCH.evaluationLogits });
-    identity(this.#builder, this.#loss(dimensions, output, labels), { name: FETCH.evaluationLoss });
+    const output = this.#model.forward(builder, dimensions, this.#weights(), inputs, options);
+    const logits =
+      output.kind === 'logits' ? [identity(builder, output.logits, { name: FETCH.evaluationLogits }).node] : [];
+    return [...logits, identity(builder, this.#loss(dimensions, output, labels), { name: FETCH.evaluationLoss }).node];
   }
 
   #loss(dimensions: RuntimeDimensions, output: ModelOutput, labels: Tensor): Tensor {

@@ -18,6 +18,8 @@ export interface LiveMemoryRequest {
   readonly batchSize: number;
   readonly length: number;
   readonly stepCount: number;
+  /** Evaluate the batch in place of training on it. */
+  readonly isEvaluation?: boolean;
 }
 
 const request = JSON.parse(process.argv[2] ?? '') as LiveMemoryRequest;
@@ -68,11 +70,18 @@ const optimizer = {
   [FEED.correctedEpsilon]: scalar(1e-8),
   ...(options.hasWeightDecay ? { [FEED.decayFactor]: scalar(0.999) } : {}),
 };
+const evaluationFetches = [
+  ...(options.task === 'masked-lm' || options.task === 'causal-lm' ? [] : [FETCH.evaluationLogits]),
+  FETCH.evaluationLoss,
+];
 for (let step = 0; step < request.stepCount; step++) {
-  if (options.isAccumulating) {
+  if (request.isEvaluation === true) session.run(batch, evaluationFetches);
+  else if (options.isAccumulating) {
     session.run(batch, [FETCH.accumulateLoss]);
     session.run(optimizer, [FETCH.applyNorm]);
   } else session.run({ ...batch, ...optimizer }, [FETCH.trainLoss, FETCH.trainNorm]);
 }
-process.stdout.write(`${JSON.stringify(program.planStep(batchSize, length))}\n`);
+const plan =
+  request.isEvaluation === true ? program.planEvaluation(batchSize, length) : program.planStep(batchSize, length);
+process.stdout.write(`${JSON.stringify(plan)}\n`);
 process.exit(0);

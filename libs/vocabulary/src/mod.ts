@@ -36,6 +36,7 @@ export {
   unkTokenIdOf,
   type ReduceTokenizerOptions,
 } from './reduced-tokenizer.ts';
+export { replacementTokenIds } from './replacement-tokens.ts';
 export { selectKeptTokenIds, type Selection, type SelectionOptions } from './selection.ts';
 export { SplitCounter, type SplitCounterOptions } from './split-counter.ts';
 export { SplitSum, type SplitTally } from './split-sum.ts';

@@ -130,7 +130,14 @@ export function reduceSpec(fields: {
   return {
     operation: {
       $case: 'reduce',
-      value: { padToMultipleOf: 0, exportTokenizer: false, overwrite: false, ...others, vocabulary },
+      value: {
+        padToMultipleOf: 0,
+        exportTokenizer: false,
+        overwrite: false,
+        restrictOutput: false,
+        ...others,
+        vocabulary,
+      },
     },
   };
 }

@@ -85,6 +85,7 @@ export function toTrainingOptions(message: OptionsMessage | undefined): Training
     mlmProbability: message.mlmProbability ?? defaults.mlmProbability,
     freezeEmbeddings: message.freezeEmbeddings,
     freeze: message.freeze,
+    restrictedSoftmax: message.restrictedSoftmax,
     lora: message.lora === undefined ? undefined : toLoraOptions(message.lora),
   };
 }

@@ -43,6 +43,7 @@ export function validateRunSpec(spec: RunSpec): void {
   for (const { field, message } of findOptionProblems(toTrainingOptions(spec.options)))
     violations.add(`spec.options.${toSnakeCase(field)}`, message);
   checkLabelNames(violations, 'spec.options', spec.options);
+  checkBatchSizeSearch(violations, 'spec.options', spec.options);
   violations.throwIfAny();
 }
 
@@ -148,6 +149,16 @@ function checkLabelNames(violations: FieldViolations, field: string, options: Tr
     names.length === 0 || count === 0 || names.length === count,
     `${field}.label_names`,
     `has ${names.length} names, num_labels is ${count}`,
+  );
+}
+
+function checkBatchSizeSearch(violations: FieldViolations, field: string, options: TrainingOptions | undefined): void {
+  const bytes = options?.autoFindMemoryBytes ?? 0;
+  violations.check(bytes >= 0, `${field}.auto_find_memory_bytes`, `is ${bytes}, must not be negative`);
+  violations.check(
+    bytes === 0 || options?.autoFindBatchSize === true,
+    `${field}.auto_find_memory_bytes`,
+    'must be 0 without auto_find_batch_size, which alone asks for it',
   );
 }
 

@@ -146,6 +146,17 @@ test('train passes on every hyper-parameter', async () => {
   assert.equal(dataset?.skipInvalid, true);
 });
 
+test('train asks for a batch size that fits --memory only where one is to be found', async () => {
+  const found = await requestOfTrain('--auto-find-batch-size', '--memory', '2GiB');
+  assert.equal(found?.spec?.options?.autoFindBatchSize, true);
+  assert.equal(found.spec.options.autoFindMemoryBytes, 2 * 2 ** 30);
+  const given = await requestOfTrain();
+  assert.equal(given?.spec?.options?.autoFindBatchSize, false);
+  const refused = await runCli(['train', '--model', '/m', '--train-file', '/t', '--output', '/o', '--memory', '2GiB']);
+  assert.equal(refused.exitCode, 2);
+  assert.match(refused.stderr, /--memory is what a batch size is found for; add --auto-find-batch-size/);
+});
+
 test('analyze writes the profile whole and prints the table', async () => {
   using folder = new TemporaryFolder();
   const services = await ScriptedServices.start();

@@ -67,6 +67,7 @@ export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
     isLabelColumnRequired: dataset.labelColumn !== '' && dataset.labelColumn !== columns.label,
     maxSequenceLength: dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH,
     keepTokenIds: spec.keepTokenIds,
+    replacementSeed: spec.replacementSeed,
     padToMultipleOf: spec.padToMultipleOf,
     minCount: spec.minCount,
     maxRows: spec.maxRows,

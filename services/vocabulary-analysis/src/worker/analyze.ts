@@ -1,6 +1,12 @@
 import type { AnalysisProgress } from '@pemmican/contract/vocabulary';
 import { openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
-import { profileOf, type SplitName, type SplitSum, type VocabularyProfile } from '@pemmican/vocabulary';
+import {
+  profileOf,
+  replacementTokenIds,
+  type SplitName,
+  type SplitSum,
+  type VocabularyProfile,
+} from '@pemmican/vocabulary';
 import { PEMMICAN_VERSION } from '../version.ts';
 import { closeFiles, openFiles } from './dataset-files.ts';
 import { FileCounter } from './file-counter.ts';
@@ -55,6 +61,7 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
       };
       sums.set(split, await inPhase(`tokenize and count ${split}`, () => counter.count(file, onRead)));
     }
+    const { replacementSeed } = request;
     const profile = await inPhase('select rows', () =>
       profileOf(sums, {
         pemmicanVersion: PEMMICAN_VERSION,
@@ -63,7 +70,10 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
         modelVocabSize: model.vocabSize,
         hiddenSize: model.hiddenSize,
         maxSequenceLength: request.maxSequenceLength,
-        keepTokenIds: request.keepTokenIds,
+        keepTokenIds: [
+          ...request.keepTokenIds,
+          ...(replacementSeed === undefined ? [] : replacementTokenIds(model.vocabSize, replacementSeed)),
+        ],
         padToMultipleOf: request.padToMultipleOf,
         minCount: request.minCount,
         maxRows: request.maxRows,

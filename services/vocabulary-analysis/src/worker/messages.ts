@@ -23,6 +23,8 @@ export interface AnalysisRequest {
   readonly isLabelColumnRequired: boolean;
   readonly maxSequenceLength: number;
   readonly keepTokenIds: readonly number[];
+  /** Seed of the masked language modeling whose replacements are kept; undefined: none are. */
+  readonly replacementSeed: number | undefined;
   readonly padToMultipleOf: number;
   readonly minCount: number;
   readonly maxRows: number;

@@ -1,5 +1,6 @@
 import type { CommandContext } from '../command-context.ts';
 import type { EstimateOptions } from '../commands/estimate.ts';
+import { replacementSeedOf } from '../options/training-options.ts';
 import { toTrainingOptions } from '../options/training-spec.ts';
 import { ServicePool } from '../services/service-pool.ts';
 import { analyzeStage, toAnalysisSpec } from '../stages/analyze-stage.ts';
@@ -12,7 +13,11 @@ import { renderEstimate } from '../views/estimate-view.ts';
 export async function estimate(options: EstimateOptions, context: CommandContext): Promise<void> {
   await using pool = await ServicePool.open(['vocabulary-analysis', 'trainer'], options, context);
   const stageContext = { ...context, pool };
-  const analysis = await analyzeStage(toAnalysisSpec(options), options.output, stageContext);
+  const analysis = await analyzeStage(
+    toAnalysisSpec({ ...options, replacementSeed: replacementSeedOf(options) }),
+    options.output,
+    stageContext,
+  );
   const memoryLimitBytes = options.memory ?? 0;
   const response = await estimateStage(
     {
@@ -26,6 +31,6 @@ export async function estimate(options: EstimateOptions, context: CommandContext
   );
   const { output } = context;
   output.print(`${renderAnalysis(analysis, output.colors)}\n`);
-  output.print(renderEstimate(response, memoryLimitBytes, output.colors));
+  output.print(renderEstimate(response, memoryLimitBytes, output.colors, options));
   output.document({ vocabulary: analysisDocument(analysis), estimate: { ...response, memoryLimitBytes } });
 }

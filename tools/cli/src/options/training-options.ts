@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 
+import type { BatchSizeOptions } from './batch-size-options.ts';
 import {
   byteSize,
   choice,
@@ -28,11 +29,16 @@ export function isLanguageModeling(task: TaskName): boolean {
   return task === 'masked-lm' || task === 'causal-lm';
 }
 
+/** For the analysis before a run: the seed whose replacements masked language modeling needs. */
+export function replacementSeedOf({ task, seed }: { task: TaskName; seed: number }): number | undefined {
+  return task === 'masked-lm' ? seed : undefined;
+}
+
 export type SchedulerName = (typeof SCHEDULERS)[number];
 export type MetricName = (typeof METRICS)[number];
 
 /** Hyper-parameters as the command's user names them. */
-export interface TrainingCommandOptions {
+export interface TrainingCommandOptions extends BatchSizeOptions {
   readonly task: TaskName;
   readonly numLabels?: number;
   readonly numTrainEpochs: number;
@@ -65,6 +71,7 @@ export interface TrainingCommandOptions {
   readonly mlmProbability: number;
   readonly labelNames?: readonly string[];
   readonly labelAllTokens?: boolean;
+  readonly restrictedSoftmax?: boolean;
   readonly freezeEmbeddings?: boolean;
   readonly freeze?: readonly string[];
   /** Set: train adapters. */
@@ -131,6 +138,10 @@ export function addTrainingOptions(command: Command): Command {
       ).argParser((text: string) => choice(METRICS)(text.replace(/^eval[_-]/, ''))),
     )
     .option('--mlm-probability <share>', 'share of the tokens that masked-lm predicts', number(0, 1), 0.15)
+    .option(
+      '--restricted-softmax',
+      'in masked-lm and causal-lm let the softmax run over the kept rows only: less memory, and ANOTHER LOSS than over the full vocabulary',
+    )
     .option(
       '--freeze-embeddings',
       'keep the input embedding matrix as it is; a tied output matrix is the same matrix, so it is frozen too',

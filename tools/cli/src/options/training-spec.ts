@@ -3,6 +3,7 @@ import type { LoraOptions, TrainingOptions } from '@pemmican/contract/trainer';
 
 import { usageError } from '../cli-error.ts';
 
+import { toBatchSizeFields } from './batch-size-options.ts';
 import type { MetricName, SchedulerName, TaskName, TrainingCommandOptions } from './training-options.ts';
 
 /**
@@ -45,7 +46,9 @@ export function toTrainingOptions(options: TrainingCommandOptions, baseModelUri 
     labelAllTokens: options.labelAllTokens === true,
     freezeEmbeddings: options.freezeEmbeddings === true,
     freeze: [...(options.freeze ?? [])],
+    restrictedSoftmax: options.restrictedSoftmax === true,
     lora: toLora(options, baseModelUri),
+    ...toBatchSizeFields(options),
   };
 }
 

@@ -53,6 +53,11 @@ FAMILIES = {
             **DEBERTA, "pos_att_type": ["c2p", "p2c"], "type_vocab_size": 2}),
         ("content to position only, regression", 1, {
             **DEBERTA, "pos_att_type": ["c2p"], "position_buckets": 6, "position_biased_input": False, "type_vocab_size": 0}),
+        ("as v2's largest: a convolution", 3, {
+            **DEBERTA, "share_att_key": True, "position_buckets": 4, "norm_rel_ebd": "layer_norm", "pos_att_type": "p2c|c2p",
+            "position_biased_input": False, "type_vocab_size": 0, "conv_kernel_size": 3, "conv_act": "gelu"}),
+        ("a convolution of five with its default activation, regression", 1, {
+            **DEBERTA, "pos_att_type": ["c2p", "p2c"], "type_vocab_size": 2, "conv_kernel_size": 5}),
     ]),
     "electra": ("Electra", [
         ("projected embeddings", 2, {**BERT, "embedding_size": 8, "pad_token_id": 0}),
@@ -97,7 +102,13 @@ FAMILIES = {
 }
 USES_TOKEN_TYPES = {"bert", "electra", "deberta-v2"}
 DECODERS = {"gpt2", "llama", "qwen2", "qwen3", "gemma2", "gemma3_text"}
-WITHOUT_LANGUAGE_MODEL = {"deberta-v2"}
+# Beside the tied and the untied one.
+MORE_LANGUAGE_MODELS = {
+    "deberta-v2": [
+        ("masked-lm, head of its own", {"legacy": False}),
+        ("masked-lm, head of its own, a convolution", {"legacy": False, "tie_word_embeddings": False, "conv_kernel_size": 3}),
+    ],
+}
 # What a saved config has beside the model's architecture.
 NOISE = {"architectures", "transformers_version", "dtype", "id2label", "label2id", "use_cache"}
 
@@ -202,13 +213,13 @@ def cases_of(family, classes, cases):
         yield run(family, classes, name, task, label_count, changes)
     if family not in DECODERS:
         yield run(family, classes, "token-classification", "token-classification", 3, cases[0][2])
-    if family in WITHOUT_LANGUAGE_MODEL:
-        return
     task = "causal-lm" if family in DECODERS else "masked-lm"
     changes = cases[0][2]
     for is_tied in (True, False):
         name = f"{task}, {'tied' if is_tied else 'untied'}"
         yield run(family, classes, name, task, 2, {**changes, "tie_word_embeddings": is_tied})
+    for name, more in MORE_LANGUAGE_MODELS.get(family, []):
+        yield run(family, classes, name, task, 2, {**changes, **more})
 
 
 def tables():

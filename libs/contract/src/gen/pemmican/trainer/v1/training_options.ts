@@ -366,7 +366,22 @@ export interface TrainingOptions {
    * Train low-rank adapters and the classification head, and keep everything else as it is. Not set: train the model itself.
    * MUST NOT be set together with `freeze`.
    */
-  lora: LoraOptions | undefined;
+  lora:
+    | LoraOptions
+    | undefined;
+  /**
+   * Halve `per_device_train_batch_size` until the planned peak of a step fits, and multiply `gradient_accumulation_steps` to
+   * match, so that the step's records stay the same. What has to fit is `memory_budget_bytes` of the run and
+   * `auto_find_memory_bytes`, those that are set; where none is, the free memory of the device.
+   */
+  autoFindBatchSize: boolean;
+  /** Bytes that the run's process may take, engine included. 0 means no such limit. MUST be 0 without `auto_find_batch_size`. */
+  autoFindMemoryBytes: number;
+  /**
+   * Language modeling on a reduced model: the softmax runs over the kept rows only. ANOTHER LOSS than that over the full
+   * vocabulary; a warning says so.
+   */
+  restrictedSoftmax: boolean;
 }
 
 /** Low-rank adapters (LoRA), by the names of PEFT's LoraConfig. The trained model is then a PEFT adapter folder. */
@@ -426,6 +441,9 @@ function createBaseTrainingOptions(): TrainingOptions {
     freezeEmbeddings: false,
     freeze: [],
     lora: undefined,
+    autoFindBatchSize: false,
+    autoFindMemoryBytes: 0,
+    restrictedSoftmax: false,
   };
 }
 
@@ -532,6 +550,15 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     }
     if (message.lora !== undefined) {
       LoraOptions.encode(message.lora, writer.uint32(274).fork()).join();
+    }
+    if (message.autoFindBatchSize !== false) {
+      writer.uint32(280).bool(message.autoFindBatchSize);
+    }
+    if (message.autoFindMemoryBytes !== 0) {
+      writer.uint32(288).int64(message.autoFindMemoryBytes);
+    }
+    if (message.restrictedSoftmax !== false) {
+      writer.uint32(296).bool(message.restrictedSoftmax);
     }
     return writer;
   },
@@ -821,6 +848,30 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
             message.lora = LoraOptions.decode(reader, reader.uint32());
             continue;
           }
+          case 35: {
+            if (tag !== 280) {
+              break;
+            }
+
+            message.autoFindBatchSize = reader.bool();
+            continue;
+          }
+          case 36: {
+            if (tag !== 288) {
+              break;
+            }
+
+            message.autoFindMemoryBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 37: {
+            if (tag !== 296) {
+              break;
+            }
+
+            message.restrictedSoftmax = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -983,6 +1034,21 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
         ? object.freeze.map((e: any) => globalThis.String(e))
         : [],
       lora: isSet(object.lora) ? LoraOptions.fromJSON(object.lora) : undefined,
+      autoFindBatchSize: isSet(object.autoFindBatchSize)
+        ? globalThis.Boolean(object.autoFindBatchSize)
+        : isSet(object.auto_find_batch_size)
+        ? globalThis.Boolean(object.auto_find_batch_size)
+        : false,
+      autoFindMemoryBytes: isSet(object.autoFindMemoryBytes)
+        ? globalThis.Number(object.autoFindMemoryBytes)
+        : isSet(object.auto_find_memory_bytes)
+        ? globalThis.Number(object.auto_find_memory_bytes)
+        : 0,
+      restrictedSoftmax: isSet(object.restrictedSoftmax)
+        ? globalThis.Boolean(object.restrictedSoftmax)
+        : isSet(object.restricted_softmax)
+        ? globalThis.Boolean(object.restricted_softmax)
+        : false,
     };
   },
 
@@ -1090,6 +1156,15 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     if (message.lora !== undefined) {
       obj.lora = LoraOptions.toJSON(message.lora);
     }
+    if (message.autoFindBatchSize !== false) {
+      obj.autoFindBatchSize = message.autoFindBatchSize;
+    }
+    if (message.autoFindMemoryBytes !== 0) {
+      obj.autoFindMemoryBytes = Math.round(message.autoFindMemoryBytes);
+    }
+    if (message.restrictedSoftmax !== false) {
+      obj.restrictedSoftmax = message.restrictedSoftmax;
+    }
     return obj;
   },
 
@@ -1134,6 +1209,9 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     message.lora = (object.lora !== undefined && object.lora !== null)
       ? LoraOptions.fromPartial(object.lora)
       : undefined;
+    message.autoFindBatchSize = object.autoFindBatchSize ?? false;
+    message.autoFindMemoryBytes = object.autoFindMemoryBytes ?? 0;
+    message.restrictedSoftmax = object.restrictedSoftmax ?? false;
     return message;
   },
 };
