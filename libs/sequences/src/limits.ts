@@ -8,10 +8,11 @@ export const MAX_TEMPLATE_CHARACTERS = 128 * 1024;
 export const MAX_RENDERED_CHARACTERS = 128 * 1024 * 1024;
 
 /**
- * Most steps of a rendering (a node of the template evaluated, a turn of a loop). A long conversation takes a million; templates
- * come with models, and one that loops on must not take a service's thread for good.
+ * Most steps of a rendering (a node of the template evaluated, a turn of a loop). A message takes some tens, so that a
+ * conversation of ten thousand passes; templates come with models, and one that loops on must not take a service's thread for more
+ * than seconds.
  */
-export const MAX_RENDERING_STEPS = 20_000_000;
+export const MAX_RENDERING_STEPS = 2_000_000;
 
 /** Most numbers of `range`, as Jinja's own sandbox has it. */
 export const MAX_RANGE = 100_000;

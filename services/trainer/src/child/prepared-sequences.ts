@@ -30,7 +30,7 @@ export function areSequences({ blockSize, recordKind }: DatasetSpec): boolean {
  * @throws PreconditionError SEQUENCE_TOO_LONG; DatasetError, SequenceError
  */
 export async function prepareSequences(prepared: PreparedModel, request: DataRequest): Promise<PreparedData> {
-  const { dataset, breathe } = request;
+  const { dataset } = request;
   const options = sequenceOptionsOf(prepared, dataset);
   const splits = new Map<Split, EncodedDataset>();
   const notes: string[] = [];
@@ -44,7 +44,7 @@ export async function prepareSequences(prepared: PreparedModel, request: DataReq
       const format = file.format === DatasetFormat.UNSPECIFIED ? {} : { format: FORMAT_NAMES[file.format] };
       const records = readRecords(source, { ...format, ...columnsOf(dataset), onSkip });
       const encoder = new SequenceEncoder(prepared.tokenizer, source.name, options);
-      const encoded = await collect(readSequences(records, encoder, source.name, breathe));
+      const encoded = await collect(readSequences(records, encoder, source.name, () => request.breathe()));
       splits.set(file.split, encoded);
       skippedRecordCount += encoder.counts.skippedRecordCount;
       notes.push(...notesOf(source.name, encoded, encoder.counts, options));
