@@ -1,8 +1,12 @@
 import { DatasetError } from './error.ts';
+import { messagesOf, type Message } from './messages.ts';
 import { show, showNames } from './show.ts';
 
-/** What a record is: a text or a pair with one label, or words with a tag each. */
-export const RECORD_KINDS = ['text', 'words'] as const;
+/**
+ * What a record is: a text or a pair with one label, words with a tag each, a prompt with its completion, or the messages of a
+ * conversation.
+ */
+export const RECORD_KINDS = ['text', 'words', 'prompt-and-completion', 'messages'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 /** Which columns of a row make a record. */
@@ -14,21 +18,39 @@ export interface ColumnOptions {
   readonly textPairColumn?: string;
   /** Of the label, or of the list of tags. Not given: records have none. */
   readonly labelColumn?: string;
+  /** `prompt` where not given. */
+  readonly promptColumn?: string;
+  /** `completion` where not given. */
+  readonly completionColumn?: string;
+  /** `messages` where not given. */
+  readonly messagesColumn?: string;
 }
 
 /** The names of the columns where none are given; those of words are the ones of Hugging Face's data sets. */
 export const DEFAULT_COLUMNS: Readonly<Record<RecordKind, { readonly text: string; readonly label: string }>> = {
   text: { text: 'text', label: 'label' },
   words: { text: 'tokens', label: 'ner_tags' },
+  // What is predicted stands in the text itself: no column of labels is read.
+  'prompt-and-completion': { text: 'prompt', label: 'label' },
+  messages: { text: 'messages', label: 'label' },
 };
 
 export function textColumnOf({ textColumn, recordKind = 'text' }: ColumnOptions): string {
   return textColumn ?? DEFAULT_COLUMNS[recordKind].text;
 }
 
+/** Names of the columns that are read, the ones that a file must have. */
+export function columnsOf(options: ColumnOptions): readonly string[] {
+  const { recordKind = 'text', promptColumn, completionColumn, messagesColumn } = options;
+  if (recordKind === 'prompt-and-completion') return [promptColumn ?? 'prompt', completionColumn ?? 'completion'];
+  if (recordKind === 'messages') return [messagesColumn ?? 'messages'];
+  const columns = [textColumnOf(options), options.textPairColumn, options.labelColumn];
+  return columns.filter((column) => column !== undefined);
+}
+
 /** What a row holds. */
 export interface RecordFields {
-  /** Empty where there are words. */
+  /** Empty where there is something else. */
   readonly text: string;
   readonly textPair?: string;
   /** As the file has it: a number or a name; undefined where no label was asked for. */
@@ -37,6 +59,11 @@ export interface RecordFields {
   readonly words?: readonly string[];
   /** One a word, as the file has them; undefined where none were asked for. */
   readonly tags?: readonly (number | string)[];
+  /** Only of records of a prompt and its completion. */
+  readonly prompt?: string;
+  readonly completion?: string;
+  /** One and more; only of records of messages. */
+  readonly messages?: readonly Message[];
 }
 
 /**
@@ -48,6 +75,18 @@ export function fieldsOf(value: unknown, fileName: string, row: number, options:
     throw new DatasetError('INVALID_TEXT', fileName, `row ${row} is ${show(value)}, expected an object`);
   const fields = value as Record<string, unknown>;
   if (options.recordKind === 'words') return taggedWordsOf(fields, fileName, row, options);
+  if (options.recordKind === 'prompt-and-completion') {
+    const [prompt = '', completion = ''] = columnsOf(options);
+    return {
+      text: '',
+      prompt: textOf(fields, prompt, fileName, row),
+      completion: textOf(fields, completion, fileName, row),
+    };
+  }
+  if (options.recordKind === 'messages') {
+    const [column = ''] = columnsOf(options);
+    return { text: '', messages: messagesOf(checkColumn(fields, column, fileName, row), { column, fileName, row }) };
+  }
   const text = textOf(fields, textColumnOf(options), fileName, row);
   const { textPairColumn, labelColumn } = options;
   if (textPairColumn === undefined && labelColumn === undefined) return { text };

@@ -77,6 +77,8 @@ export class RecordParser {
         fileName,
         'a text file has no lists of words; jsonl, json and parquet have',
       );
+    if (options.format === 'text' && (options.recordKind ?? 'text') !== 'text')
+      throw new DatasetError('UNKNOWN_FORMAT', fileName, 'a text file has no columns; jsonl, json and parquet have');
     this.#fileName = fileName;
     this.#options = options;
     this.#parser = createRowParser(options.format, fileName, options.header);

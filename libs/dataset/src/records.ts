@@ -1,6 +1,6 @@
 import { DatasetError } from './error.ts';
 import { readParquet } from './parquet.ts';
-import { textColumnOf, type RecordFields } from './record-fields.ts';
+import { columnsOf, type RecordFields } from './record-fields.ts';
 import { createRowCutter, formatOf, type DatasetFormat } from './record-format.ts';
 import { RecordParser, RowReader, type RowOptions } from './record-parser.ts';
 import { cutPieces, type RowPiece } from './row-piece.ts';
@@ -88,7 +88,5 @@ async function* readRows(
   source: DatasetSource,
   options: ReadOptions,
 ): AsyncGenerator<{ readonly rows: readonly unknown[] }, void, undefined> {
-  const columns = [textColumnOf(options), options.textPairColumn, options.labelColumn];
-  const wanted = columns.filter((column) => column !== undefined);
-  for await (const rows of readParquet(source, wanted, options.onRead ?? (() => undefined))) yield { rows };
+  for await (const rows of readParquet(source, columnsOf(options), options.onRead ?? (() => undefined))) yield { rows };
 }

@@ -5,6 +5,7 @@
 export type { AddedToken } from './added-tokens.ts';
 export { TokenizerError, type TokenizerErrorCode } from './error.ts';
 export { Tokenizer, type EncodeOptions, type Encoding, type TokenizerFileOptions } from './tokenizer.ts';
+export { TokenSpans, type TextSpan } from './token-spans.ts';
 export type { TruncationStrategy } from './truncation.ts';
 export { FastCounter, type BlockCount, type FastCounterOptions } from './fast/fast-counter.ts';
 export { FastEncoder, type EncodedBlock, type FastEncoderOptions } from './fast/fast-encoder.ts';

@@ -234,6 +234,9 @@ export class Tokenizer {
   get maskTokenId(): number | undefined {
     return this.#named['mask_token'];
   }
+  get eosTokenId(): number | undefined {
+    return this.#named['eos_token'];
+  }
 
   #lengths(first: number, second: number | undefined, specialCount: number, options: EncodeOptions): [number, number] {
     if (options.maxLength === undefined) return [first, second ?? 0];

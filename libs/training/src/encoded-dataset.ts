@@ -12,7 +12,10 @@ export interface EncodedDataset {
   readonly offsets: Uint32Array;
   /** One label a record: its index for classification, its value for regression. */
   readonly labels: Float64Array;
-  /** By token, its class, {@link NO_LABEL} where it has none; only in token classification. */
+  /**
+   * By token, its label, {@link NO_LABEL} where it has none: its class in token classification; in causal language modeling the
+   * token itself, where not every one is predicted.
+   */
   readonly tokenLabels?: Int32Array;
 }
 

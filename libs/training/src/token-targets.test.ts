@@ -29,6 +29,31 @@ test('nextTokenTargets: each token of a row predicts the next, padding neither p
   assert.deepEqual([...labels], [6, 7, 10]);
 });
 
+test('nextTokenTargets predicts only the tokens that have a label, and no first token of a record', () => {
+  const batch = batchOf(
+    [
+      [5, 6, 7, 8],
+      [9, 10],
+      [11, 12, 13],
+    ],
+    [0, 1, 2],
+  );
+  const tokenLabels = Int32Array.from([5, -100, 7, 8, 9, -100, -100, -100, -100, 12, -100, -100]);
+  const { positions, labels } = nextTokenTargets({ ...batch, tokenLabels });
+  // Rows of four: the 5 and the 9 have a label and nothing before them.
+  assert.deepEqual([...positions], [1, 2, 8]);
+  assert.deepEqual([...labels], [7, 8, 12]);
+});
+
+test('nextTokenTargets refuses a batch of which nothing is predicted, rather than to give a loss that is no number', () => {
+  const batch = batchOf([[5, 6, 7]], [0]);
+  assert.throws(() => nextTokenTargets({ ...batch, tokenLabels: Int32Array.of(5, -100, -100) }), {
+    name: 'TrainingError',
+    code: 'INVALID_DATA',
+    message: /predicts nothing: it has no token with a label after the first of a record/,
+  });
+});
+
 test('nextTokenTargets refuses a batch of single tokens', () => {
   assert.throws(() => nextTokenTargets(batchOf([[5], [6]], [0, 1])), {
     name: 'TrainingError',

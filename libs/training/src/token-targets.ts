@@ -37,19 +37,27 @@ export function labelledTargets({ tokenLabels }: Batch): TokenTargets {
   return targets(positions, classes, 'word with a tag');
 }
 
-/** Each token of a record predicts the next one. */
+/**
+ * Each token of a record predicts the next one; where tokens have labels (transformers' `labels`, the tokens themselves), only
+ * those that have one are predicted.
+ */
 export function nextTokenTargets(batch: Batch): TokenTargets {
+  const { tokenLabels } = batch;
   const positions: number[] = [];
   const tokenIds: number[] = [];
   for (let row = 0; row < batch.rowCount; row++) {
     for (let column = 0; column + 1 < batch.length; column++) {
       const place = row * batch.length + column;
       if (batch.attentionMask[place + 1] === 0) break;
+      const label = tokenLabels === undefined ? batch.inputIds[place + 1] : tokenLabels[place + 1];
+      if (label === undefined || label === NO_LABEL) continue;
       positions.push(place);
-      tokenIds.push(batch.inputIds[place + 1] ?? 0);
+      tokenIds.push(label);
     }
   }
-  return targets(positions, tokenIds, 'record of two tokens and more');
+  const need =
+    tokenLabels === undefined ? 'record of two tokens and more' : 'token with a label after the first of a record';
+  return targets(positions, tokenIds, need);
 }
 
 /**

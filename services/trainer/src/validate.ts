@@ -11,6 +11,7 @@ import { FieldViolations } from '@pemmican/rpc';
 import { StorageError, localPath, parseLocation } from '@pemmican/storage';
 import { findOptionProblems } from '@pemmican/training';
 import { toTrainingOptions } from './convert-options.ts';
+import { checkSequences } from './validate-sequences.ts';
 
 // transformers' own limit for the longest inputs there are; the model's positions are checked when it is open.
 const MAX_SEQUENCE_LENGTH = 1_000_000;
@@ -130,6 +131,7 @@ function checkDataset(violations: FieldViolations, field: string, dataset: Datas
     `${field}.text_pair_column`,
     'must be empty: words have no second text',
   );
+  checkSequences(violations, field, dataset, task);
   const seen = new Set<number>();
   dataset.files.forEach((file, index) => {
     checkLocation(violations, `${field}.files[${index}].uri`, file.uri, localPath);

@@ -1,4 +1,4 @@
-import { Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
+import { DatasetSpec, Split } from '@pemmican/contract/vocabulary';
 import {
   PredictRequest,
   RunState,
@@ -31,7 +31,7 @@ export function runRequest(fields: RunFields): CreateRunRequest {
     spec: {
       modelUri: fields.model,
       outputUri: fields.output,
-      dataset: {
+      dataset: DatasetSpec.fromPartial({
         files,
         textColumn: '',
         textPairColumn: '',
@@ -40,7 +40,7 @@ export function runRequest(fields: RunFields): CreateRunRequest {
         maxSequenceLength: 32,
         recordKind: 0,
         ...fields.dataset,
-      },
+      }),
       options: TrainingOptions.fromPartial({ maxSteps: 2, perDeviceTrainBatchSize: 8, ...fields.options }),
       memoryBudgetBytes: fields.memoryBudgetBytes ?? 0,
       resumeFromCheckpoint: fields.resumeFromCheckpoint ?? '',

@@ -25,6 +25,7 @@ export const ERROR_RULES: readonly ErrorRule[] = [
   },
   { name: 'TokenizerError', codes: { UNSUPPORTED_COMPONENT: FAILED_PRECONDITION, '*': INVALID_ARGUMENT } },
   { name: 'DatasetError', codes: { '*': INVALID_ARGUMENT } },
+  { name: 'SequenceError', codes: { '*': FAILED_PRECONDITION } },
   {
     name: 'VocabularyError',
     codes: { INVALID_OPTION: INVALID_ARGUMENT, INVALID_PROFILE: INVALID_ARGUMENT, '*': FAILED_PRECONDITION },

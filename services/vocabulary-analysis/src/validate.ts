@@ -2,6 +2,7 @@ import { RecordKind, type AnalysisSpec } from '@pemmican/contract/vocabulary';
 import { FieldViolations } from '@pemmican/rpc';
 import { StorageError, localPath, parseLocation } from '@pemmican/storage';
 import { isKnownFormat, toSplitName } from './convert/analysis-request.ts';
+import { checkSequences } from './validate-sequences.ts';
 
 const MAX_SEQUENCE_LENGTH = 1_000_000;
 export const MAX_PAD_MULTIPLE = 65_536;
@@ -31,6 +32,7 @@ export function validateAnalysisSpec(spec: AnalysisSpec): void {
       'spec.dataset.text_pair_column',
       'must be empty: words have no second text',
     );
+    checkSequences(violations, 'spec.dataset', dataset);
     const seen = new Set<number>();
     dataset.files.forEach((file, index) => {
       checkUri(violations, `spec.dataset.files[${index}].uri`, file.uri, localPath);

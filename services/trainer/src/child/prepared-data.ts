@@ -4,17 +4,10 @@ import { continuationLabels, type EncodedDataset } from '@pemmican/training';
 import type { Task } from '@pemmican/models';
 import { DatasetFormat, Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
 import type { PreparedModel } from './prepared-model.ts';
+import { areSequences, prepareSequences } from './prepared-sequences.ts';
 import { RecordEncoder } from './record-encoder.ts';
+import { FORMAT_NAMES } from './record-formats.ts';
 import { labelSplit, type SplitWords } from './split-words.ts';
-
-const FORMAT_NAMES = {
-  [DatasetFormat.JSONL]: 'jsonl',
-  [DatasetFormat.JSON]: 'json',
-  [DatasetFormat.CSV]: 'csv',
-  [DatasetFormat.TSV]: 'tsv',
-  [DatasetFormat.TEXT]: 'text',
-  [DatasetFormat.PARQUET]: 'parquet',
-} as const;
 
 /** What to read besides the model. */
 export interface DataRequest {
@@ -42,10 +35,13 @@ export interface PreparedData {
   readonly words: ReadonlyMap<Split, SplitWords>;
   readonly skippedRecordCount: number;
   readonly mappedToUnkCount: number;
+  /** What a user should know of how records were read. */
+  readonly notes?: readonly string[];
 }
 
 /** Tokenizes every split in the model's id space. */
 export async function prepareData(prepared: PreparedModel, request: DataRequest): Promise<PreparedData> {
+  if (areSequences(request.dataset)) return prepareSequences(prepared, request);
   const labels = new LabelVocabulary({
     task: request.task === 'regression' ? 'regression' : 'classification',
     ...configuredLabels(prepared, request),

@@ -27,6 +27,7 @@ const MAX_TOKENIZER_BYTES = 200_000_000;
 const TOKENIZER_FILE_NAMES = [
   'tokenizer.json',
   'tokenizer_config.json',
+  'chat_template.jinja',
   'special_tokens_map.json',
   'vocab.txt',
   'added_tokens.json',

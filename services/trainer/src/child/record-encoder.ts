@@ -8,14 +8,14 @@ import type { DataRequest } from './prepared-data.ts';
 import type { PreparedModel } from './prepared-model.ts';
 import { SplitWordsBuilder, type SplitWords } from './split-words.ts';
 
-const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
+export const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
 
 // Encoded at a time: some milliseconds, after which the process looks at its messages.
 const BLOCK_BYTES = 256 * 1024;
 const BLOCK_RECORDS = 2048;
 
 // Encoding is a moment of a run whose memory is promised: it must not take more than the training after it.
-const ENCODER_MEMO_BYTES = 32 * 1024 * 1024;
+export const ENCODER_MEMO_BYTES = 32 * 1024 * 1024;
 
 /** Turns records into ids of the embedding matrix at hand. */
 export class RecordEncoder {

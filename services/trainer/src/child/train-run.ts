@@ -31,6 +31,7 @@ import { Phases, residentBytes } from './phases.ts';
 import { maskingOf, outputRowOf, requireTrainable, restrictedSoftmaxWarning } from './language-modeling.ts';
 import { prepareData, type PreparedData } from './prepared-data.ts';
 import { locateParameters, outputRows, prepareModel, type PreparedModel } from './prepared-model.ts';
+import { withChatTemplate } from './prepared-sequences.ts';
 import { RunFolder } from './run-folder.ts';
 import { lockRunFolder } from './run-lock.ts';
 
@@ -86,9 +87,10 @@ class TrainJob {
   async run(): Promise<RunResult> {
     const { spec } = this.#request;
     const startMs = performance.now();
-    const loaded = await this.#phases.run('load', () =>
+    const own = await this.#phases.run('load', () =>
       prepareModel(spec.modelUri, this.#request.hub, this.#options.task),
     );
+    const loaded = withChatTemplate(own, spec.dataset);
     requireTrainable(loaded, this.#options);
     if (this.#options.restrictedSoftmax) await this.#sink.log('warning', restrictedSoftmaxWarning(loaded));
     const data = await this.#phases.run('tokenize', () => this.#prepareData(loaded));
@@ -141,6 +143,7 @@ class TrainJob {
     requireMetric(data, this.#options);
     if (data.skippedRecordCount > 0)
       await this.#sink.log('warning', `${data.skippedRecordCount} records without text or label were left out`);
+    for (const note of data.notes ?? []) await this.#sink.log('info', note);
     if (data.mappedToUnkCount > 0)
       await this.#sink.log(
         'warning',

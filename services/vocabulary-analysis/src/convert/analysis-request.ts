@@ -24,6 +24,12 @@ const FORMAT_NAMES: ReadonlyMap<DatasetFormat, FormatName> = new Map([
   [DatasetFormat.PARQUET, 'parquet'],
 ]);
 
+const KIND_NAMES: ReadonlyMap<RecordKind, RecordKindName> = new Map([
+  [RecordKind.WORDS, 'words'],
+  [RecordKind.PROMPT_AND_COMPLETION, 'prompt-and-completion'],
+  [RecordKind.MESSAGES, 'messages'],
+]);
+
 /** The split's name; undefined for a number that names none. */
 export function toSplitName(split: Split): SplitName | undefined {
   return SPLIT_NAMES.get(split);
@@ -43,8 +49,10 @@ export function isKnownFormat(format: DatasetFormat): boolean {
 export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
   const { dataset } = spec;
   if (dataset === undefined) throw new TypeError('Unreachable: a spec without a data set was refused');
-  const recordKind: RecordKindName = dataset.recordKind === RecordKind.WORDS ? 'words' : 'text';
+  const recordKind: RecordKindName = KIND_NAMES.get(dataset.recordKind) ?? 'text';
   const columns = DEFAULT_COLUMNS[recordKind];
+  const { blockSize, assistantOnlyLoss, chatTemplate } = dataset;
+  const areSequences = blockSize > 0 || recordKind === 'prompt-and-completion' || recordKind === 'messages';
   return {
     modelUri: spec.modelUri,
     files: dataset.files
@@ -58,14 +66,18 @@ export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
           recordKind,
           textColumn: dataset.textColumn || columns.text,
           ...(dataset.textPairColumn === '' ? {} : { textPairColumn: dataset.textPairColumn }),
+          promptColumn: dataset.promptColumn || 'prompt',
+          completionColumn: dataset.completionColumn || 'completion',
+          messagesColumn: dataset.messagesColumn || 'messages',
           skipInvalid: dataset.skipInvalid,
         };
         return { split, path: localPath(file.uri), options };
       }),
     recordKind,
+    ...(areSequences ? { sequences: { blockSize, assistantOnlyLoss, chatTemplate } } : {}),
     labelColumn: dataset.labelColumn || columns.label,
     isLabelColumnRequired: dataset.labelColumn !== '' && dataset.labelColumn !== columns.label,
-    maxSequenceLength: dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH,
+    maxSequenceLength: blockSize || dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH,
     keepTokenIds: spec.keepTokenIds,
     replacementSeed: spec.replacementSeed,
     padToMultipleOf: spec.padToMultipleOf,

@@ -13,6 +13,7 @@ import { FileCounter } from './file-counter.ts';
 import type { AnalysisRequest, CountingLimits, Phase } from './messages.ts';
 import { openModelInputs } from './model-inputs.ts';
 import { ProgressMeter } from './progress-meter.ts';
+import { SequenceCounter, openSequences } from './sequence-counter.ts';
 import { MeasuredThreadStart } from './thread-start.ts';
 
 export interface AnalyzeHooks {
@@ -32,26 +33,31 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
   };
   const folder = await inPhase('fetch model', () => openFolder(request.modelUri, { hub: hooks.hub }));
   const model = await inPhase('open tokenizer', () => openModelInputs(folder, request.recordKind));
+  const sequences = await openSequences(folder, model, request);
   const files = await inPhase('open files', () => openFiles(request));
   const meter = new ProgressMeter(
     files.reduce((sum, { source }) => sum + source.sizeBytes, 0),
     hooks.onProgress,
   );
   const { threadCount } = hooks.limits;
-  const counter = new FileCounter(model.tokenizer, {
-    threadCount,
-    threadStart:
-      threadCount > 1
-        ? new MeasuredThreadStart(meter.totalBytes, () => meter.processedBytes, model.tokenizerMs)
-        : { isWorthIt: () => false },
-    tokenizerFile: model.tokenizerFile,
-    maxSequenceLength: request.maxSequenceLength,
-    memoBytes: Math.floor(hooks.limits.memoBytes / threadCount),
-    seen: new SharedArrayBuffer(model.tokenizer.vocabSize),
-    onCounted: (counts) => {
-      meter.report(() => ({ ...counts, distinctTokenCount: counter.seen.count }));
-    },
-  });
+  const onCounted = (counts: { recordCount: number; tokenCount: number }): void => {
+    meter.report(() => ({ ...counts, distinctTokenCount: counter.distinctTokenCount }));
+  };
+  const openFileCounter = (): FileCounter =>
+    new FileCounter(model.tokenizer, {
+      threadCount,
+      threadStart:
+        threadCount > 1
+          ? new MeasuredThreadStart(meter.totalBytes, () => meter.processedBytes, model.tokenizerMs)
+          : { isWorthIt: () => false },
+      tokenizerFile: model.tokenizerFile,
+      maxSequenceLength: request.maxSequenceLength,
+      memoBytes: Math.floor(hooks.limits.memoBytes / threadCount),
+      seen: new SharedArrayBuffer(model.tokenizer.vocabSize),
+      onCounted,
+    });
+  const counter =
+    sequences === undefined ? openFileCounter() : new SequenceCounter(model.tokenizer, { sequences, onCounted });
   try {
     const sums = new Map<SplitName, SplitSum>();
     for (const [index, file] of files.entries()) {
@@ -88,7 +94,9 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
 
 /** Reads what a request names: the tokenizer, the files, the columns of their first records. A hub is not asked. */
 export async function check(request: AnalysisRequest, hub: HubOptions): Promise<void> {
-  if (parseLocation(request.modelUri).kind === 'local')
-    await openModelInputs(await openFolder(request.modelUri, { hub }), request.recordKind);
+  if (parseLocation(request.modelUri).kind === 'local') {
+    const folder = await openFolder(request.modelUri, { hub });
+    await openSequences(folder, await openModelInputs(folder, request.recordKind), request);
+  }
   await closeFiles(await openFiles(request));
 }

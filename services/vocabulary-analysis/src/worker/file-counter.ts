@@ -51,6 +51,11 @@ export class FileCounter {
     this.seen = new SeenTokens(options.seen);
   }
 
+  /** Distinct ids of all files so far. */
+  get distinctTokenCount(): number {
+    return this.seen.count;
+  }
+
   /**
    * @param onRead told how many bytes of the file were read
    * @throws DatasetError of the first row that is wrong, whoever met it; TokenizerError; Error of a thread that died

@@ -9,7 +9,16 @@ export interface RequestedFile {
   readonly split: SplitName;
   readonly path: string;
   /** How its records are read, labels apart. */
-  readonly options: Pick<ReadOptions, 'format' | 'recordKind' | 'textColumn' | 'textPairColumn' | 'skipInvalid'>;
+  readonly options: Omit<ReadOptions, 'labelColumn' | 'onRead' | 'onSkip'>;
+}
+
+/** How records become the sequences that a language model reads. */
+export interface SequenceRequest {
+  /** Tokens of a block; 0: no blocks. */
+  readonly blockSize: number;
+  readonly assistantOnlyLoss: boolean;
+  /** A template in place of the model's; empty: the model's. */
+  readonly chatTemplate: string;
 }
 
 /** What an analysis is asked to do, in the libraries' terms. */
@@ -18,6 +27,8 @@ export interface AnalysisRequest {
   /** In the order train, validation, test, so that "what validation adds" means beyond training. */
   readonly files: readonly RequestedFile[];
   readonly recordKind: RecordKind;
+  /** Set where records are no texts, or are packed; they have no labels then. */
+  readonly sequences?: SequenceRequest;
   readonly labelColumn: string;
   /** The column was named on purpose: a file without it is refused. */
   readonly isLabelColumnRequired: boolean;

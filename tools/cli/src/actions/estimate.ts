@@ -1,5 +1,6 @@
 import type { CommandContext } from '../command-context.ts';
 import type { EstimateOptions } from '../commands/estimate.ts';
+import { longestSequenceOf } from '../options/sequence-options.ts';
 import { replacementSeedOf } from '../options/training-options.ts';
 import { toTrainingOptions } from '../options/training-spec.ts';
 import { ServicePool } from '../services/service-pool.ts';
@@ -24,7 +25,7 @@ export async function estimate(options: EstimateOptions, context: CommandContext
       model: options.model,
       analysis,
       options: toTrainingOptions(options),
-      maxSeqLength: options.maxSeqLength,
+      maxSeqLength: longestSequenceOf(options),
       memoryLimitBytes,
     },
     stageContext,

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 
+import type { SequenceCommandOptions } from './sequence-options.ts';
+import { addSequenceOptions } from './sequence-options.ts';
 import type { TaskName } from './training-options.ts';
 import { choice, unsigned } from './value-parsers.ts';
 
@@ -8,7 +10,7 @@ const DATA_FORMATS = ['auto', 'jsonl', 'json', 'csv', 'tsv', 'text', 'parquet'] 
 export type DataFormat = (typeof DATA_FORMATS)[number];
 
 /** How the command's user names the records and their columns. */
-export interface ColumnOptions {
+export interface ColumnOptions extends SequenceCommandOptions {
   /** Decides what a record is. */
   readonly task: TaskName;
   readonly textColumn?: string;
@@ -55,5 +57,5 @@ export function addDatasetOptions(command: Command, isValidationRequired = false
   if (isValidationRequired) command.requiredOption('--validation-file <file>', 'records to evaluate during training');
   else command.option('--validation-file <file>', 'records to evaluate during training');
   command.option('--test-file <file>', 'records to evaluate after training');
-  return addColumnOptions(command);
+  return addSequenceOptions(addColumnOptions(command));
 }

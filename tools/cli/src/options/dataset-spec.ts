@@ -3,6 +3,7 @@ import type { DatasetFile, DatasetSpec } from '@pemmican/contract/vocabulary';
 
 import type { ColumnOptions, DataFormat, DatasetOptions } from './dataset-options.ts';
 import { toServiceLocation } from './location.ts';
+import { toSequenceSpec } from './sequence-spec.ts';
 
 /** The contract's message for the files of a job. */
 export function toDatasetSpec(options: DatasetOptions): DatasetSpec {
@@ -29,6 +30,7 @@ export function toColumnSpec(
     skipInvalid: options.skipInvalid === true,
     maxSequenceLength: options.maxSeqLength,
     recordKind: isOfWords ? RecordKind.WORDS : RecordKind.TEXT,
+    ...toSequenceSpec(options),
   };
 }
 

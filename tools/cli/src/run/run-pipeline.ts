@@ -9,6 +9,7 @@ import type { AnalysisResult } from '@pemmican/contract/vocabulary';
 import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
 import type { RunOptions } from '../commands/run.ts';
 import { toServiceLocation } from '../options/location.ts';
+import { longestSequenceOf } from '../options/sequence-options.ts';
 import { isLanguageModeling, replacementSeedOf } from '../options/training-options.ts';
 import { buildReport } from '../report/build-report.ts';
 import type { Report, VerificationReport } from '../report/report.ts';
@@ -104,7 +105,7 @@ export class RunPipeline {
       model: this.#options.model,
       analysis: analysis.result,
       options: this.#inputs.training,
-      maxSeqLength: this.#options.maxSeqLength,
+      maxSeqLength: longestSequenceOf(this.#options),
       memoryLimitBytes: this.#options.memory ?? 0,
     };
     return this.#stages.run({

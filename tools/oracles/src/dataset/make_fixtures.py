@@ -49,6 +49,11 @@ def write_parquet(folder: Path) -> None:
         "names": [["B-ORG", "O", "O"], ["B-PER"], ["B-LOC", "O"]],
     })
     pq.write_table(words, folder / "words.parquet", row_group_size=2)
+    chats = pa.table({"chat": [
+        [{"role": "user", "content": "na\u00efve \u65e5\u672c", "name": None}, {"role": "assistant", "content": "\U0001f600", "name": "bot"}],
+        [{"role": "user", "content": "", "name": None}],
+    ]})
+    pq.write_table(chats, folder / "messages.parquet")
     latin1 = pa.array([b"caf\xe9", b"ok"], pa.binary())
     pq.write_table(pa.table({"text": latin1}), folder / "invalid-utf8.parquet")
     numbers = pa.table({"text": pa.array([2**60, 1], pa.int64()), "label": pa.array([2**60, 1], pa.int64())})

@@ -156,6 +156,16 @@ export const RecordKind = {
    * `is_split_into_words`; byte-level tokenizers put a space before it.
    */
   WORDS: 2,
+  /**
+   * PROMPT_AND_COMPLETION - A prompt and its completion (causal language modeling). Both are tokenized as one text, which ends with the tokenizer's
+   * `eos_token`; the completion's tokens are predicted and the prompt's are only read.
+   */
+  PROMPT_AND_COMPLETION: 5,
+  /**
+   * MESSAGES - The messages of a conversation, a list of objects with `role` and `content` (causal language modeling), as the model's chat
+   * template renders them. The tokenizer adds no special tokens.
+   */
+  MESSAGES: 6,
 } as const;
 
 export type RecordKind = typeof RecordKind[keyof typeof RecordKind];
@@ -164,6 +174,8 @@ export namespace RecordKind {
   export type UNSPECIFIED = typeof RecordKind.UNSPECIFIED;
   export type TEXT = typeof RecordKind.TEXT;
   export type WORDS = typeof RecordKind.WORDS;
+  export type PROMPT_AND_COMPLETION = typeof RecordKind.PROMPT_AND_COMPLETION;
+  export type MESSAGES = typeof RecordKind.MESSAGES;
 }
 
 export function recordKindFromJSON(object: any): RecordKind {
@@ -177,6 +189,12 @@ export function recordKindFromJSON(object: any): RecordKind {
     case 2:
     case "RECORD_KIND_WORDS":
       return RecordKind.WORDS;
+    case 5:
+    case "RECORD_KIND_PROMPT_AND_COMPLETION":
+      return RecordKind.PROMPT_AND_COMPLETION;
+    case 6:
+    case "RECORD_KIND_MESSAGES":
+      return RecordKind.MESSAGES;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum RecordKind");
   }
@@ -190,6 +208,10 @@ export function recordKindToJSON(object: RecordKind): string {
       return "RECORD_KIND_TEXT";
     case RecordKind.WORDS:
       return "RECORD_KIND_WORDS";
+    case RecordKind.PROMPT_AND_COMPLETION:
+      return "RECORD_KIND_PROMPT_AND_COMPLETION";
+    case RecordKind.MESSAGES:
+      return "RECORD_KIND_MESSAGES";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum RecordKind");
   }
@@ -220,10 +242,32 @@ export interface DatasetSpec {
   labelColumn: string;
   /** Leave out (and count) records whose text or label is missing, instead of failing. */
   skipInvalid: boolean;
-  /** Longest sequence in tokens, special tokens included; longer ones are truncated. 0 means 128. */
+  /**
+   * Longest sequence in tokens, special tokens included; longer ones are truncated. 0 means 128. Blocks are as long as
+   * `block_size` says.
+   */
   maxSequenceLength: number;
   /** What a record is. The task decides: words for token classification and no other. */
   recordKind: RecordKind;
+  /** Column of the prompt. Empty means `prompt`. */
+  promptColumn: string;
+  /** Column of the completion. Empty means `completion`. */
+  completionColumn: string;
+  /** Column of the messages. Empty means `messages`. */
+  messagesColumn: string;
+  /**
+   * Language modeling: pack the tokens of all records, one after another, into blocks of so many tokens; what is left at the end
+   * of a split is dropped, and neither counted nor trained on. Tokens attend to what comes before them in their block, other
+   * records included. Records of the results are blocks then. 0: no packing. MUST NOT be 1.
+   */
+  blockSize: number;
+  /**
+   * Messages: predict only what the assistant says. By the chat template's `{% generation %}` blocks, or where it has none, what
+   * it adds for a message of the assistant; refused where that cannot be told.
+   */
+  assistantOnlyLoss: boolean;
+  /** Messages: a chat template (Jinja) in place of the model's. Empty: the model's. */
+  chatTemplate: string;
 }
 
 function createBaseDatasetFile(): DatasetFile {
@@ -336,6 +380,12 @@ function createBaseDatasetSpec(): DatasetSpec {
     skipInvalid: false,
     maxSequenceLength: 0,
     recordKind: 0,
+    promptColumn: "",
+    completionColumn: "",
+    messagesColumn: "",
+    blockSize: 0,
+    assistantOnlyLoss: false,
+    chatTemplate: "",
   };
 }
 
@@ -361,6 +411,24 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     }
     if (message.recordKind !== 0) {
       writer.uint32(56).int32(message.recordKind);
+    }
+    if (message.promptColumn !== "") {
+      writer.uint32(138).string(message.promptColumn);
+    }
+    if (message.completionColumn !== "") {
+      writer.uint32(146).string(message.completionColumn);
+    }
+    if (message.messagesColumn !== "") {
+      writer.uint32(154).string(message.messagesColumn);
+    }
+    if (message.blockSize !== 0) {
+      writer.uint32(160).uint32(message.blockSize);
+    }
+    if (message.assistantOnlyLoss !== false) {
+      writer.uint32(168).bool(message.assistantOnlyLoss);
+    }
+    if (message.chatTemplate !== "") {
+      writer.uint32(178).string(message.chatTemplate);
     }
     return writer;
   },
@@ -434,6 +502,54 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
             message.recordKind = reader.int32() as any;
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.promptColumn = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.completionColumn = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.messagesColumn = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.blockSize = reader.uint32();
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.assistantOnlyLoss = reader.bool();
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.chatTemplate = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -479,6 +595,36 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
         : isSet(object.record_kind)
         ? recordKindFromJSON(object.record_kind)
         : 0,
+      promptColumn: isSet(object.promptColumn)
+        ? globalThis.String(object.promptColumn)
+        : isSet(object.prompt_column)
+        ? globalThis.String(object.prompt_column)
+        : "",
+      completionColumn: isSet(object.completionColumn)
+        ? globalThis.String(object.completionColumn)
+        : isSet(object.completion_column)
+        ? globalThis.String(object.completion_column)
+        : "",
+      messagesColumn: isSet(object.messagesColumn)
+        ? globalThis.String(object.messagesColumn)
+        : isSet(object.messages_column)
+        ? globalThis.String(object.messages_column)
+        : "",
+      blockSize: isSet(object.blockSize)
+        ? globalThis.Number(object.blockSize)
+        : isSet(object.block_size)
+        ? globalThis.Number(object.block_size)
+        : 0,
+      assistantOnlyLoss: isSet(object.assistantOnlyLoss)
+        ? globalThis.Boolean(object.assistantOnlyLoss)
+        : isSet(object.assistant_only_loss)
+        ? globalThis.Boolean(object.assistant_only_loss)
+        : false,
+      chatTemplate: isSet(object.chatTemplate)
+        ? globalThis.String(object.chatTemplate)
+        : isSet(object.chat_template)
+        ? globalThis.String(object.chat_template)
+        : "",
     };
   },
 
@@ -505,6 +651,24 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     if (message.recordKind !== 0) {
       obj.recordKind = recordKindToJSON(message.recordKind);
     }
+    if (message.promptColumn !== "") {
+      obj.promptColumn = message.promptColumn;
+    }
+    if (message.completionColumn !== "") {
+      obj.completionColumn = message.completionColumn;
+    }
+    if (message.messagesColumn !== "") {
+      obj.messagesColumn = message.messagesColumn;
+    }
+    if (message.blockSize !== 0) {
+      obj.blockSize = Math.round(message.blockSize);
+    }
+    if (message.assistantOnlyLoss !== false) {
+      obj.assistantOnlyLoss = message.assistantOnlyLoss;
+    }
+    if (message.chatTemplate !== "") {
+      obj.chatTemplate = message.chatTemplate;
+    }
     return obj;
   },
 
@@ -520,6 +684,12 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     message.skipInvalid = object.skipInvalid ?? false;
     message.maxSequenceLength = object.maxSequenceLength ?? 0;
     message.recordKind = object.recordKind ?? 0;
+    message.promptColumn = object.promptColumn ?? "";
+    message.completionColumn = object.completionColumn ?? "";
+    message.messagesColumn = object.messagesColumn ?? "";
+    message.blockSize = object.blockSize ?? 0;
+    message.assistantOnlyLoss = object.assistantOnlyLoss ?? false;
+    message.chatTemplate = object.chatTemplate ?? "";
     return message;
   },
 };
