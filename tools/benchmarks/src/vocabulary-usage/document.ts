@@ -67,7 +67,7 @@ export function describe(results: Results, { command, countedSeconds, check, ste
 
 function findings(results: Results): string[] {
   const cells = cellsOf(results);
-  const shares = modelsOfTokenizers().flatMap((model) => {
+  const shares = modelsOfTokenizers(results).flatMap((model) => {
     const own = cells.filter((cell) => cell.model === model).map(({ usedShare }) => usedShare);
     return own.length === 0 ? [] : [{ model, middle: median(own) }];
   });

@@ -87,7 +87,7 @@ export function sharePlot(results: Results): string {
   return stripPlot({
     axisName: 'rows of the embedding matrix that a data set uses (one dot a data set, logarithmic)',
     xAxis: { type: 'log', min: 0.1, max: 100 },
-    rows: modelsOfTokenizers().map((model) => ({
+    rows: modelsOfTokenizers(results).map((model) => ({
       label: `${model.name}\n${formatCount(model.vocabSize)} rows`,
       cells: cells.filter((cell) => cell.model === model),
     })),

@@ -34,7 +34,9 @@ export function median(values: readonly number[]): number {
   return (upper + lower) / 2;
 }
 
-/** The first model of each tokenizer: it stands for the others where only the vocabulary matters. */
-export function modelsOfTokenizers(): PublishedModel[] {
-  return MODELS.filter((model) => MODELS.find(({ tokenizer }) => tokenizer === model.tokenizer) === model);
+/** The first model of each tokenizer that was counted: it stands for the others where only the vocabulary matters. */
+export function modelsOfTokenizers({ counts }: Results): PublishedModel[] {
+  return [...new Set(counts.map(({ tokenizer }) => tokenizer))].flatMap(
+    (name) => MODELS.find(({ tokenizer }) => tokenizer === name) ?? [],
+  );
 }

@@ -15,7 +15,7 @@ const percent = (share: number): string => formatPercent(share, share < 0.0995 ?
 /** A data set a row, a tokenizer a column. */
 export function shareTable(results: Results): string {
   const cells = cellsOf(results);
-  const models = modelsOfTokenizers();
+  const models = modelsOfTokenizers(results);
   const find = (dataSet: string, model: string): Cell | undefined =>
     cells.find((cell) => cell.dataSet.name === dataSet && cell.model.name === model);
   const show = (cell: Cell | undefined): string => (cell === undefined ? '' : percent(cell.usedShare));
@@ -124,12 +124,12 @@ export function cellTable(results: Results): string {
 }
 
 /** Ours beside what others have published. */
-export function publishedTable({ counts }: Results): string {
+export function publishedTable(results: Results): string {
   return table(
     ['ours', 'dropped', 'used rows', 'theirs', 'dropped', 'used rows', 'ours to theirs'],
     PUBLISHED_SHARES.flatMap(({ tokenizer, dataSet, model, task, droppedPercent }) => {
-      const ours = counts.find((each) => each.tokenizer === tokenizer && each.dataSet === dataSet);
-      const named = modelsOfTokenizers().find((each) => each.tokenizer === tokenizer);
+      const ours = results.counts.find((each) => each.tokenizer === tokenizer && each.dataSet === dataSet);
+      const named = modelsOfTokenizers(results).find((each) => each.tokenizer === tokenizer);
       if (ours === undefined || named === undefined) return [];
       const rows = ROWS[model] ?? NaN;
       const theirs = Math.round((1 - droppedPercent / 100) * rows);
