@@ -87,7 +87,7 @@ test('publishedTable puts the rows that others use beside ours', () => {
 });
 
 test('describe names the plots beside the document, and what was checked', () => {
-  const options = { command: 'node x', countedSeconds: '1' };
+  const options = { command: 'node x', date: '2026-01-02', countedSeconds: '1' };
   const check = { cellCount: 3, dataSets: ['verses'], idCount: 1200, differing: 0 };
   const text = describe(results, { ...options, check, stem: 'docs/benchmarks/usage' });
   assert.match(text, /^!\[[^\]]+\]\(usage-share\.svg\)$/m);

@@ -15,6 +15,8 @@ export interface CheckSummary {
 
 export interface DocumentOptions {
   readonly command: string;
+  /** `YYYY-MM-DD` */
+  readonly date: string;
   readonly countedSeconds: string;
   readonly check?: CheckSummary;
   /** Path that the plots' names begin with; without it there are none. */
@@ -22,13 +24,14 @@ export interface DocumentOptions {
 }
 
 /** The whole document in Markdown. */
-export function describe(results: Results, { command, countedSeconds, check, stem }: DocumentOptions): string {
+export function describe(results: Results, options: DocumentOptions): string {
+  const { command, date, countedSeconds, check, stem } = options;
   const plot = (name: string, text: string): string[] =>
     stem === undefined ? [] : ['', `![${text}](${path.basename(stem)}-${name}.svg)`];
   return [
     '# How much of a vocabulary fine-tuning data uses',
     '',
-    `\`${command}\`, ${new Date().toISOString().slice(0, 10)}; counting took ${countedSeconds} s.`,
+    `\`${command}\`, ${date}; counting took ${countedSeconds} s.`,
     '',
     'The finding of Williams & Aletras (arXiv 2309.08708), repeated: fine-tuning data uses a part of the vocabulary, and a',
     'smaller part the larger the vocabulary. Real tokenizers, real labelled data, nothing sampled.',

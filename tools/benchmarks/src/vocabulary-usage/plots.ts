@@ -85,7 +85,7 @@ export function withTheme(svg: string): string {
 export function sharePlot(results: Results): string {
   const cells = cellsOf(results);
   return stripPlot({
-    axisName: 'rows of the embedding matrix that a data set uses (one dot a data set, logarithmic)',
+    axisName: 'rows of the embedding matrix that are used; one dot a data set',
     xAxis: { type: 'log', min: 0.1, max: 100 },
     rows: modelsOfTokenizers(results).map((model) => ({
       label: `${model.name}\n${formatCount(model.vocabSize)} rows`,
@@ -106,7 +106,7 @@ export function memoryPlot(results: Results): string {
   }));
   const middle = (row: (typeof rows)[number]): number => median(row.cells.map(({ savedShare }) => savedShare));
   return stripPlot({
-    axisName: 'weights, gradients and Adam moments that training the kept rows saves (one dot a data set)',
+    axisName: 'weights, gradients and Adam moments that are saved; one dot a data set',
     xAxis: { type: 'value', min: 0, max: 100 },
     rows: rows.sort((a, b) => middle(b) - middle(a)),
     value: (cell) => cell.savedShare,

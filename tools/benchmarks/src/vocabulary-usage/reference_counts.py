@@ -7,6 +7,7 @@ one JSON line a job: a list a file of [id, count] in ascending order.
 """
 
 import collections
+import functools
 import json
 import sys
 
@@ -15,6 +16,8 @@ import tokenizers
 BATCH = 1024
 
 
+# Jobs of one tokenizer come one after another, of texts and of words.
+@functools.lru_cache(maxsize=2)
 def open_tokenizer(path, are_texts_words, max_length):
     with open(path, encoding="utf-8") as file:
         document = json.load(file)
