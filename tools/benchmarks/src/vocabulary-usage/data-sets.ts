@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { readRecords } from '@pemmican/dataset';
+import { openByteSource } from '@pemmican/storage';
 import { CACHE_FOLDER } from '@pemmican/testkit';
 import { splitRecords, type LabelledRecord, type Splits } from './record.ts';
 import { glosses, mail, problems, taggedSentences, utterances, verses } from './source-formats.ts';
-import { openByteSource } from '@pemmican/storage';
 
 /** A data set and how it is read out of what the set-up has fetched. */
 export interface DataSet {

@@ -1,5 +1,4 @@
-import type { VocabularyProfile } from '@pemmican/vocabulary';
-import { embeddingTrainingBytes, totalCounts } from '@pemmican/vocabulary';
+import { embeddingTrainingBytes, totalCounts, type VocabularyProfile } from '@pemmican/vocabulary';
 import type { PublishedModel } from './models.ts';
 
 /** What a tokenizer makes of a data set. */
