@@ -76,11 +76,11 @@ test('DATA_SETS leaves out the rated sentence without a label', async () => {
   });
 });
 
-test('DATA_SETS reads articles by section in the order of their names; their pound signs are Latin-1', async () => {
-  const files = { 'tech/2.txt': Buffer.from('b \xa35\n', 'latin1'), 'tech/1.txt': 'a', 'business/1.txt': 'c' };
+test('DATA_SETS reads articles by section in the order of their names, in UTF-8 or else in Latin-1', async () => {
+  const files = { 'tech/2.txt': Buffer.from('b \xa35\n', 'latin1'), 'tech/1.txt': 'a £2', 'business/1.txt': 'c' };
   assert.deepEqual((await readFrom('bbc-news', files)).train, [
     { text: 'c', label: 'business' },
-    { text: 'a', label: 'tech' },
+    { text: 'a £2', label: 'tech' },
     { text: 'b £5', label: 'tech' },
   ]);
 });

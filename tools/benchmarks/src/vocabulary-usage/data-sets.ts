@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -100,10 +101,15 @@ function sentences(folder: string): Splits {
   return { train: [...read('amazon'), ...read('imdb')], validation: read('yelp') };
 }
 
+/** UTF-8, or Latin-1 where it is none: one article of the BBC's is. */
+function decode(bytes: Uint8Array): string {
+  return isUtf8(bytes) ? Buffer.from(bytes).toString('utf8') : Buffer.from(bytes).toString('latin1');
+}
+
 function* articles(folder: string): Generator<LabelledRecord> {
   for (const label of namesIn(folder, /^\w+$/))
     for (const name of namesIn(path.join(folder, label), /\.txt$/))
-      yield { text: new TextDecoder('latin1').decode(readFileSync(path.join(folder, label, name))).trim(), label };
+      yield { text: decode(readFileSync(path.join(folder, label, name))).trim(), label };
 }
 
 function* mails(folder: string): Generator<LabelledRecord> {
