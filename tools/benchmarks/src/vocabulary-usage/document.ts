@@ -31,7 +31,7 @@ export function describe(results: Results, options: DocumentOptions): string {
   return [
     '# How much of a vocabulary fine-tuning data uses',
     '',
-    `\`${command}\`, ${date}; counting took ${countedSeconds} s.`,
+    `\`${command}\`, ${date}; counting took ${countedSeconds} s beside the machine's other work.`,
     '',
     'The finding of Williams & Aletras (arXiv 2309.08708), repeated: fine-tuning data uses a part of the vocabulary, and a',
     'smaller part the larger the vocabulary. Real tokenizers, real labelled data, nothing sampled.',
@@ -43,6 +43,8 @@ export function describe(results: Results, options: DocumentOptions): string {
     '  as a share of the same for all parameters, with a classification head of two labels and no output matrix over the',
     '  vocabulary. Activations come on top and are the same either way.',
     '- Data without a validation split of its own has every tenth record in one.',
+    '- Words (`-words`) are tokenized one by one. SmolLM2, Llama 3 and Qwen3 put no space before a word then, with Hugging',
+    "  Face's library as here: they use the pieces that begin no word, and few of the others.",
     '',
     ...findings(results),
     ...plot('share', 'Share of the vocabulary that each data set uses, by tokenizer'),
@@ -80,8 +82,8 @@ function findings(results: Results): string[] {
   if (smallest === undefined || largest === undefined) return [];
   return [
     `The median data set uses ${formatPercent(smallest.middle)} of ${smallest.model.name}'s ${formatCount(smallest.model.vocabSize)} rows and ` +
-      `${formatPercent(largest.middle)} of ${largest.model.name}'s ${formatCount(largest.model.vocabSize)}. ` +
-      `Training the kept rows saves ${formatPercent(Math.min(...saved))} to ${formatPercent(Math.max(...saved))} of a model's weights, gradients and moments.`,
+      `${formatPercent(largest.middle)} of ${largest.model.name}'s ${formatCount(largest.model.vocabSize)}.`,
+    `Training the kept rows saves ${formatPercent(Math.min(...saved))} to ${formatPercent(Math.max(...saved))} of a model's weights, gradients and moments.`,
   ];
 }
 
@@ -102,11 +104,15 @@ function comparison(results: Results): string[] {
     '## Beside published figures',
     '',
     'The paper reports that over the tasks of GLUE from 17.1 % (BERT) to 99.3 % (XLM-V) of the embedding parameters are saved;',
-    'the two figures are second-hand, its tables could not be read here. Over the data sets of this page the mean is',
-    `${meanUnused(results)}. The order is the paper's: the larger the vocabulary, the`,
-    'larger the unused part. The figures themselves are not to be compared: GLUE has tasks of several 100,000 pairs of sentences',
-    "(MNLI, QQP, QNLI), which use most of BERT's rows, and XLM-V has 901,629 rows. No package has GLUE, XNLI, or the tokenizers of",
-    'BERT cased, mBERT, DeBERTa or XLM-V.',
+    'the two figures are second-hand, its tables could not be read here. Over the data sets of this page the mean is:',
+    '',
+    `${meanUnused(results)}.`,
+    '',
+    'By and large the finding is the same: the larger the vocabulary, the larger its unused part. Where the order breaks, the',
+    'vocabularies differ in what they are for: XLM-R shares its rows among 100 languages, so that English leaves more of them',
+    'unused than of the larger ones of Gemma. The figures themselves are not to be compared: GLUE has tasks of several 100,000',
+    "pairs of sentences (MNLI, QQP, QNLI), which use most of BERT's rows, and XLM-V has 901,629 rows. No package has GLUE, XNLI, or",
+    'the tokenizers of BERT cased, mBERT, DeBERTa or XLM-V.',
     '',
     'The nearest that has a table a task is transformer-smaller-training-vocab, whose method is the same but for special tokens:',
     '',
@@ -116,7 +122,7 @@ function comparison(results: Results): string[] {
     'as many sentences, and more sentences for validation and test. XLM-R is the very tokenizer, and RoBERTa has the pieces of GPT-2',
     'under other ids. BERT cased is another vocabulary than BERT uncased, so that only the magnitude can agree. The other pairs are',
     'kin of task and not of text: thousands of short English sentences (CoLA has 10,657 of them, review-sentences 3,000), and',
-    'tagged words (Brown has four times the words of CoNLL-2003, and of 15 genres, not of newswire alone).',
+    'tagged words (Brown has about four times the words of CoNLL-2003, and of 15 genres, not of newswire alone).',
     '',
   ];
 }
