@@ -13,7 +13,9 @@ import type { Model } from './model/model.ts';
 import { createNormalizer } from './normalizer/create-normalizer.ts';
 import type { Normalizer } from './normalizer/normalizer.ts';
 import { Pipeline } from './pipeline.ts';
+import { placedText, type PlacedText } from './placed-text.ts';
 import { createPostProcessor } from './post-processor/create-post-processor.ts';
+import { readOffsetTrims, type OffsetTrim } from './post-processor/offset-trims.ts';
 import {
   addedTokenCount,
   PLAIN_SEQUENCES,
@@ -23,6 +25,7 @@ import {
 import { createPreTokenizer } from './pre-tokenizer/create-pre-tokenizer.ts';
 import { truncatedLengths, type TruncationStrategy } from './truncation.ts';
 import { wordPieceFromVocabTxt } from './vocab-txt.ts';
+import { pairWindows, type TextWindow, type WindowOptions } from './windows.ts';
 
 export interface EncodeOptions {
   readonly textPair?: string | Uint8Array;
@@ -99,6 +102,7 @@ export class Tokenizer {
   readonly parts: TokenizerParts;
   readonly #pipeline: Pipeline;
   readonly #postProcessor: PostProcessor;
+  readonly #offsetTrims: readonly OffsetTrim[];
   readonly #ids: Map<string, number>;
   readonly #tokens = new Map<number, string>();
   readonly #named: Readonly<Record<string, number | undefined>>;
@@ -110,6 +114,7 @@ export class Tokenizer {
     const added = root.get('added_tokens') === undefined ? [] : root.children('added_tokens').map(readAddedToken);
     this.addedTokens = assignAddedTokenIds(added, model.vocabulary, model.size);
     this.#postProcessor = part('post_processor', createPostProcessor) ?? PLAIN_SEQUENCES;
+    this.#offsetTrims = part('post_processor', readOffsetTrims) ?? [];
     const normalizer = part('normalizer', createNormalizer);
     this.#pipeline = new Pipeline({
       rawTokens: new AddedTokenFinder(this.addedTokens.filter((token) => !token.normalized)),
@@ -209,6 +214,24 @@ export class Tokenizer {
       position += partIds.length;
     }
     return { ids, typeIds, isTruncated: length < untruncatedLength, untruncatedLength };
+  }
+
+  /**
+   * Tokens of a text without special tokens, with the part of the text that each is of: what {@link Tokenizer.windows} takes.
+   * Lone surrogates are read as U+FFFD.
+   */
+  place(text: string): PlacedText {
+    const wellFormed = text.toWellFormed();
+    return placedText(wellFormed, this.#pipeline.tokenizeWithPlaces(wellFormed), (id) => this.idToToken(id));
+  }
+
+  /**
+   * Windows over a pair of texts, with special tokens, and the place of each token in Unicode code points: ids, places and
+   * cuts are those of Hugging Face's `tokenizers` with `truncation`, `stride` and `return_overflowing_tokens`.
+   * @throws TokenizerError INVALID_OPTION where the text that stays whole leaves too little room
+   */
+  windows(first: PlacedText, second: PlacedText, options: WindowOptions): TextWindow[] {
+    return pairWindows([first, second], this.#postProcessor.pair, this.#offsetTrims, options);
   }
 
   tokenToId(token: string): number | undefined {
