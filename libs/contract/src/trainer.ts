@@ -37,6 +37,7 @@ export {
   PauseRunResponse,
   PredictRequest,
   PredictResponse,
+  PredictedAnswer,
   PredictedWords,
   ResumeRunRequest,
   ResumeRunResponse,
