@@ -1,35 +1,47 @@
+import { answersOf, missingAnswer, type Answer } from './answers.ts';
 import { DatasetError } from './error.ts';
 import { show, showNames } from './show.ts';
 
-/** What a record is: a text or a pair with one label, or words with a tag each. */
-export const RECORD_KINDS = ['text', 'words'] as const;
+/** What a record is: a text or a pair with one label, words with a tag each, or a question to a context with its answers. */
+export const RECORD_KINDS = ['text', 'words', 'questions'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 /** Which columns of a row make a record. */
 export interface ColumnOptions {
   /** `text` where not given. */
   readonly recordKind?: RecordKind;
-  /** Of the text, or of the list of words. */
+  /** Of the text, of the list of words, or of the question. */
   readonly textColumn?: string;
+  /** Of the second text, or of the context. */
   readonly textPairColumn?: string;
-  /** Of the label, or of the list of tags. Not given: records have none. */
+  /** Of the label, of the list of tags, or of the answers. Not given: records have none. */
   readonly labelColumn?: string;
+  /** Whether questions may have no answer. */
+  readonly allowsUnanswered?: boolean;
 }
 
 /** The names of the columns where none are given; those of words are the ones of Hugging Face's data sets. */
 export const DEFAULT_COLUMNS: Readonly<Record<RecordKind, { readonly text: string; readonly label: string }>> = {
   text: { text: 'text', label: 'label' },
   words: { text: 'tokens', label: 'ner_tags' },
+  questions: { text: 'question', label: 'answers' },
 };
+const DEFAULT_CONTEXT_COLUMN = 'context';
 
 export function textColumnOf({ textColumn, recordKind = 'text' }: ColumnOptions): string {
   return textColumn ?? DEFAULT_COLUMNS[recordKind].text;
 }
 
+/** The column of the second text; undefined where records have none. */
+export function textPairColumnOf({ textPairColumn, recordKind }: ColumnOptions): string | undefined {
+  return textPairColumn ?? (recordKind === 'questions' ? DEFAULT_CONTEXT_COLUMN : undefined);
+}
+
 /** What a row holds. */
 export interface RecordFields {
-  /** Empty where there are words. */
+  /** Empty where there are words; the question where there are answers to find. */
   readonly text: string;
+  /** The second text; the context of a question. */
   readonly textPair?: string;
   /** As the file has it: a number or a name; undefined where no label was asked for. */
   readonly label?: number | string;
@@ -37,11 +49,13 @@ export interface RecordFields {
   readonly words?: readonly string[];
   /** One a word, as the file has them; undefined where none were asked for. */
   readonly tags?: readonly (number | string)[];
+  /** Of a question; empty where it has none, undefined where none were asked for. */
+  readonly answers?: readonly Answer[];
 }
 
 /**
  * The record that a parsed row holds.
- * @throws DatasetError INVALID_TEXT, MISSING_COLUMN, MISSING_LABEL, INVALID_LABEL
+ * @throws DatasetError INVALID_TEXT, MISSING_COLUMN, MISSING_LABEL, INVALID_LABEL, INVALID_ANSWER
  */
 export function fieldsOf(value: unknown, fileName: string, row: number, options: ColumnOptions): RecordFields {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -49,9 +63,16 @@ export function fieldsOf(value: unknown, fileName: string, row: number, options:
   const fields = value as Record<string, unknown>;
   if (options.recordKind === 'words') return taggedWordsOf(fields, fileName, row, options);
   const text = textOf(fields, textColumnOf(options), fileName, row);
-  const { textPairColumn, labelColumn } = options;
+  const { labelColumn } = options;
+  const textPairColumn = textPairColumnOf(options);
   if (textPairColumn === undefined && labelColumn === undefined) return { text };
   const textPair = textPairColumn === undefined ? {} : { textPair: textOf(fields, textPairColumn, fileName, row) };
+  if (options.recordKind === 'questions' && labelColumn !== undefined && textPair.textPair !== undefined) {
+    const place = { column: labelColumn, context: textPair.textPair, fileName, row };
+    const answers = answersOf(checkColumn(fields, labelColumn, fileName, row), place);
+    if (answers.length === 0 && options.allowsUnanswered !== true) throw missingAnswer(place);
+    return { text, ...textPair, answers };
+  }
   const label = labelColumn === undefined ? {} : { label: labelOf(fields, labelColumn, fileName, row) };
   return { text, ...textPair, ...label };
 }

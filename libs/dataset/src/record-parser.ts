@@ -5,10 +5,10 @@ import type { RowParser } from './row-parser.ts';
 import type { RowPiece } from './row-piece.ts';
 import { linesToBlock, type TextBlock, type Utf8Check } from './text-block.ts';
 
-const SKIPPABLE: readonly DatasetErrorCode[] = ['INVALID_TEXT', 'MISSING_LABEL', 'MISSING_COLUMN'];
+const SKIPPABLE: readonly DatasetErrorCode[] = ['INVALID_TEXT', 'MISSING_LABEL', 'MISSING_COLUMN', 'INVALID_ANSWER'];
 
 export interface RowOptions extends ColumnOptions {
-  /** Leaves out rows that are no object or whose text or label is missing, instead of failing. */
+  /** Leaves out rows that are no object, whose text or label is missing, or whose answers are wrong, instead of failing. */
   readonly skipInvalid?: boolean;
   /** Told of each row that is left out. */
   readonly onSkip?: (row: number) => void;
@@ -71,11 +71,11 @@ export class RecordParser {
   readonly #rows: RowReader;
 
   constructor(fileName: string, options: RecordParserOptions) {
-    if (options.format === 'text' && options.recordKind === 'words')
+    if (options.format === 'text' && options.recordKind !== undefined && options.recordKind !== 'text')
       throw new DatasetError(
         'UNKNOWN_FORMAT',
         fileName,
-        'a text file has no lists of words; jsonl, json and parquet have',
+        `a text file has no ${options.recordKind === 'words' ? 'lists of words' : 'questions'}; jsonl, json and parquet have`,
       );
     this.#fileName = fileName;
     this.#options = options;

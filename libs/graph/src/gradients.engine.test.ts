@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { TensorflowSession } from '@pemmican/engine';
 import {
   GraphBuilder, RuntimeDimensions, add, addConstant, cast, crossEntropyMean, densify, dropout, embeddingLookup, encodeSavedModel, firstToken, gelu, geluTanh,
-  gated, gatherRows, gradients, layerNorm, linear, linearWithoutBias, matmul, multiply, reduce, relativeShift, relu, reshape, rmsNorm, rotary, scale, silu, softmax,
+  gated, gatherRows, gradients, layerNorm, linear, linearWithoutBias, matmul, multiply, multiplyConstant, reduce, relativeShift, relu, reshape, rmsNorm, rotary, scale, silu, softmax,
   split, squaredErrorMean, subtract, sumDuplicateRows, symbol, tanh, transpose, vocabularyCrossEntropyMean, recompute, binary, unary, identity, type Tensor,
 } from './mod.ts'; // prettier-ignore
 
@@ -155,6 +155,10 @@ const CASES: Record<string, { shapes: number[][]; build: Build }> = {
   },
   scale: { shapes: [[2, 3]], build: (b, _d, [x]) => sumOf(b, scale(b, x!, -1.7)) },
   addConstant: { shapes: [[2, 3]], build: (b, _d, [x]) => sumOf(b, addConstant(b, x!, b.constant([1, 2, 3]))) },
+  multiplyConstant: {
+    shapes: [[2, 3]],
+    build: (b, _d, [x]) => sumOf(b, multiplyConstant(b, x!, b.constant([1, 0, 3]))),
+  },
   matmul: {
     shapes: [
       [2, 3],

@@ -30,6 +30,7 @@ export { gelu, geluTanh, relu, silu, softmax, tanh } from './ops/activation.ts';
 export {
   add,
   addConstant,
+  multiplyConstant,
   binary,
   cast,
   concat,
