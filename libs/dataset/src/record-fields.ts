@@ -27,6 +27,8 @@ export const DEFAULT_COLUMNS: Readonly<Record<RecordKind, { readonly text: strin
   questions: { text: 'question', label: 'answers' },
 };
 const DEFAULT_CONTEXT_COLUMN = 'context';
+// run_qa.py takes it off questions (Python's str.lstrip): it would take room from the context.
+const LEADING_SPACE = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 
 export function textColumnOf({ textColumn, recordKind = 'text' }: ColumnOptions): string {
   return textColumn ?? DEFAULT_COLUMNS[recordKind].text;
@@ -62,7 +64,8 @@ export function fieldsOf(value: unknown, fileName: string, row: number, options:
     throw new DatasetError('INVALID_TEXT', fileName, `row ${row} is ${show(value)}, expected an object`);
   const fields = value as Record<string, unknown>;
   if (options.recordKind === 'words') return taggedWordsOf(fields, fileName, row, options);
-  const text = textOf(fields, textColumnOf(options), fileName, row);
+  const given = textOf(fields, textColumnOf(options), fileName, row);
+  const text = options.recordKind === 'questions' ? given.replace(LEADING_SPACE, '') : given;
   const { labelColumn } = options;
   const textPairColumn = textPairColumnOf(options);
   if (textPairColumn === undefined && labelColumn === undefined) return { text };

@@ -100,6 +100,8 @@ export class Tokenizer {
   readonly addedTokenIds: Uint32Array;
   /** For the byte path; not for use from outside of this package. */
   readonly parts: TokenizerParts;
+  /** Where tokenizer_config.json has batches filled up, which says which text of a pair question answering puts first. */
+  readonly paddingSide: 'left' | 'right';
   readonly #pipeline: Pipeline;
   readonly #postProcessor: PostProcessor;
   readonly #offsetTrims: readonly OffsetTrim[];
@@ -136,6 +138,7 @@ export class Tokenizer {
       normalizerJson: root.get('normalizer') ?? null,
       preTokenizerJson: root.get('pre_tokenizer') ?? null,
     };
+    this.paddingSide = isFields(config) && config['padding_side'] === 'left' ? 'left' : 'right';
     this.#ids = new Map(model.vocabulary);
     for (const { content, id } of this.addedTokens) this.#ids.set(content, id);
     for (const [token, id] of this.#ids) this.#tokens.set(id, token);
@@ -240,6 +243,11 @@ export class Tokenizer {
 
   idToToken(id: number): string | undefined {
     return this.#tokens.get(id);
+  }
+
+  /** The special tokens around a pair of texts, full token ids. */
+  get pairSpecialTokenIds(): readonly number[] {
+    return this.#postProcessor.pair.flatMap((part) => (part.kind === 'special' ? part.ids : []));
   }
 
   get padTokenId(): number | undefined {

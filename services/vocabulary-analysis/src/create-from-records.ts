@@ -45,6 +45,11 @@ export async function createFromRecords(
       skipInvalid: false,
       maxSequenceLength: spec.dataset?.maxSequenceLength ?? 0,
       recordKind: RecordKind.TEXT,
+      docStride: undefined,
+      questionColumn: '',
+      contextColumn: '',
+      answersColumn: '',
+      version2WithNegative: false,
     };
     return { analysis: await intake.createAnalysis({ ...spec, dataset }), recordCount: spool.recordCount };
   } catch (error) {
@@ -59,6 +64,8 @@ function firstSpec(content: CreateAnalysisFromRecordsRequest['content']): Analys
     throw invalid('spec.dataset.files', 'must be empty: the records follow in the stream');
   if (content.value.dataset?.recordKind === RecordKind.WORDS)
     throw invalid('spec.dataset.record_kind', 'must not be words: the records of the stream are texts');
+  if (content.value.dataset?.recordKind === RecordKind.QUESTIONS)
+    throw invalid('spec.dataset.record_kind', 'must not be questions: the records of the stream are texts');
   return content.value;
 }
 

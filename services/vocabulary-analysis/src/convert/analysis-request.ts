@@ -1,4 +1,4 @@
-import { DatasetFormat, RecordKind, Split, type AnalysisSpec } from '@pemmican/contract/vocabulary';
+import { DatasetFormat, RecordKind, Split, type AnalysisSpec, type DatasetSpec } from '@pemmican/contract/vocabulary';
 import {
   DEFAULT_COLUMNS,
   type DatasetFormat as FormatName,
@@ -8,7 +8,12 @@ import { localPath } from '@pemmican/storage';
 import type { SplitName } from '@pemmican/vocabulary';
 import type { AnalysisRequest } from '../worker/messages.ts';
 
-const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
+const DEFAULT_MAX_SEQUENCE_LENGTHS: Readonly<Record<RecordKindName, number>> = {
+  text: 128,
+  words: 128,
+  questions: 384,
+};
+const DEFAULT_DOC_STRIDE = 128;
 
 const SPLIT_NAMES: ReadonlyMap<Split, SplitName> = new Map([
   [Split.TRAIN, 'train'],
@@ -39,12 +44,32 @@ export function isKnownFormat(format: DatasetFormat): boolean {
   return format === DatasetFormat.UNSPECIFIED || FORMAT_NAMES.has(format);
 }
 
+function toRecordKind(kind: RecordKind): RecordKindName {
+  if (kind === RecordKind.QUESTIONS) return 'questions';
+  return kind === RecordKind.WORDS ? 'words' : 'text';
+}
+
+/** Columns of the texts and of the labels, by what a record is. */
+function columnsOf(
+  dataset: DatasetSpec,
+  recordKind: RecordKindName,
+): { text: string; textPair: string; label: string } {
+  const { text, label } = DEFAULT_COLUMNS[recordKind];
+  return recordKind === 'questions'
+    ? {
+        text: dataset.questionColumn || text,
+        textPair: dataset.contextColumn,
+        label: dataset.answersColumn || label,
+      }
+    : { text: dataset.textColumn || text, textPair: dataset.textPairColumn, label: dataset.labelColumn || label };
+}
+
 /** A spec that was found valid, with the defaults filled in. */
 export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
   const { dataset } = spec;
   if (dataset === undefined) throw new TypeError('Unreachable: a spec without a data set was refused');
-  const recordKind: RecordKindName = dataset.recordKind === RecordKind.WORDS ? 'words' : 'text';
-  const columns = DEFAULT_COLUMNS[recordKind];
+  const recordKind = toRecordKind(dataset.recordKind);
+  const columns = columnsOf(dataset, recordKind);
   return {
     modelUri: spec.modelUri,
     files: dataset.files
@@ -56,16 +81,18 @@ export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
         const options = {
           ...(format === undefined ? {} : { format }),
           recordKind,
-          textColumn: dataset.textColumn || columns.text,
-          ...(dataset.textPairColumn === '' ? {} : { textPairColumn: dataset.textPairColumn }),
+          textColumn: columns.text,
+          ...(columns.textPair === '' ? {} : { textPairColumn: columns.textPair }),
           skipInvalid: dataset.skipInvalid,
+          allowsUnanswered: dataset.version2WithNegative,
         };
         return { split, path: localPath(file.uri), options };
       }),
     recordKind,
-    labelColumn: dataset.labelColumn || columns.label,
-    isLabelColumnRequired: dataset.labelColumn !== '' && dataset.labelColumn !== columns.label,
-    maxSequenceLength: dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH,
+    labelColumn: columns.label,
+    isLabelColumnRequired: columns.label !== DEFAULT_COLUMNS[recordKind].label,
+    maxSequenceLength: dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTHS[recordKind],
+    ...(recordKind === 'questions' ? { docStride: dataset.docStride ?? DEFAULT_DOC_STRIDE } : {}),
     keepTokenIds: spec.keepTokenIds,
     padToMultipleOf: spec.padToMultipleOf,
     minCount: spec.minCount,

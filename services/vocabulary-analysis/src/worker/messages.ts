@@ -9,7 +9,10 @@ export interface RequestedFile {
   readonly split: SplitName;
   readonly path: string;
   /** How its records are read, labels apart. */
-  readonly options: Pick<ReadOptions, 'format' | 'recordKind' | 'textColumn' | 'textPairColumn' | 'skipInvalid'>;
+  readonly options: Pick<
+    ReadOptions,
+    'format' | 'recordKind' | 'textColumn' | 'textPairColumn' | 'skipInvalid' | 'allowsUnanswered'
+  >;
 }
 
 /** What an analysis is asked to do, in the libraries' terms. */
@@ -22,6 +25,8 @@ export interface AnalysisRequest {
   /** The column was named on purpose: a file without it is refused. */
   readonly isLabelColumnRequired: boolean;
   readonly maxSequenceLength: number;
+  /** Set where records are questions: tokens of a context that a window shares with the one before it. */
+  readonly docStride?: number;
   readonly keepTokenIds: readonly number[];
   readonly padToMultipleOf: number;
   readonly minCount: number;
