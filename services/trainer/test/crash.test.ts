@@ -39,6 +39,11 @@ function request(output: string): CreateRunRequest {
         skipInvalid: false,
         maxSequenceLength: 32,
         recordKind: 0,
+        docStride: undefined,
+        questionColumn: '',
+        contextColumn: '',
+        answersColumn: '',
+        version2WithNegative: false,
       },
       // Shuffling, dropout and decay on: everything that a resumed run has to repeat. Small batches make many steps.
       options: TrainingOptions.fromPartial({

@@ -12,6 +12,7 @@ import {
   loadWeights,
   planRun,
   train,
+  type EncodedDataset,
   type EvaluationEntry,
   type TrainerState,
   type TrainingEvent,
@@ -135,7 +136,10 @@ class TrainJob {
     });
     requireMetric(data, this.#options);
     if (data.skippedRecordCount > 0)
-      await this.#sink.log('warning', `${data.skippedRecordCount} records without text or label were left out`);
+      await this.#sink.log(
+        'warning',
+        `${data.skippedRecordCount} records without text or label, or with wrong answers, were left out`,
+      );
     if (data.mappedToUnkCount > 0)
       await this.#sink.log(
         'warning',
@@ -180,7 +184,7 @@ class TrainJob {
         $case: 'log',
         value: {
           severity: 'info',
-          message: `${trainData.recordCount} training records, ${describeParameters(program)}`,
+          message: `${describeRecords(trainData)}, ${describeParameters(program)}`,
         },
       },
       { totalSteps: planRun(options, trainData.recordCount).totalSteps },
@@ -335,6 +339,12 @@ class TrainJob {
   }
 }
 
+function describeRecords({ recordCount, questions }: EncodedDataset): string {
+  return questions === undefined
+    ? `${recordCount} training records`
+    : `${questions.contexts.length} training questions in ${recordCount} windows`;
+}
+
 function describeParameters({ parameterCount, trainedParameterCount }: TrainingProgram): string {
   return trainedParameterCount === parameterCount
     ? `${parameterCount} parameters`
@@ -370,6 +380,9 @@ async function fingerprintOf(
     loadBestModelAtEnd: _best,
     metricForBestModel: _metric,
     perDeviceEvalBatchSize: _evalBatch,
+    nBestSize: _nBestSize,
+    maxAnswerLength: _maxAnswerLength,
+    nullScoreDiffThreshold: _nullScoreDiffThreshold,
     dropout,
     freezeEmbeddings: _freezeEmbeddings,
     freeze: _freeze,
@@ -404,6 +417,7 @@ function toEvaluation({ step, epoch, result, elapsedMs }: EvaluationEntry): Eval
     perplexity,
     precision,
     recall,
+    exact_match: exactMatch,
   } = result.metrics;
   return {
     step,
@@ -418,6 +432,7 @@ function toEvaluation({ step, epoch, result, elapsedMs }: EvaluationEntry): Eval
     perplexity,
     precision,
     recall,
+    exactMatch,
     elapsedMs,
     split: Split.VALIDATION,
   };

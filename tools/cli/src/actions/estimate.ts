@@ -1,5 +1,6 @@
 import type { CommandContext } from '../command-context.ts';
 import type { EstimateOptions } from '../commands/estimate.ts';
+import { maxSequenceLengthOf } from '../options/dataset-options.ts';
 import { toTrainingOptions } from '../options/training-spec.ts';
 import { ServicePool } from '../services/service-pool.ts';
 import { analyzeStage, toAnalysisSpec } from '../stages/analyze-stage.ts';
@@ -19,7 +20,7 @@ export async function estimate(options: EstimateOptions, context: CommandContext
       model: options.model,
       analysis,
       options: toTrainingOptions(options),
-      maxSeqLength: options.maxSeqLength,
+      maxSeqLength: maxSequenceLengthOf(options),
       memoryLimitBytes,
     },
     stageContext,

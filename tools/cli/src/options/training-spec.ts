@@ -46,6 +46,9 @@ export function toTrainingOptions(options: TrainingCommandOptions, baseModelUri 
     freezeEmbeddings: options.freezeEmbeddings === true,
     freeze: [...(options.freeze ?? [])],
     lora: toLora(options, baseModelUri),
+    nBestSize: options.nBestSize,
+    maxAnswerLength: options.maxAnswerLength,
+    nullScoreDiffThreshold: options.nullScoreDiffThreshold,
   };
 }
 
@@ -81,6 +84,8 @@ export function toTask(task: TaskName): Task {
       return Task.CAUSAL_LM;
     case 'token-classification':
       return Task.TOKEN_CLASSIFICATION;
+    case 'question-answering':
+      return Task.QUESTION_ANSWERING;
   }
 }
 
@@ -119,5 +124,7 @@ function toMetric(metric: MetricName | undefined): Metric {
       return Metric.PRECISION;
     case 'recall':
       return Metric.RECALL;
+    case 'exact-match':
+      return Metric.EXACT_MATCH;
   }
 }

@@ -8,6 +8,7 @@ import type { AnalysisResult } from '@pemmican/contract/vocabulary';
 
 import { CliError, EXIT_CODE } from '../cli-error.ts';
 import type { RunOptions } from '../commands/run.ts';
+import { maxSequenceLengthOf } from '../options/dataset-options.ts';
 import { toServiceLocation } from '../options/location.ts';
 import { isLanguageModeling } from '../options/training-options.ts';
 import { buildReport } from '../report/build-report.ts';
@@ -103,7 +104,7 @@ export class RunPipeline {
       model: this.#options.model,
       analysis: analysis.result,
       options: this.#inputs.training,
-      maxSeqLength: this.#options.maxSeqLength,
+      maxSeqLength: maxSequenceLengthOf(this.#options),
       memoryLimitBytes: this.#options.memory ?? 0,
     };
     return this.#stages.run({
