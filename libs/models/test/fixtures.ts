@@ -25,11 +25,11 @@ export interface FamilyCase extends Case {
   readonly family: string;
 }
 
-export interface Fixture {
+export interface Fixture<Each extends Case = Case> {
   readonly batch: number;
   readonly length: number;
   readonly vocabRows: number;
-  readonly cases: Case[];
+  readonly cases: Each[];
 }
 
 const OTHERS: readonly string[] = ['tables', 'lora', 'question-answering'];
@@ -46,6 +46,6 @@ export function familyFixtures(): Map<string, Fixture> {
 }
 
 /** Question answering in every family that has it. */
-export function questionAnsweringFixture(): Omit<Fixture, 'cases'> & { readonly cases: FamilyCase[] } {
-  return readFixture('question-answering') as ReturnType<typeof questionAnsweringFixture>;
+export function questionAnsweringFixture(): Fixture<FamilyCase> {
+  return readFixture('question-answering') as Fixture<FamilyCase>;
 }

@@ -17,7 +17,7 @@ test('WindowCounter counts the tokens of the windows that Tokenizer.windows cuts
   const [maxSequenceLength, stride] = [9, 1];
   const counter = new WindowCounter(tokenizer, { maxSequenceLength, stride });
   const builder = new RecordBlockBuilder();
-  for (const pair of PAIRS) builder.add(...pair);
+  for (const [question, context] of PAIRS) builder.add(question, context);
   const { recordLengths, tokenCount, refused } = counter.add(builder.take());
   assert.deepEqual(refused, []);
   const options = { maxLength: maxSequenceLength, stride, cutText: 'second' } as const;
