@@ -41,6 +41,7 @@ export {
   PauseRunResponse,
   PredictRequest,
   PredictResponse,
+  PredictedAnswer,
   PredictedWords,
   ResumeRunRequest,
   ResumeRunResponse,

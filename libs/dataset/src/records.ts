@@ -4,6 +4,7 @@ import { columnsOf, type RecordFields } from './record-fields.ts';
 import { createRowCutter, formatOf, type DatasetFormat } from './record-format.ts';
 import { RecordParser, RowReader, type RowOptions } from './record-parser.ts';
 import { cutPieces, type RowPiece } from './row-piece.ts';
+import { isSquadFile, readSquadRows } from './squad-file.ts';
 import { readChunks, type DatasetSource } from './source.ts';
 
 /** One example. */
@@ -33,9 +34,11 @@ export async function* readRecords(
 ): AsyncGenerator<DatasetRecord, void, undefined> {
   const format = options.format ?? formatOf(source.name);
   let index = 0;
-  const reader = format === 'parquet' ? new RowReader(source.name, options) : undefined;
-  const parser = format === 'parquet' ? undefined : new RecordParser(source.name, { ...options, format });
-  const batches = parser === undefined ? readRows(source, options) : readPieces(source, options);
+  const isSquad = format === 'json' && options.recordKind === 'questions' && (await isSquadFile(source));
+  const reader = format === 'parquet' || isSquad ? new RowReader(source.name, options) : undefined;
+  const parser = format === 'parquet' || isSquad ? undefined : new RecordParser(source.name, { ...options, format });
+  const rowBatches = isSquad ? readSquad : readRows;
+  const batches = parser === undefined ? rowBatches(source, options) : readPieces(source, options);
   let row = 0;
   for await (const batch of batches) {
     const records: DatasetRecord[] = [];
@@ -82,6 +85,13 @@ export function readPieces(
   if (format === 'parquet')
     throw new DatasetError('UNKNOWN_FORMAT', source.name, 'a Parquet file is not read in pieces of bytes');
   return cutPieces(readChunks(source, options.onRead), source.name, createRowCutter(format, source.name));
+}
+
+async function* readSquad(
+  source: DatasetSource,
+  options: ReadOptions,
+): AsyncGenerator<{ readonly rows: readonly unknown[] }, void, undefined> {
+  yield { rows: await readSquadRows(source, options, options.onRead) };
 }
 
 async function* readRows(

@@ -155,6 +155,10 @@ const CASES: Record<string, { shapes: number[][]; build: Build }> = {
   },
   scale: { shapes: [[2, 3]], build: (b, _d, [x]) => sumOf(b, scale(b, x!, -1.7)) },
   addConstant: { shapes: [[2, 3]], build: (b, _d, [x]) => sumOf(b, addConstant(b, x!, b.constant([1, 2, 3]))) },
+  multiplyConstant: {
+    shapes: [[2, 3]],
+    build: (b, _d, [x]) => sumOf(b, multiplyConstant(b, x!, b.constant([1, 0, 3]))),
+  },
   matmul: {
     shapes: [
       [2, 3],
@@ -238,7 +242,7 @@ const CASES: Record<string, { shapes: number[][]; build: Build }> = {
     shapes: [[2, 3, 2]],
     build: (b, d, [x]) => sumOf(b, slidingWindows(b, d, x!, 5)),
   },
-  multiplyConstant: {
+  'multiplyConstant, a factor a row': {
     shapes: [[4, 3]],
     build: (b, _d, [x]) => sumOf(b, multiplyConstant(b, x!, b.constant([1, 0, 2, -1], x!.dtype, [4, 1]))),
   },

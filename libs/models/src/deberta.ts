@@ -20,6 +20,7 @@ import { encoderModel, type EncoderLayers } from './encoder.ts';
 import { ACTIVATIONS, BATCH, LENGTH, TOKENS, type Activation, type ForwardContext } from './forward-context.ts';
 import type { MaskedLanguageModel } from './language-model-head.ts';
 import type { Model } from './model-family.ts';
+import { maskQueries, paddedQueries, withoutPadding, type PaddedQueries } from './padded-queries.ts';
 import type { ParameterList } from './parameter-list.ts';
 
 interface DebertaConfig extends EncoderConfig {
@@ -195,6 +196,7 @@ function addLayer(config: DebertaConfig, list: ParameterList, prefix: string): v
 
 function layers(config: DebertaConfig, context: ForwardContext): EncoderLayers {
   const padding = context.reshape(paddingScores(context), [1, BATCH, 1, LENGTH]);
+  const queries = hasPaddingLogits(context) ? paddedQueries(context) : undefined;
   const distances = distanceRows(config, context);
   let positions = context.parameter('deberta.encoder.rel_embeddings.weight');
   if (config.normalizesPositions)
@@ -209,7 +211,7 @@ function layers(config: DebertaConfig, context: ForwardContext): EncoderLayers {
     shared: [positions, ...convolutionParameters(context, config.convolution)],
     apply: (x, layer) => {
       const prefix = layerPrefix(layer);
-      const mixed = disentangledAttention(config, context, x, { prefix, padding, positions, distances });
+      const mixed = disentangledAttention(config, context, x, { prefix, padding, queries, positions, distances });
       const names = layerNames(prefix);
       const output = feedForward(context, attentionOutput(context, mixed, x, names, options), names, options);
       return config.convolution === undefined || layer > 0
@@ -230,7 +232,15 @@ function embeddings(config: DebertaConfig, context: ForwardContext): Tensor {
     sum = add(builder, sum, context.embedding('deberta.embeddings.token_type_embeddings', typeIds));
   }
   const normalized = context.layerNorm(sum, 'deberta.embeddings.LayerNorm', config.layerNormEpsilon);
-  return context.dropout(normalized, config.hiddenDropout);
+  return context.dropout(
+    hasPaddingLogits(context) ? withoutPadding(context, normalized) : normalized,
+    config.hiddenDropout,
+  );
+}
+
+/** Whether what becomes of padding shows in the loss. */
+function hasPaddingLogits({ options }: ForwardContext): boolean {
+  return options.task === 'question-answering';
 }
 
 /** Which rows of the matrix of relative positions a batch reads, int32 `[2 length]` each. */
@@ -288,7 +298,13 @@ function disentangledAttention(
   config: DebertaConfig,
   context: ForwardContext,
   x: Tensor,
-  layer: { prefix: string; padding: Tensor; positions: Tensor; distances: DistanceRows },
+  layer: {
+    prefix: string;
+    padding: Tensor;
+    queries: PaddedQueries | undefined;
+    positions: Tensor;
+    distances: DistanceRows;
+  },
 ): Tensor {
   const { builder, dimensions } = context;
   const { headCount, hiddenSize } = config;
@@ -324,7 +340,11 @@ function disentangledAttention(
     const fromKeys = byDistance(scale(builder, key, factor), layer.distances.fromKey, projections.query);
     scores = add(builder, scores, context.reshape(transpose(builder, fromKeys, [0, 2, 1]), square));
   }
-  const probabilities = softmax(builder, addConstant(builder, scores, layer.padding));
+  const masked =
+    layer.queries === undefined
+      ? addConstant(builder, scores, layer.padding)
+      : maskQueries(context, scores, layer.queries);
+  const probabilities = softmax(builder, masked);
   const mixed = context.matmul(context.dropout(probabilities, config.attentionDropout), value);
   return context.reshape(transpose(builder, mixed, [1, 2, 0, 3]), [TOKENS, hiddenSize]);
 }

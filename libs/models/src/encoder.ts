@@ -12,6 +12,7 @@ import {
 } from './language-model-head.ts';
 import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
 import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
+import { SPAN_HEAD, addSpanHead, spanLogits } from './span-head.ts';
 
 /** A family's layers in one forward pass. */
 export interface EncoderLayers {
@@ -48,6 +49,8 @@ export interface EncoderFamily {
   readonly head: ClassificationHead;
   /** Before the classifier of tokens. */
   readonly tokenDropout: number;
+  /** Before the head that finds answers; families without it draw no mask there. */
+  readonly answerDropout?: number;
   /** Not set where the family has no such head here. */
   readonly maskedLanguageModel?: MaskedLanguageModel;
   layerPrefix(layer: number): string;
@@ -61,7 +64,12 @@ export interface EncoderFamily {
   embeddings(context: ForwardContext): Tensor;
 }
 
-const CLASSIFICATION_TASKS: readonly Task[] = ['sequence-classification', 'regression', 'token-classification'];
+const CLASSIFICATION_TASKS: readonly Task[] = [
+  'sequence-classification',
+  'regression',
+  'token-classification',
+  'question-answering',
+];
 // All families have this name for it, whatever they call the head on the first token.
 const TOKEN_CLASSIFIER = 'classifier';
 
@@ -77,7 +85,7 @@ export function encoderModel(family: EncoderFamily): Model {
     isTied: (task) => task === 'masked-lm' && config.isTied,
     embeddingMatrixName: embeddingMatrixName(family),
     basePrefix: family.prefix,
-    headWeightName: (task) => `${task === 'token-classification' ? TOKEN_CLASSIFIER : family.head.output}.weight`,
+    headWeightName: (task) => `${headName(family, task)}.weight`,
     outputMatrixName: (task) =>
       task === 'masked-lm' && !config.isTied ? `${maskedLanguageModel?.decoder ?? ''}.weight` : undefined,
     parameters: (task, labelCount, ...rows) => parameters(family, task, labelCount, ...rows),
@@ -87,6 +95,12 @@ export function encoderModel(family: EncoderFamily): Model {
   };
 }
 
+/** The last linear map of a head that is not a language model's. */
+function headName({ head }: EncoderFamily, task: Task): string {
+  if (task === 'question-answering') return SPAN_HEAD;
+  return task === 'token-classification' ? TOKEN_CLASSIFIER : head.output;
+}
+
 /** What transformers' class names of a task end with. */
 function classSuffix(task: Task): string {
   switch (task) {
@@ -94,6 +108,8 @@ function classSuffix(task: Task): string {
       return 'ForMaskedLM';
     case 'token-classification':
       return 'ForTokenClassification';
+    case 'question-answering':
+      return 'ForQuestionAnswering';
     default:
       return 'ForSequenceClassification';
   }
@@ -130,6 +146,10 @@ function parameters(
     list.linear(TOKEN_CLASSIFIER, labelCount, hiddenSize, { standardDeviation: HEAD_STANDARD_DEVIATION });
     return list.specs;
   }
+  if (task === 'question-answering') {
+    addSpanHead(list, hiddenSize);
+    return list.specs;
+  }
   list.linear(head.dense, hiddenSize, hiddenSize, { standardDeviation: head.denseStandardDeviation });
   list.linear(head.output, outputCount(task, labelCount), hiddenSize, { standardDeviation: HEAD_STANDARD_DEVIATION });
   return list.specs;
@@ -148,6 +168,8 @@ function output(family: EncoderFamily, context: ForwardContext): ModelOutput {
     });
   if (context.options.task === 'token-classification')
     return { kind: 'logits', logits: classifyTokens(family, context, hidden) };
+  if (context.options.task === 'question-answering')
+    return { kind: 'logits', logits: spanLogits(context, hidden, family.answerDropout) };
   return { kind: 'logits', logits: classify(family, context, hidden) };
 }
 

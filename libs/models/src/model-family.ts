@@ -7,6 +7,7 @@ export const TASKS = [
   'masked-lm',
   'causal-lm',
   'token-classification',
+  'question-answering',
 ] as const;
 export type Task = (typeof TASKS)[number];
 
@@ -70,7 +71,10 @@ export interface ModelInputs {
 export type ModelOutput =
   | {
       readonly kind: 'logits';
-      /** `[batch, labelCount]`, or `[targets, labelCount]` in token classification. */
+      /**
+       * `[batch, labelCount]`; `[targets, labelCount]` in token classification; in question answering `[2 * batch, length]`,
+       * what each token is worth as the answer's start, row after row, and then as its end.
+       */
       readonly logits: Tensor;
     }
   | {
@@ -118,7 +122,7 @@ export interface Model {
   readonly embeddingMatrixName: string;
   /** What the names of the base model's parameters begin with, such as `bert.`; a head's do not. */
   readonly basePrefix: string;
-  /** The last matrix of a classification task's head, `[labelCount, hiddenSize]`. */
+  /** The last matrix of a head that is not a language model's, `[labelCount, hiddenSize]`; `[2, hiddenSize]` in question answering. */
   headWeightName(task: Task): string;
   /** An output matrix of its own (see {@link isTied}), where the task has one; undefined where it has none. */
   outputMatrixName(task: Task): string | undefined;

@@ -1,5 +1,6 @@
 import { SeededRandom } from '@pemmican/models';
 import { TrainingError } from './error.ts';
+import type { QuestionWindows } from './question-windows.ts';
 import { NO_LABEL } from './word-labels.ts';
 
 /** Tokenized records, in the id space of the embedding matrix that is trained. */
@@ -17,6 +18,8 @@ export interface EncodedDataset {
    * token itself, where not every one is predicted.
    */
   readonly tokenLabels?: Int32Array;
+  /** What the records, which are windows, are of; only in question answering. */
+  readonly questions?: QuestionWindows;
 }
 
 const INITIAL_TOKENS = 1 << 12;
@@ -64,8 +67,9 @@ export class EncodedDatasetBuilder {
 
 /** SHA-256 of everything that a run reads of a data set: `sha256:<hex>`. */
 export async function digestDataset(dataset: EncodedDataset): Promise<string> {
-  const { ids, typeIds, offsets, labels, tokenLabels } = dataset;
-  const views = [ids, typeIds, offsets, labels, ...(tokenLabels === undefined ? [] : [tokenLabels])];
+  const { ids, typeIds, offsets, labels, tokenLabels, questions } = dataset;
+  const others = [tokenLabels, questions?.spans].filter((view) => view !== undefined);
+  const views = [ids, typeIds, offsets, labels, ...others];
   const bytes = new Uint8Array(views.reduce((sum, view) => sum + view.byteLength, 0));
   let offset = 0;
   for (const view of views) {

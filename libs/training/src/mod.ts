@@ -31,6 +31,15 @@ export {
   type Batch,
   type EncodedDataset,
 } from './encoded-dataset.ts';
+export {
+  DEFAULT_ANSWER_CHOICE,
+  predictAnswer,
+  type AnswerChoice,
+  type AnswerOptions,
+  type PredictedAnswer,
+  type WindowLogits,
+} from './answer-prediction.ts';
+export { answerScores, normalizeAnswer, type AnswerScores } from './answer-scores.ts';
 export { entityScores, type EntityScores } from './entity-scores.ts';
 export { TrainingError, type TrainingErrorCode } from './error.ts';
 export { evaluate, predictLogits, type EvaluationResult } from './evaluation.ts';
@@ -46,6 +55,14 @@ export {
 } from './options.ts';
 export { loadWeights } from './parameter-transfer.ts';
 export { buildPredictionProgram, type PredictionProgram } from './prediction-program.ts';
+export { answerQuestions, type AnsweredQuestion } from './question-evaluation.ts';
+export {
+  NOT_IN_CONTEXT,
+  QuestionWindowsBuilder,
+  answerSpan,
+  type QuestionWindows,
+  type TokenPlaces,
+} from './question-windows.ts';
 export { planRun, unusedRowDecayFactor, type RunPlan } from './run-plan.ts';
 export { SCHEDULES, learningRateAt, type Schedule } from './schedule.ts';
 export type { MaskingOptions } from './token-targets.ts';

@@ -44,6 +44,10 @@ export function makeTaskBatch(
   pass: string,
 ): TaskBatch {
   const plain = makeBatch(dataset, records, options.padId);
+  if (options.task === 'question-answering') {
+    const labels = spanLabels(dataset, records);
+    return { batch: plain, feeds: { ...inputFeeds(plain), [FEED.labels]: labels }, itemCount: plain.rowCount };
+  }
   if (!hasTokenTargets(options.task)) {
     const labels = labelValue(plain, options.task);
     return { batch: plain, feeds: { ...inputFeeds(plain), [FEED.labels]: labels }, itemCount: plain.rowCount };
@@ -81,6 +85,17 @@ export function inputFeeds(batch: Batch): Record<string, TensorValue> {
     [FEED.attentionMask]: { dtype: 'float32', shape, data: batch.attentionMask },
     [FEED.tokenTypeIds]: { dtype: 'int32', shape, data: batch.tokenTypeIds },
   };
+}
+
+/** The tokens that the answers of windows begin with, and then those that they end with: `[2 * rowCount]`. */
+function spanLabels({ questions }: EncodedDataset, windows: Uint32Array): TensorValue {
+  const labels = new Int32Array(2 * windows.length);
+  windows.forEach((window, row) => {
+    // Never outside of their window, so that none is left out of the loss, as transformers does with those past the end.
+    labels[row] = questions?.spans[2 * window] ?? 0;
+    labels[windows.length + row] = questions?.spans[2 * window + 1] ?? 0;
+  });
+  return { dtype: 'int32', shape: [labels.length], data: labels };
 }
 
 function labelValue(batch: Batch, task: Task): TensorValue {

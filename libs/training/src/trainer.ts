@@ -278,7 +278,7 @@ class Trainer {
       session,
       validation,
       labelCount,
-      { ...this.#batchOptions, batchSize: options.perDeviceEvalBatchSize, labelNames },
+      { ...this.#batchOptions, batchSize: options.perDeviceEvalBatchSize, labelNames, answerChoice: options },
       () => this.#run.breathe(),
     );
     this.#evaluatedStep = this.#state.step;

@@ -14,6 +14,7 @@ import {
   variable,
   variablePort,
   vocabularyCrossEntropyMean,
+  type Dimension,
   type Gradient,
   type GraphNode,
   type MemoryPlan,
@@ -146,6 +147,13 @@ export function modelInputs(builder: GraphBuilder, task: Task): ModelInputs {
   };
 }
 
+/** How many labels a batch has. */
+function labelDimension(task: Task): Dimension {
+  // The starts of all rows' answers, and then their ends.
+  if (task === 'question-answering') return { coefficient: 2, symbols: ['batch'] };
+  return symbol(hasTokenTargets(task) ? 'targets' : 'batch');
+}
+
 /** Values of the dimensions of what is fed. */
 export function runtimeDimensions(
   builder: GraphBuilder,
@@ -190,7 +198,7 @@ class ProgramBuilder {
     const inputs = modelInputs(builder, task);
     const dimensions = runtimeDimensions(builder, inputs);
     const labels = builder.placeholder(FEED.labels, task === 'regression' ? 'float32' : 'int32', [
-      symbol(hasTokenTargets(task) ? 'targets' : 'batch'),
+      labelDimension(task),
     ]);
     const evaluationTargets = builder.withoutTape(() => this.#evaluation(dimensions, inputs, labels));
     const { stepTargets, accumulators } = this.#training(dimensions, inputs, labels);

@@ -1,10 +1,10 @@
 import { RecordKind, Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
 import {
   Task,
+  TrainingOptions,
   type EstimateMemoryRequest,
   type PredictRequest,
   type RunSpec,
-  type TrainingOptions,
   type WatchDeviceMemoryRequest,
 } from '@pemmican/contract/trainer';
 import { FieldViolations } from '@pemmican/rpc';
@@ -68,6 +68,12 @@ export function validatePredictRequest(request: PredictRequest): void {
     'memory_budget_bytes',
     `is ${request.memoryBudgetBytes}, must not be negative`,
   );
+  // The options of a prediction are those of an evaluation, with the same limits.
+  const { nBestSize, maxAnswerLength, nullScoreDiffThreshold } = request;
+  const options = toTrainingOptions(
+    TrainingOptions.fromPartial({ nBestSize, maxAnswerLength, nullScoreDiffThreshold }),
+  );
+  for (const { field, message } of findOptionProblems(options)) violations.add(toSnakeCase(field), message);
   violations.throwIfAny();
 }
 
@@ -118,6 +124,7 @@ function checkDataset(violations: FieldViolations, field: string, dataset: Datas
     `${field}.max_sequence_length`,
     `is ${dataset.maxSequenceLength}, must be at most ${MAX_SEQUENCE_LENGTH}`,
   );
+  checkQuestions(violations, field, dataset, task);
   const isOfWords = dataset.recordKind === RecordKind.WORDS;
   violations.check(
     isOfWords === (task === Task.TOKEN_CLASSIFICATION),
@@ -139,6 +146,23 @@ function checkDataset(violations: FieldViolations, field: string, dataset: Datas
     violations.check(!seen.has(file.split), `${field}.files[${index}].split`, 'is there twice');
     seen.add(file.split);
   });
+}
+
+function checkQuestions(violations: FieldViolations, field: string, dataset: DatasetSpec, task: Task): void {
+  const isOfQuestions = dataset.recordKind === RecordKind.QUESTIONS;
+  violations.check(
+    isOfQuestions === (task === Task.QUESTION_ANSWERING),
+    `${field}.record_kind`,
+    isOfQuestions
+      ? 'is questions, which question answering takes and no other task'
+      : 'must be questions for question answering',
+  );
+  const { docStride, maxSequenceLength } = dataset;
+  violations.check(
+    !isOfQuestions || docStride === undefined || maxSequenceLength === 0 || docStride < maxSequenceLength,
+    `${field}.doc_stride`,
+    `is ${docStride}, must be below max_sequence_length ${maxSequenceLength}`,
+  );
 }
 
 function checkLabelNames(violations: FieldViolations, field: string, options: TrainingOptions | undefined): void {

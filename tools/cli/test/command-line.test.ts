@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 
-import { Task, type CreateRunRequest } from '@pemmican/contract/trainer';
+import { Metric, Task, type CreateRunRequest } from '@pemmican/contract/trainer';
 import { RecordKind } from '@pemmican/contract/vocabulary';
 
 import { TemporaryFolder, runCli } from './run-cli.ts';
@@ -27,7 +27,7 @@ test('train has the options of the contract with their defaults', async () => {
   const defaults: Record<string, string> = {
     '--text-column': '"text"; "tokens" for words',
     '--label-column': '"label"; "ner_tags" for words',
-    '--max-seq-length': '128',
+    '--max-seq-length': '128; 384 in question-answering',
     '--task': '"sequence-classification"',
     '--num-train-epochs': '3',
     '--per-device-train-batch-size': '16',
@@ -211,6 +211,30 @@ test('token-classification asks for words, under the column names of Hugging Fac
   const named = await requestOfTrain(...task, '--text-column', 'words', '--label-column', 'pos_tags');
   assert.deepEqual(columnsOf(named), ['words', 'pos_tags', RecordKind.WORDS]);
   assert.deepEqual(columnsOf(await requestOfTrain()), ['text', 'label', RecordKind.TEXT]);
+});
+
+test('train asks for windows of questions with the names of run_qa.py and its lengths', async () => {
+  const task = ['--task', 'question-answering'];
+  const { dataset, options } = (await requestOfTrain(...task))?.spec ?? {};
+  assert.deepEqual(
+    [dataset?.recordKind, dataset?.maxSequenceLength, dataset?.docStride, dataset?.version2WithNegative],
+    [RecordKind.QUESTIONS, 384, undefined, false],
+  );
+  assert.equal(options?.task, Task.QUESTION_ANSWERING);
+  const named = await requestOfTrain(
+    ...[...task, '--doc-stride', '64', '--max-seq-length', '256', '--version-2-with-negative'],
+    ...['--question-column', 'q', '--context-column', 'c', '--answers-column', 'a'],
+    ...['--n-best-size', '5', '--max-answer-length', '15', '--null-score-diff-threshold', '-1.5'],
+    ...['--metric-for-best-model', 'exact_match'],
+  );
+  const { dataset: asked, options: chosen } = named?.spec ?? {};
+  assert.deepEqual([asked?.maxSequenceLength, asked?.docStride, asked?.version2WithNegative], [256, 64, true]);
+  assert.deepEqual([asked?.questionColumn, asked?.contextColumn, asked?.answersColumn], ['q', 'c', 'a']);
+  assert.deepEqual(
+    [chosen?.nBestSize, chosen?.maxAnswerLength, chosen?.nullScoreDiffThreshold, chosen?.metricForBestModel],
+    [5, 15, -1.5, Metric.EXACT_MATCH],
+  );
+  assert.equal((await requestOfTrain())?.spec?.dataset?.maxSequenceLength, 128);
 });
 
 function columnsOf(request: CreateRunRequest | undefined): unknown[] {

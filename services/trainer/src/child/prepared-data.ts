@@ -1,9 +1,11 @@
-import { DEFAULT_COLUMNS, LabelVocabulary, readRecords } from '@pemmican/dataset';
+import { DEFAULT_COLUMNS, LabelVocabulary, readRecords, type ColumnOptions, type RecordKind } from '@pemmican/dataset';
 import { localPath, openByteSource } from '@pemmican/storage';
 import { continuationLabels, type EncodedDataset } from '@pemmican/training';
 import type { Task } from '@pemmican/models';
 import { DatasetFormat, Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
 import type { PreparedModel } from './prepared-model.ts';
+import { ModelTokenIds } from './model-token-ids.ts';
+import { QuestionEncoder } from './question-encoder.ts';
 import { areSequences, prepareSequences } from './prepared-sequences.ts';
 import { RecordEncoder } from './record-encoder.ts';
 import { FORMAT_NAMES } from './record-formats.ts';
@@ -50,9 +52,12 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
   const onSkip = (): void => {
     skippedRecordCount++;
   };
-  const recordKind = request.task === 'token-classification' ? 'words' : 'text';
-  const columns = DEFAULT_COLUMNS[recordKind];
-  const encoder = new RecordEncoder(prepared, request, onSkip);
+  const recordKind = recordKindOf(request.task);
+  const tokenIds = new ModelTokenIds(prepared, request.unkeptTokensToUnk);
+  const encoder =
+    recordKind === 'questions'
+      ? new QuestionEncoder(prepared, request, tokenIds, onSkip)
+      : new RecordEncoder(prepared, request, tokenIds, onSkip);
   const splits = new Map<Split, EncodedDataset>();
   const words = new Map<Split, SplitWords>();
   // Train first: its labels decide which ones the other splits may have.
@@ -61,13 +66,14 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
     try {
       const records = readRecords(source, {
         ...(file.format === DatasetFormat.UNSPECIFIED ? {} : { format: FORMAT_NAMES[file.format] }),
-        recordKind,
-        textColumn: request.dataset.textColumn || columns.text,
-        ...(request.dataset.textPairColumn === '' ? {} : { textPairColumn: request.dataset.textPairColumn }),
-        ...(request.needsLabels ? { labelColumn: request.dataset.labelColumn || columns.label } : {}),
+        ...columnOptions(request, recordKind),
         skipInvalid: request.dataset.skipInvalid,
         onSkip,
       });
+      if (encoder instanceof QuestionEncoder) {
+        splits.set(file.split, await encoder.encodeAll(records, source.name));
+        continue;
+      }
       const encoded = await encoder.encodeAll(records, source.name, (record) => {
         if (!request.needsLabels) return record.words?.map(() => 0) ?? [0];
         return recordKind === 'words' ? labels.resolveTags(record, source.name) : [labels.resolve(record, source.name)];
@@ -91,7 +97,26 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
     labelNames: labels.names,
     words,
     skippedRecordCount,
-    mappedToUnkCount: encoder.mappedToUnkCount,
+    mappedToUnkCount: tokenIds.mappedToUnkCount,
+  };
+}
+
+function recordKindOf(task: Task): RecordKind {
+  if (task === 'question-answering') return 'questions';
+  return task === 'token-classification' ? 'words' : 'text';
+}
+
+/** Which columns make a record. */
+function columnOptions({ dataset, needsLabels }: DataRequest, recordKind: RecordKind): ColumnOptions {
+  const { text, label } = DEFAULT_COLUMNS[recordKind];
+  const isOfQuestions = recordKind === 'questions';
+  const textPairColumn = isOfQuestions ? dataset.contextColumn : dataset.textPairColumn;
+  return {
+    recordKind,
+    textColumn: (isOfQuestions ? dataset.questionColumn : dataset.textColumn) || text,
+    ...(textPairColumn === '' ? {} : { textPairColumn }),
+    ...(needsLabels ? { labelColumn: (isOfQuestions ? dataset.answersColumn : dataset.labelColumn) || label } : {}),
+    allowsUnanswered: dataset.version2WithNegative,
   };
 }
 

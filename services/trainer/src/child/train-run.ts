@@ -12,6 +12,7 @@ import {
   loadWeights,
   planRun,
   train,
+  type EncodedDataset,
   type EvaluationEntry,
   type TrainerState,
   type TrainingEvent,
@@ -142,7 +143,10 @@ class TrainJob {
     });
     requireMetric(data, this.#options);
     if (data.skippedRecordCount > 0)
-      await this.#sink.log('warning', `${data.skippedRecordCount} records without text or label were left out`);
+      await this.#sink.log(
+        'warning',
+        `${data.skippedRecordCount} records without text or label, or with wrong answers, were left out`,
+      );
     for (const note of data.notes ?? []) await this.#sink.log('info', note);
     if (data.mappedToUnkCount > 0)
       await this.#sink.log(
@@ -209,7 +213,7 @@ class TrainJob {
         $case: 'log',
         value: {
           severity: 'info',
-          message: `${trainData.recordCount} training records, ${describeParameters(program)}`,
+          message: `${describeRecords(trainData)}, ${describeParameters(program)}`,
         },
       },
       { totalSteps: planRun(options, trainData.recordCount).totalSteps },
@@ -373,6 +377,12 @@ class TrainJob {
   }
 }
 
+function describeRecords({ recordCount, questions }: EncodedDataset): string {
+  return questions === undefined
+    ? `${recordCount} training records`
+    : `${questions.contexts.length} training questions in ${recordCount} windows`;
+}
+
 function describeParameters({ parameterCount, trainedParameterCount }: TrainingProgram): string {
   return trainedParameterCount === parameterCount
     ? `${parameterCount} parameters`
@@ -408,6 +418,9 @@ async function fingerprintOf(
     loadBestModelAtEnd: _best,
     metricForBestModel: _metric,
     perDeviceEvalBatchSize: _evalBatch,
+    nBestSize: _nBestSize,
+    maxAnswerLength: _maxAnswerLength,
+    nullScoreDiffThreshold: _nullScoreDiffThreshold,
     dropout,
     freezeEmbeddings: _freezeEmbeddings,
     freeze: _freeze,
@@ -444,6 +457,7 @@ function toEvaluation({ step, epoch, result, elapsedMs }: EvaluationEntry): Eval
     perplexity,
     precision,
     recall,
+    exact_match: exactMatch,
   } = result.metrics;
   return {
     step,
@@ -458,6 +472,7 @@ function toEvaluation({ step, epoch, result, elapsedMs }: EvaluationEntry): Eval
     perplexity,
     precision,
     recall,
+    exactMatch,
     elapsedMs,
     split: Split.VALIDATION,
   };

@@ -1,4 +1,4 @@
-import { DatasetFormat, RecordKind, Split, type AnalysisSpec } from '@pemmican/contract/vocabulary';
+import { DatasetFormat, RecordKind, Split, type AnalysisSpec, type DatasetSpec } from '@pemmican/contract/vocabulary';
 import {
   DEFAULT_COLUMNS,
   type DatasetFormat as FormatName,
@@ -8,7 +8,14 @@ import { localPath } from '@pemmican/storage';
 import type { SplitName } from '@pemmican/vocabulary';
 import type { AnalysisRequest } from '../worker/messages.ts';
 
-const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
+const DEFAULT_MAX_SEQUENCE_LENGTHS: Readonly<Record<RecordKindName, number>> = {
+  text: 128,
+  words: 128,
+  questions: 384,
+  'prompt-and-completion': 128,
+  messages: 128,
+};
+const DEFAULT_DOC_STRIDE = 128;
 
 const SPLIT_NAMES: ReadonlyMap<Split, SplitName> = new Map([
   [Split.TRAIN, 'train'],
@@ -45,12 +52,32 @@ export function isKnownFormat(format: DatasetFormat): boolean {
   return format === DatasetFormat.UNSPECIFIED || FORMAT_NAMES.has(format);
 }
 
+function toRecordKind(kind: RecordKind): RecordKindName {
+  if (kind === RecordKind.QUESTIONS) return 'questions';
+  return kind === RecordKind.WORDS ? 'words' : 'text';
+}
+
+/** Columns of the texts and of the labels, by what a record is. */
+function columnsOf(
+  dataset: DatasetSpec,
+  recordKind: RecordKindName,
+): { text: string; textPair: string; label: string } {
+  const { text, label } = DEFAULT_COLUMNS[recordKind];
+  return recordKind === 'questions'
+    ? {
+        text: dataset.questionColumn || text,
+        textPair: dataset.contextColumn,
+        label: dataset.answersColumn || label,
+      }
+    : { text: dataset.textColumn || text, textPair: dataset.textPairColumn, label: dataset.labelColumn || label };
+}
+
 /** A spec that was found valid, with the defaults filled in. */
 export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
   const { dataset } = spec;
   if (dataset === undefined) throw new TypeError('Unreachable: a spec without a data set was refused');
-  const recordKind: RecordKindName = KIND_NAMES.get(dataset.recordKind) ?? 'text';
-  const columns = DEFAULT_COLUMNS[recordKind];
+  const recordKind = toRecordKind(dataset.recordKind);
+  const columns = columnsOf(dataset, recordKind);
   const { blockSize, assistantOnlyLoss, chatTemplate } = dataset;
   const areSequences = blockSize > 0 || recordKind === 'prompt-and-completion' || recordKind === 'messages';
   return {
@@ -64,20 +91,22 @@ export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
         const options = {
           ...(format === undefined ? {} : { format }),
           recordKind,
-          textColumn: dataset.textColumn || columns.text,
-          ...(dataset.textPairColumn === '' ? {} : { textPairColumn: dataset.textPairColumn }),
+          textColumn: columns.text,
+          ...(columns.textPair === '' ? {} : { textPairColumn: columns.textPair }),
           promptColumn: dataset.promptColumn || 'prompt',
           completionColumn: dataset.completionColumn || 'completion',
           messagesColumn: dataset.messagesColumn || 'messages',
           skipInvalid: dataset.skipInvalid,
+          allowsUnanswered: dataset.version2WithNegative,
         };
         return { split, path: localPath(file.uri), options };
       }),
     recordKind,
     ...(areSequences ? { sequences: { blockSize, assistantOnlyLoss, chatTemplate } } : {}),
-    labelColumn: dataset.labelColumn || columns.label,
-    isLabelColumnRequired: dataset.labelColumn !== '' && dataset.labelColumn !== columns.label,
-    maxSequenceLength: blockSize || dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH,
+    labelColumn: columns.label,
+    isLabelColumnRequired: columns.label !== DEFAULT_COLUMNS[recordKind].label,
+    maxSequenceLength: blockSize || dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTHS[recordKind],
+    ...(recordKind === 'questions' ? { docStride: dataset.docStride ?? DEFAULT_DOC_STRIDE } : {}),
     keepTokenIds: spec.keepTokenIds,
     replacementSeed: spec.replacementSeed,
     padToMultipleOf: spec.padToMultipleOf,

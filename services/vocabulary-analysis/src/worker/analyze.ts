@@ -52,6 +52,7 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
           : { isWorthIt: () => false },
       tokenizerFile: model.tokenizerFile,
       maxSequenceLength: request.maxSequenceLength,
+      ...(request.docStride === undefined ? {} : { docStride: request.docStride }),
       memoBytes: Math.floor(hooks.limits.memoBytes / threadCount),
       seen: new SharedArrayBuffer(model.tokenizer.vocabSize),
       onCounted,

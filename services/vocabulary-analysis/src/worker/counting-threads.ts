@@ -168,6 +168,7 @@ function ownPortion(portion: Portion): Portion {
   }
   const { bytes, textOffsets, hasPair, wordCounts } = portion.block;
   return {
+    ...portion,
     block: {
       bytes: bytes.slice(),
       textOffsets: textOffsets.slice(),

@@ -126,8 +126,7 @@ export class FileCounter {
   }
 
   #startThreads(): void {
-    const { threadCount, tokenizerFile, maxSequenceLength, memoBytes, seen } = this.#options;
-    const setup = { tokenizerFile, maxSequenceLength, memoBytes, seen };
+    const { threadCount, threadStart: _threadStart, onCounted: _onCounted, ...setup } = this.#options;
     this.#threads = new CountingThreads(threadCount - 1, setup, {
       onCounted: (index, count) => {
         this.#onCounted(index, count);
@@ -168,7 +167,9 @@ export class FileCounter {
 function portionFileOf({ source, options }: OpenFile): PortionFile {
   const { format, onSkip: _, onRead: __, ...columns } = options;
   const known = format ?? formatOf(source.name);
-  return { fileName: source.name, options: columns, format: known === 'parquet' ? undefined : known };
+  // Questions are read one by one: a file of SQuAD's is no sequence of rows, and bad answers are known before counting.
+  const isReadInBlocks = known === 'parquet' || columns.recordKind === 'questions';
+  return { fileName: source.name, options: columns, format: isReadInBlocks ? undefined : known };
 }
 
 async function* portionsOf(
@@ -182,10 +183,17 @@ async function* portionsOf(
     return;
   }
   const builder = new RecordBlockBuilder();
-  for await (const { text, textPair, words } of readRecords(source, { ...options, onRead, onSkip })) {
+  let rows: number[] = [];
+  const take = (): Portion => {
+    const portion = { block: builder.take(), rows };
+    rows = [];
+    return portion;
+  };
+  for await (const { row, text, textPair, words } of readRecords(source, { ...options, onRead, onSkip })) {
     if (words === undefined) builder.add(text, textPair);
     else builder.addWords(words);
-    if (builder.byteCount >= BLOCK_BYTES) yield { block: builder.take() };
+    rows.push(row);
+    if (builder.byteCount >= BLOCK_BYTES) yield take();
   }
-  if (builder.recordCount > 0) yield { block: builder.take() };
+  if (builder.recordCount > 0) yield take();
 }

@@ -33,6 +33,8 @@ export interface AnalysisRequest {
   /** The column was named on purpose: a file without it is refused. */
   readonly isLabelColumnRequired: boolean;
   readonly maxSequenceLength: number;
+  /** Set where records are questions: tokens of a context that a window shares with the one before it. */
+  readonly docStride?: number;
   readonly keepTokenIds: readonly number[];
   /** Seed of the masked language modeling whose replacements are kept; undefined: none are. */
   readonly replacementSeed: number | undefined;

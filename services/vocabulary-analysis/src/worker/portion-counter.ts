@@ -1,11 +1,23 @@
 import { isUtf8 } from 'node:buffer';
-import { RecordParser, type PieceFormat, type RecordParserOptions, type RowPiece } from '@pemmican/dataset';
+import {
+  DatasetError,
+  RecordParser,
+  type PieceFormat,
+  type RecordParserOptions,
+  type RowPiece,
+} from '@pemmican/dataset';
 import { adviseHugePages } from '@pemmican/device-memory';
 import { RecordBlockBuilder, type RecordBlock, type Tokenizer } from '@pemmican/tokenizer';
-import { SplitCounter, type SplitTally } from '@pemmican/vocabulary';
+import { SplitCounter, WindowCounter, type SplitTally } from '@pemmican/vocabulary';
 
 /** What is counted at a time: rows to be parsed, or texts of a format whose rows are parsed while it is read. */
-export type Portion = { readonly piece: RowPiece } | { readonly block: RecordBlock };
+export type Portion =
+  | { readonly piece: RowPiece }
+  | {
+      readonly block: RecordBlock;
+      /** Rows of the records, where these may still be refused. */
+      readonly rows?: readonly number[];
+    };
 
 /** How a file's pieces are parsed. */
 export interface PortionFile {
@@ -27,20 +39,27 @@ export interface PortionCount {
 export interface CounterOptions {
   readonly maxSequenceLength: number;
   readonly memoBytes: number;
+  /** Set where records are questions: tokens of a context that a window shares with the one before it. */
+  readonly docStride?: number;
 }
 
 /** Parses and counts portions of files in one thread. */
 export class PortionCounter {
-  readonly #counter: SplitCounter;
+  readonly #counter: SplitCounter | WindowCounter;
+  #file: PortionFile | undefined;
   readonly #builder = new RecordBlockBuilder();
   #parser: RecordParser | undefined;
 
   constructor(tokenizer: Tokenizer, options: CounterOptions) {
-    this.#counter = new SplitCounter(tokenizer, { ...options, isUtf8, adviseMemory: adviseHugePages });
+    const { maxSequenceLength, memoBytes, docStride: stride } = options;
+    const shared = { maxSequenceLength, memoBytes, isUtf8, adviseMemory: adviseHugePages };
+    this.#counter =
+      stride === undefined ? new SplitCounter(tokenizer, shared) : new WindowCounter(tokenizer, { ...shared, stride });
   }
 
   /** Turns to the next file. */
   begin(file: PortionFile): void {
+    this.#file = file;
     this.#parser = parserOf(file);
   }
 
@@ -59,7 +78,7 @@ export class PortionCounter {
    * @throws DatasetError, TokenizerError
    */
   count(portion: Portion, rowsBefore = 0): PortionCount {
-    if ('block' in portion) return { ...this.#countBlock(portion.block), rowCount: 0, skippedRowCount: 0 };
+    if ('block' in portion) return { ...this.#countBlock(portion.block, portion.rows), rowCount: 0 };
     const parser = this.#parser;
     if (parser === undefined) throw new TypeError('Unreachable: a piece of a file that is read in blocks');
     const skippedBefore = parser.skippedRowCount;
@@ -79,9 +98,15 @@ export class PortionCounter {
     this.#counter.markSeen(target);
   }
 
-  #countBlock(block: RecordBlock): Pick<PortionCount, 'recordCount' | 'tokenCount'> {
-    const { recordLengths, tokenCount } = this.#counter.add(block);
-    return { recordCount: recordLengths.length, tokenCount };
+  #countBlock(block: RecordBlock, rows: readonly number[] = []): Omit<PortionCount, 'rowCount'> {
+    const { recordLengths, tokenCount, ...others } = this.#counter.add(block);
+    const refused = 'refused' in others ? others.refused : [];
+    const [first] = refused;
+    if (first !== undefined && this.#file?.options.skipInvalid !== true) {
+      const row = rows[first.recordIndex] ?? 0;
+      throw new DatasetError('INVALID_TEXT', this.#file?.fileName ?? '', `row ${row}: ${first.error.message}`);
+    }
+    return { recordCount: recordLengths.length, tokenCount, skippedRowCount: refused.length };
   }
 }
 

@@ -16,9 +16,15 @@ export interface ColumnOptions extends SequenceCommandOptions {
   readonly textColumn?: string;
   readonly textPairColumn?: string;
   readonly labelColumn?: string;
-  readonly maxSeqLength: number;
+  /** Not given: 128, or 384 in question answering. */
+  readonly maxSeqLength?: number;
   readonly dataFormat: DataFormat;
   readonly skipInvalid?: boolean;
+  readonly questionColumn?: string;
+  readonly contextColumn?: string;
+  readonly answersColumn?: string;
+  readonly docStride?: number;
+  readonly version2WithNegative?: boolean;
 }
 
 /** The files of a job. */
@@ -39,16 +45,27 @@ export function addColumnOptions(command: Command): Command {
     )
     .option(
       '--max-seq-length <tokens>',
-      'longest sequence, special tokens included; longer ones are truncated',
+      'longest sequence, special tokens included; longer ones are truncated, or become windows in question-answering (default: 128; 384 in question-answering)',
       unsigned(1),
-      128,
     )
+    .option(
+      '--doc-stride <tokens>',
+      'tokens of the context that windows share in question-answering (default: 128)',
+      unsigned(),
+    )
+    .option('--question-column <name>', 'column of the question in question-answering (default: "question")')
+    .option('--context-column <name>', 'column of the context (default: "context")')
+    .option('--answers-column <name>', 'column of the answers, {text, answer_start} (default: "answers")')
+    .option('--version-2-with-negative', 'questions may have no answer, as in SQuAD 2.0')
     .addOption(
       new Option('--data-format <format>', `layout of the files: ${DATA_FORMATS.join(', ')}`)
         .argParser(choice(DATA_FORMATS))
         .default('auto'),
     )
-    .option('--skip-invalid', 'leave out (and count) records whose text or label is missing, instead of failing');
+    .option(
+      '--skip-invalid',
+      'leave out (and count) records whose text or label is missing or whose answers are wrong, instead of failing',
+    );
 }
 
 /** Adds the options that name the files and say how records look. */

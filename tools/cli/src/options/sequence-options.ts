@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 
+import type { SequenceLengthOptions } from './sequence-length.ts';
+import { maxSequenceLengthOf } from './sequence-length.ts';
 import type { TaskName } from './training-options.ts';
 import { isLanguageModeling } from './training-options.ts';
 import { unsigned } from './value-parsers.ts';
@@ -44,17 +46,13 @@ export function addSequenceOptions(command: Command): Command {
 }
 
 /** Tokens of a block; 0 without packing. */
-export function blockSizeOf({
-  blockSize,
-  packing,
-  maxSeqLength,
-}: SequenceCommandOptions & { readonly maxSeqLength: number }): number {
-  return blockSize ?? (packing === true ? maxSeqLength : 0);
+export function blockSizeOf(options: SequenceCommandOptions & SequenceLengthOptions): number {
+  return options.blockSize ?? (options.packing === true ? maxSequenceLengthOf(options) : 0);
 }
 
 /** Tokens of the longest sequence there can be. */
-export function longestSequenceOf(options: SequenceCommandOptions & { readonly maxSeqLength: number }): number {
-  return blockSizeOf(options) || options.maxSeqLength;
+export function longestSequenceOf(options: SequenceCommandOptions & SequenceLengthOptions): number {
+  return blockSizeOf(options) || maxSequenceLengthOf(options);
 }
 
 /** What is wrong with the options together; undefined where nothing is. */

@@ -4,9 +4,9 @@ import { RecordKind } from '@pemmican/contract/vocabulary';
 import type { DatasetSpec } from '@pemmican/contract/vocabulary';
 
 import { usageError } from '../cli-error.ts';
+import type { SequenceLengthOptions } from './sequence-length.ts';
 import type { SequenceCommandOptions } from './sequence-options.ts';
 import { blockSizeOf, findSequenceProblem } from './sequence-options.ts';
-import type { TaskName } from './training-options.ts';
 
 // The services' limit, with three bytes a character; a larger file is no template.
 const MAX_TEMPLATE_BYTES = 3 * 128 * 1024;
@@ -19,7 +19,7 @@ export type SequenceSpec = Pick<
 
 /** @throws CliError for options that do not go together, or a template that cannot be read */
 export function toSequenceSpec(
-  options: SequenceCommandOptions & { readonly task: TaskName; readonly maxSeqLength: number },
+  options: SequenceCommandOptions & SequenceLengthOptions,
 ): SequenceSpec & { readonly recordKind?: RecordKind } {
   const problem = findSequenceProblem(options);
   if (problem !== undefined) throw usageError(problem);

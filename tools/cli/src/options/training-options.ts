@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 
+import { addAnswerOptions, type AnswerOptions } from './answer-options.ts';
 import type { BatchSizeOptions } from './batch-size-options.ts';
 import {
   byteSize,
@@ -15,12 +16,14 @@ import {
   unsigned,
 } from './value-parsers.ts';
 
-const TASKS = ['sequence-classification', 'regression', 'masked-lm', 'causal-lm', 'token-classification'] as const;
+const TASKS = [
+  'sequence-classification', 'regression', 'masked-lm', 'causal-lm', 'token-classification', 'question-answering',
+] as const; // prettier-ignore
 const SCHEDULERS = ['linear', 'cosine', 'constant', 'constant-with-warmup'] as const;
 // The contract's limit.
 const MAX_RANK = 65_536;
 const METRICS = [
-  'loss', 'accuracy', 'f1', 'matthews-correlation', 'pearson', 'spearman', 'perplexity', 'precision', 'recall',
+  'loss', 'accuracy', 'f1', 'matthews-correlation', 'pearson', 'spearman', 'perplexity', 'precision', 'recall', 'exact-match',
 ] as const; // prettier-ignore
 export type TaskName = (typeof TASKS)[number];
 
@@ -38,7 +41,7 @@ export type SchedulerName = (typeof SCHEDULERS)[number];
 export type MetricName = (typeof METRICS)[number];
 
 /** Hyper-parameters as the command's user names them. */
-export interface TrainingCommandOptions extends BatchSizeOptions {
+export interface TrainingCommandOptions extends BatchSizeOptions, AnswerOptions {
   readonly task: TaskName;
   readonly numLabels?: number;
   readonly numTrainEpochs: number;
@@ -98,7 +101,7 @@ export function addTaskOption(command: Command): Command {
 
 /** Adds the hyper-parameters, named and defaulted as in transformers' TrainingArguments. */
 export function addTrainingOptions(command: Command): Command {
-  addTaskOption(command)
+  addAnswerOptions(addTaskOption(command))
     .option('--num-labels <n>', 'number of labels (default: as the records and the config say)', unsigned(1))
     .option('--label-names <names>', 'names of the labels in the order of their numbers: O,B-PER,I-PER', names)
     .option('--label-all-tokens', 'in token-classification train all tokens of a word, not the first one alone')
@@ -134,7 +137,7 @@ export function addTrainingOptions(command: Command): Command {
     .addOption(
       new Option(
         '--metric-for-best-model <metric>',
-        `which metric decides: ${METRICS.join(', ')} (default: accuracy, pearson, or loss)`,
+        `which metric decides: ${METRICS.join(', ')} (default: accuracy, pearson, f1 of answers, or loss)`,
       ).argParser((text: string) => choice(METRICS)(text.replace(/^eval[_-]/, ''))),
     )
     .option('--mlm-probability <share>', 'share of the tokens that masked-lm predicts', number(0, 1), 0.15)

@@ -49,6 +49,9 @@ export function toTrainingOptions(options: TrainingCommandOptions, baseModelUri 
     restrictedSoftmax: options.restrictedSoftmax === true,
     lora: toLora(options, baseModelUri),
     ...toBatchSizeFields(options),
+    nBestSize: options.nBestSize,
+    maxAnswerLength: options.maxAnswerLength,
+    nullScoreDiffThreshold: options.nullScoreDiffThreshold,
   };
 }
 
@@ -84,6 +87,8 @@ export function toTask(task: TaskName): Task {
       return Task.CAUSAL_LM;
     case 'token-classification':
       return Task.TOKEN_CLASSIFICATION;
+    case 'question-answering':
+      return Task.QUESTION_ANSWERING;
   }
 }
 
@@ -122,5 +127,7 @@ function toMetric(metric: MetricName | undefined): Metric {
       return Metric.PRECISION;
     case 'recall':
       return Metric.RECALL;
+    case 'exact-match':
+      return Metric.EXACT_MATCH;
   }
 }

@@ -74,6 +74,7 @@ export function measuredTable(report: Report): Html {
 export function evaluationTable(evaluation: EvaluationReport): Html {
   const columns = [
     ['accuracy', 'accuracy'],
+    ['exact match', 'exactMatch'],
     ['precision', 'precision'],
     ['recall', 'recall'],
     ['F1', 'f1'],

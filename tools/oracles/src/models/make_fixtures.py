@@ -138,6 +138,9 @@ def labels_of(task, label_count, ids, mask):
         return torch.tensor([0.5, -1.25, 2.0]).double(), None, None
     if task == "sequence-classification":
         return torch.tensor([1, 0, label_count - 1]), None, None
+    if task == "question-answering":
+        # Starts and ends; a place that is no answer's is the first token's.
+        return torch.tensor([[1, 0, 2], [3, 0, 2]]), None, None
     places = torch.arange(BATCH * LENGTH).reshape(BATCH, LENGTH)
     if task == "causal-lm":
         labels = torch.where(mask == 1, ids, -100)
@@ -179,10 +182,15 @@ def run(family, classes, name, task, label_count, changes):
     ids, mask, types = batch(config.pad_token_id)
     labels, places, predicted = labels_of(task, label_count, ids, mask)
     type_ids = {"token_type_ids": types} if family in USES_TOKEN_TYPES else {}
-    output = model(input_ids=ids, attention_mask=mask, labels=labels, **type_ids)
+    is_span = task == "question-answering"
+    targets = {"start_positions": labels[0], "end_positions": labels[1]} if is_span else {"labels": labels}
+    output = model(input_ids=ids, attention_mask=mask, **targets, **type_ids)
     output.loss.backward()
     saved = json.loads(config.to_json_string(use_diff=True))
-    logits = output.logits if places is None else output.logits.flatten(0, 1)[places]
+    if is_span:
+        logits = torch.stack([output.start_logits, output.end_logits])
+    else:
+        logits = output.logits if places is None else output.logits.flatten(0, 1)[places]
     return {
         "name": name,
         "task": task,
@@ -191,7 +199,7 @@ def run(family, classes, name, task, label_count, changes):
         "inputIds": ids.flatten().tolist(),
         "attentionMask": mask.flatten().tolist(),
         "tokenTypeIds": types.flatten().tolist(),
-        "labels": labels.tolist() if places is None else predicted.tolist(),
+        "labels": (labels.flatten() if places is None else predicted).tolist(),
         **({} if places is None else {"targetPositions": places.tolist()}),
         "logits": numbers(logits),
         "loss": output.loss.item(),
@@ -220,6 +228,14 @@ def cases_of(family, classes, cases):
         yield run(family, classes, name, task, 2, {**changes, "tie_word_embeddings": is_tied})
     for name, more in MORE_LANGUAGE_MODELS.get(family, []):
         yield run(family, classes, name, task, 2, {**changes, **more})
+
+
+def question_answering():
+    """The first configuration of each encoder with the head that finds answers."""
+    for family, (classes, cases) in FAMILIES.items():
+        if family not in DECODERS:
+            changes = {**cases[0][2], **({"qa_dropout": 0.0} if family == "distilbert" else {})}
+            yield {"family": family, **run(family, classes, "question-answering", "question-answering", 2, changes)}
 
 
 def tables():
@@ -256,5 +272,8 @@ for family, (classes, cases) in FAMILIES.items():
         continue
     write(folder, family, {"batch": BATCH, "length": LENGTH, "vocabRows": VOCAB,
                            "cases": list(cases_of(family, classes, cases))})
+sizes = {"batch": BATCH, "length": LENGTH, "vocabRows": VOCAB}
+if not wanted or "question-answering" in wanted:
+    write(folder, "question-answering", {**sizes, "cases": list(question_answering())})
 if not wanted:
     write(folder, "tables", tables())

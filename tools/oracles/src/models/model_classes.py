@@ -10,5 +10,6 @@ def model_class(classes, task):
         # The class of Gemma 3's text model alone has another name than its classifier.
         name = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}.get(classes, f"{classes}ForCausalLM")
         return getattr(transformers, name)
-    suffix = "ForTokenClassification" if task == "token-classification" else "ForSequenceClassification"
+    suffixes = {"token-classification": "ForTokenClassification", "question-answering": "ForQuestionAnswering"}
+    suffix = suffixes.get(task, "ForSequenceClassification")
     return getattr(transformers, f"{classes}{suffix}")

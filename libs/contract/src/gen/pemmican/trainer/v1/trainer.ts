@@ -330,7 +330,11 @@ export interface Evaluation {
     | number
     | undefined;
   /** Share of the entities that were found (token classification with named tags). */
-  recall?: number | undefined;
+  recall?:
+    | number
+    | undefined;
+  /** Share of the questions with the right answer (question answering), from 0 to 1. */
+  exactMatch?: number | undefined;
 }
 
 /** A checkpoint that is whole on disk. */
@@ -1382,6 +1386,7 @@ function createBaseEvaluation(): Evaluation {
     perplexity: undefined,
     precision: undefined,
     recall: undefined,
+    exactMatch: undefined,
   };
 }
 
@@ -1428,6 +1433,9 @@ export const Evaluation: MessageFns<Evaluation> = {
     }
     if (message.recall !== undefined) {
       writer.uint32(113).double(message.recall);
+    }
+    if (message.exactMatch !== undefined) {
+      writer.uint32(121).double(message.exactMatch);
     }
     return writer;
   },
@@ -1557,6 +1565,14 @@ export const Evaluation: MessageFns<Evaluation> = {
             message.recall = reader.double();
             continue;
           }
+          case 15: {
+            if (tag !== 121) {
+              break;
+            }
+
+            message.exactMatch = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1597,6 +1613,11 @@ export const Evaluation: MessageFns<Evaluation> = {
       perplexity: isSet(object.perplexity) ? globalThis.Number(object.perplexity) : undefined,
       precision: isSet(object.precision) ? globalThis.Number(object.precision) : undefined,
       recall: isSet(object.recall) ? globalThis.Number(object.recall) : undefined,
+      exactMatch: isSet(object.exactMatch)
+        ? globalThis.Number(object.exactMatch)
+        : isSet(object.exact_match)
+        ? globalThis.Number(object.exact_match)
+        : undefined,
     };
   },
 
@@ -1644,6 +1665,9 @@ export const Evaluation: MessageFns<Evaluation> = {
     if (message.recall !== undefined) {
       obj.recall = floatToJson(message.recall);
     }
+    if (message.exactMatch !== undefined) {
+      obj.exactMatch = floatToJson(message.exactMatch);
+    }
     return obj;
   },
 
@@ -1666,6 +1690,7 @@ export const Evaluation: MessageFns<Evaluation> = {
     message.perplexity = object.perplexity ?? undefined;
     message.precision = object.precision ?? undefined;
     message.recall = object.recall ?? undefined;
+    message.exactMatch = object.exactMatch ?? undefined;
     return message;
   },
 };

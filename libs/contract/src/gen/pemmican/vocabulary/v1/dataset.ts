@@ -157,6 +157,12 @@ export const RecordKind = {
    */
   WORDS: 2,
   /**
+   * QUESTIONS - A question, a context, and answers that stand in the context (question answering): `{text: [...], answer_start: [...]}`,
+   * positions in Unicode code points, as SQuAD has them. A JSON file may have SQuAD's own layout. A record becomes as many
+   * windows as its context needs.
+   */
+  QUESTIONS: 3,
+  /**
    * PROMPT_AND_COMPLETION - A prompt and its completion (causal language modeling). Both are tokenized as one text, which ends with the tokenizer's
    * `eos_token`; the completion's tokens are predicted and the prompt's are only read.
    */
@@ -174,6 +180,7 @@ export namespace RecordKind {
   export type UNSPECIFIED = typeof RecordKind.UNSPECIFIED;
   export type TEXT = typeof RecordKind.TEXT;
   export type WORDS = typeof RecordKind.WORDS;
+  export type QUESTIONS = typeof RecordKind.QUESTIONS;
   export type PROMPT_AND_COMPLETION = typeof RecordKind.PROMPT_AND_COMPLETION;
   export type MESSAGES = typeof RecordKind.MESSAGES;
 }
@@ -189,6 +196,9 @@ export function recordKindFromJSON(object: any): RecordKind {
     case 2:
     case "RECORD_KIND_WORDS":
       return RecordKind.WORDS;
+    case 3:
+    case "RECORD_KIND_QUESTIONS":
+      return RecordKind.QUESTIONS;
     case 5:
     case "RECORD_KIND_PROMPT_AND_COMPLETION":
       return RecordKind.PROMPT_AND_COMPLETION;
@@ -208,6 +218,8 @@ export function recordKindToJSON(object: RecordKind): string {
       return "RECORD_KIND_TEXT";
     case RecordKind.WORDS:
       return "RECORD_KIND_WORDS";
+    case RecordKind.QUESTIONS:
+      return "RECORD_KIND_QUESTIONS";
     case RecordKind.PROMPT_AND_COMPLETION:
       return "RECORD_KIND_PROMPT_AND_COMPLETION";
     case RecordKind.MESSAGES:
@@ -243,12 +255,24 @@ export interface DatasetSpec {
   /** Leave out (and count) records whose text or label is missing, instead of failing. */
   skipInvalid: boolean;
   /**
-   * Longest sequence in tokens, special tokens included; longer ones are truncated. 0 means 128. Blocks are as long as
-   * `block_size` says.
+   * Longest sequence in tokens, special tokens included; longer ones are truncated, or cut into windows in question
+   * answering. 0 means 128, or 384 for questions. Blocks are as long as `block_size` says.
    */
   maxSequenceLength: number;
-  /** What a record is. The task decides: words for token classification and no other. */
+  /** What a record is. The task decides: words for token classification and no other, questions for question answering. */
   recordKind: RecordKind;
+  /** Tokens of the context that a window shares with the one before it. Not set means 128. Only for questions. */
+  docStride?:
+    | number
+    | undefined;
+  /** Column of the question. Empty means `question`. Only for questions. */
+  questionColumn: string;
+  /** Column of the context. Empty means `context`. Only for questions. */
+  contextColumn: string;
+  /** Column of the answers. Empty means `answers`. Only for questions. */
+  answersColumn: string;
+  /** Questions may have no answer, as in SQuAD 2.0. Otherwise such records are refused where answers are needed. */
+  version2WithNegative: boolean;
   /** Column of the prompt. Empty means `prompt`. */
   promptColumn: string;
   /** Column of the completion. Empty means `completion`. */
@@ -380,6 +404,11 @@ function createBaseDatasetSpec(): DatasetSpec {
     skipInvalid: false,
     maxSequenceLength: 0,
     recordKind: 0,
+    docStride: undefined,
+    questionColumn: "",
+    contextColumn: "",
+    answersColumn: "",
+    version2WithNegative: false,
     promptColumn: "",
     completionColumn: "",
     messagesColumn: "",
@@ -411,6 +440,21 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     }
     if (message.recordKind !== 0) {
       writer.uint32(56).int32(message.recordKind);
+    }
+    if (message.docStride !== undefined) {
+      writer.uint32(64).uint32(message.docStride);
+    }
+    if (message.questionColumn !== "") {
+      writer.uint32(74).string(message.questionColumn);
+    }
+    if (message.contextColumn !== "") {
+      writer.uint32(82).string(message.contextColumn);
+    }
+    if (message.answersColumn !== "") {
+      writer.uint32(90).string(message.answersColumn);
+    }
+    if (message.version2WithNegative !== false) {
+      writer.uint32(96).bool(message.version2WithNegative);
     }
     if (message.promptColumn !== "") {
       writer.uint32(138).string(message.promptColumn);
@@ -500,6 +544,46 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
             }
 
             message.recordKind = reader.int32() as any;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.docStride = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.questionColumn = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.contextColumn = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.answersColumn = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.version2WithNegative = reader.bool();
             continue;
           }
           case 17: {
@@ -595,6 +679,31 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
         : isSet(object.record_kind)
         ? recordKindFromJSON(object.record_kind)
         : 0,
+      docStride: isSet(object.docStride)
+        ? globalThis.Number(object.docStride)
+        : isSet(object.doc_stride)
+        ? globalThis.Number(object.doc_stride)
+        : undefined,
+      questionColumn: isSet(object.questionColumn)
+        ? globalThis.String(object.questionColumn)
+        : isSet(object.question_column)
+        ? globalThis.String(object.question_column)
+        : "",
+      contextColumn: isSet(object.contextColumn)
+        ? globalThis.String(object.contextColumn)
+        : isSet(object.context_column)
+        ? globalThis.String(object.context_column)
+        : "",
+      answersColumn: isSet(object.answersColumn)
+        ? globalThis.String(object.answersColumn)
+        : isSet(object.answers_column)
+        ? globalThis.String(object.answers_column)
+        : "",
+      version2WithNegative: isSet(object.version2WithNegative)
+        ? globalThis.Boolean(object.version2WithNegative)
+        : isSet(object.version_2_with_negative)
+        ? globalThis.Boolean(object.version_2_with_negative)
+        : false,
       promptColumn: isSet(object.promptColumn)
         ? globalThis.String(object.promptColumn)
         : isSet(object.prompt_column)
@@ -651,6 +760,21 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     if (message.recordKind !== 0) {
       obj.recordKind = recordKindToJSON(message.recordKind);
     }
+    if (message.docStride !== undefined) {
+      obj.docStride = Math.round(message.docStride);
+    }
+    if (message.questionColumn !== "") {
+      obj.questionColumn = message.questionColumn;
+    }
+    if (message.contextColumn !== "") {
+      obj.contextColumn = message.contextColumn;
+    }
+    if (message.answersColumn !== "") {
+      obj.answersColumn = message.answersColumn;
+    }
+    if (message.version2WithNegative !== false) {
+      obj.version2WithNegative = message.version2WithNegative;
+    }
     if (message.promptColumn !== "") {
       obj.promptColumn = message.promptColumn;
     }
@@ -684,6 +808,11 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     message.skipInvalid = object.skipInvalid ?? false;
     message.maxSequenceLength = object.maxSequenceLength ?? 0;
     message.recordKind = object.recordKind ?? 0;
+    message.docStride = object.docStride ?? undefined;
+    message.questionColumn = object.questionColumn ?? "";
+    message.contextColumn = object.contextColumn ?? "";
+    message.answersColumn = object.answersColumn ?? "";
+    message.version2WithNegative = object.version2WithNegative ?? false;
     message.promptColumn = object.promptColumn ?? "";
     message.completionColumn = object.completionColumn ?? "";
     message.messagesColumn = object.messagesColumn ?? "";
