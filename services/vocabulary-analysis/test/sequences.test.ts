@@ -45,7 +45,7 @@ async function open(t: TestContext, config: Readonly<Record<string, unknown>> = 
     },
     refusal: async (rows, dataset) => {
       try {
-        await createAnalysis(client, specOf(rows, dataset));
+        await createAnalysis(client, specOf(rows, dataset), { validateOnly: true });
       } catch (error) {
         const { code, message } = refusalOf(error);
         return `${code}: ${message}`;
