@@ -87,62 +87,6 @@ export class RecordParser {
       );
     this.#fileName = fileName;
     this.#options = options;
-  }
-
-  /**
-   * The record of a row; undefined where it is left out.
-   * @throws DatasetError
-   */
-  read(value: unknown, row: number): RecordFields | undefined {
-    try {
-      return fieldsOf(value, this.#fileName, row, this.#options);
-    } catch (error) {
-      if (this.#options.skipInvalid !== true || !(error instanceof DatasetError) || !SKIPPABLE.includes(error.code))
-        throw error;
-      if (error.code === 'MISSING_COLUMN') this.missingColumn ??= error;
-      this.skippedRowCount++;
-      this.#options.onSkip?.(row);
-      return undefined;
-    }
-  }
-}
-
-export interface RecordParserOptions extends RowOptions {
-  readonly format: PieceFormat;
-  /** Columns of a table, where a parser of its first piece found them. */
-  readonly header?: readonly string[];
-  readonly isUtf8?: Utf8Check;
-}
-
-/** Gathers texts (structurally `RecordBlockBuilder` of `@pemmican/tokenizer`). */
-export interface TextBlockBuilder {
-  add(text: string, textPair?: string): void;
-  addWords(words: readonly string[]): void;
-  /** The texts since the last call, valid until the next `add`. */
-  take(): TextBlock;
-}
-
-/**
- * Parses pieces of a file into records. Several parsers may share the pieces of a file in any order, once one that has
- * parsed the first pieces `isReady`.
- */
-export class RecordParser {
-  readonly #fileName: string;
-  readonly #options: RecordParserOptions;
-  readonly #parser: RowParser;
-  readonly #rows: RowReader;
-
-  constructor(fileName: string, options: RecordParserOptions) {
-    if (options.format === 'text' && options.recordKind !== undefined && options.recordKind !== 'text')
-      throw new DatasetError(
-        'UNKNOWN_FORMAT',
-        fileName,
-        `a text file has no ${options.recordKind === 'words' ? 'lists of words' : 'questions'}; jsonl, json and parquet have`,
-      );
-    if (options.format === 'text' && (options.recordKind ?? 'text') !== 'text')
-      throw new DatasetError('UNKNOWN_FORMAT', fileName, 'a text file has no columns; jsonl, json and parquet have');
-    this.#fileName = fileName;
-    this.#options = options;
     this.#parser = createRowParser(options.format, fileName, options.header);
     this.#rows = new RowReader(fileName, options);
   }

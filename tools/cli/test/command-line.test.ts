@@ -237,6 +237,61 @@ test('train asks for windows of questions with the names of run_qa.py and its le
   assert.equal((await requestOfTrain())?.spec?.dataset?.maxSequenceLength, 128);
 });
 
+test('causal-lm asks for prompts, messages and blocks, by the names of TRL and run_clm.py', async () => {
+  const task = ['--task', 'causal-lm'];
+  const datasetOf = async (...argv: string[]): Promise<unknown[]> => {
+    const { dataset } = (await requestOfTrain(...task, ...argv))?.spec ?? {};
+    return [dataset?.recordKind, dataset?.blockSize, dataset?.assistantOnlyLoss];
+  };
+  assert.deepEqual(await datasetOf('--completion-column', 'answer'), [RecordKind.PROMPT_AND_COMPLETION, 0, false]);
+  assert.deepEqual(await datasetOf('--assistant-only-loss', '--packing'), [RecordKind.MESSAGES, 128, true]);
+  assert.deepEqual(await datasetOf('--packing', '--max-seq-length', '64'), [RecordKind.TEXT, 64, false]);
+  assert.deepEqual(await datasetOf('--packing', '--block-size', '32'), [RecordKind.TEXT, 32, false]);
+  using folder = new TemporaryFolder();
+  writeFileSync(folder.join('template.jinja'), '{{ messages }}');
+  const given = await requestOfTrain(...task, '--chat-template-path', folder.join('template.jinja'));
+  assert.deepEqual(
+    [given?.spec?.dataset?.chatTemplate, given?.spec?.dataset?.recordKind],
+    ['{{ messages }}', RecordKind.MESSAGES],
+  );
+});
+
+test("options of a language model's records that do not go together are bad usage", async () => {
+  const services = await ScriptedServices.start({});
+  try {
+    for (const [argv, message] of [
+      [
+        ['--messages-column', 'messages'],
+        /--messages-column is for --task causal-lm, the task is sequence-classification/,
+      ],
+      [
+        ['--task', 'regression', '--packing'],
+        /--packing is for --task causal-lm and masked-lm, the task is regression/,
+      ],
+      [
+        ['--task', 'masked-lm', '--prompt-column', 'p'],
+        /--prompt-column is for --task causal-lm, the task is masked-lm/,
+      ],
+      [['--task', 'causal-lm', '--block-size', '1'], /'--block-size <tokens>' argument '1' is invalid/],
+      [
+        ['--task', 'causal-lm', '--prompt-column', 'p', '--assistant-only-loss'],
+        /Records are prompts with completions or messages, not both/,
+      ],
+      [
+        ['--task', 'causal-lm', '--chat-template-path', '/no/file'],
+        /\/no\/file: the chat template cannot be read: ENOENT/,
+      ],
+    ] as const) {
+      const files = ['--model', '/m', '--train-file', '/f', '--output', '/o', '--server', services.address];
+      const result = await runCli(['train', ...files, ...argv]);
+      assert.equal(result.exitCode, 2, result.stderr);
+      assert.match(result.stderr, message);
+    }
+  } finally {
+    services.stop();
+  }
+});
+
 function columnsOf(request: CreateRunRequest | undefined): unknown[] {
   const { textColumn, labelColumn, recordKind } = request?.spec?.dataset ?? {};
   return [textColumn, labelColumn, recordKind];

@@ -134,7 +134,7 @@ describe('records of a language model, from a file to a loss', { timeout: TIMEOU
       '--completion-column',
       'completion',
       '--max-seq-length',
-      '40',
+      '20',
       '--skip-invalid',
     ];
     pemmican(
@@ -153,7 +153,7 @@ describe('records of a language model, from a file to a loss', { timeout: TIMEOU
     );
     const report = JSON.parse(readFileSync(path.join(output, 'report.json'), 'utf8')) as Report;
     const askFor = (split: string): Theirs =>
-      ask<Theirs>('transformers_sequences.py', output, folder.join(`${split}-prompts.jsonl`), 'prompts', '40');
+      ask<Theirs>('transformers_sequences.py', output, folder.join(`${split}-prompts.jsonl`), 'prompts', '20');
     assertSame(report, askFor('dev'));
     const train = askFor('train');
     // Some completions are past the limit.
@@ -164,7 +164,7 @@ describe('records of a language model, from a file to a loss', { timeout: TIMEOU
       ...data.slice(0, -1),
     );
     assert.equal(refused.status, 2, refused.stderr);
-    assert.match(refused.stderr, /train-prompts\.jsonl: row \d+: the completion has no token within the 40 tokens/);
+    assert.match(refused.stderr, /train-prompts\.jsonl: row \d+: the completion has no token within the 20 tokens/);
   });
 
   test('train packs texts, and transformers finds the same loss of the blocks that run_clm.py makes', () => {
