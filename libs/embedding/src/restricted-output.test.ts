@@ -103,7 +103,8 @@ for (const isTied of [true, false])
     const weights = changed.files.get('model.safetensors')!.slice();
     const checkpoint = await Checkpoint.open(changed);
     const bias = checkpoint.get(BIAS);
-    weights[weights.length - checkpointDataBytes(checkpoint) + bias.offsetBytes - firstOffset(checkpoint) + 4 * 2] ^= 1;
+    const dataStart = weights.length - dataBytes(checkpoint) - firstOffset(checkpoint);
+    weights[dataStart + bias.offsetBytes + 4 * 2]! ^= 1;
     changed.files.set('model.safetensors', weights);
     const seen = await verifyRestored({ source, trained, restored: changed, unusedRowDecay: 0.5 });
     assert.deepEqual(
@@ -112,7 +113,7 @@ for (const isTied of [true, false])
     );
   });
 
-const checkpointDataBytes = (checkpoint: Checkpoint): number =>
+const dataBytes = (checkpoint: Checkpoint): number =>
   checkpoint.tensorNames.reduce((sum, name) => sum + checkpoint.get(name).lengthBytes, 0);
 const firstOffset = (checkpoint: Checkpoint): number =>
   Math.min(...checkpoint.tensorNames.map((name) => checkpoint.get(name).offsetBytes));
