@@ -27,7 +27,8 @@ test('train has the options of the contract with their defaults', async () => {
   const defaults: Record<string, string> = {
     '--text-column': '"text"; "tokens" for words',
     '--label-column': '"label"; "ner_tags" for words',
-    '--max-seq-length': '128',
+    '--max-seq-length': '128; 384 in question-answering',
+    '--doc-stride': '128',
     '--task': '"sequence-classification"',
     '--num-train-epochs': '3',
     '--per-device-train-batch-size': '16',
