@@ -10,9 +10,9 @@ import {
   targetRows,
   type MaskedLanguageModel,
 } from './language-model-head.ts';
-import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
+import { SPAN_HEAD, outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
 import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
-import { SPAN_HEAD, addSpanHead, spanLogits } from './span-head.ts';
+import { addSpanHead, spanLogits } from './span-head.ts';
 
 /** A family's layers in one forward pass. */
 export interface EncoderLayers {

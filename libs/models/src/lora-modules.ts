@@ -1,7 +1,6 @@
 import { ModelError } from './error.ts';
 import { namePatterns } from './freeze-parameters.ts';
-import { isLanguageModeling, type Model, type ParameterSpec, type Task } from './model-family.ts';
-import { SPAN_HEAD } from './span-head.ts';
+import { SPAN_HEAD, isLanguageModeling, type Model, type ParameterSpec, type Task } from './model-family.ts';
 
 /** In place of names of modules: every linear map but those of the output. */
 export const ALL_LINEAR = 'all-linear';

@@ -21,6 +21,9 @@ export function hasTokenTargets(task: Task): boolean {
   return isLanguageModeling(task) || task === 'token-classification';
 }
 
+/** The head that finds answers; all families have this name for it. */
+export const SPAN_HEAD = 'qa_outputs';
+
 /** Width of a head's output: one value in a regression, one logit a label otherwise. */
 export function outputCount(task: Task, labelCount: number): number {
   return task === 'regression' ? 1 : labelCount;

@@ -1,9 +1,8 @@
 import { transpose, type Tensor } from '@pemmican/graph';
 import { BATCH, LENGTH, type ForwardContext } from './forward-context.ts';
+import { SPAN_HEAD } from './model-family.ts';
 import { HEAD_STANDARD_DEVIATION, type ParameterList } from './parameter-list.ts';
 
-/** All families have this name for the head that finds answers. */
-export const SPAN_HEAD = 'qa_outputs';
 // A start and an end.
 const BOUND_COUNT = 2;
 

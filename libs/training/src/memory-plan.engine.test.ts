@@ -58,6 +58,12 @@ const CASES: readonly Case[] = [
     batch: [16, 64],
     options: { task: 'token-classification', labelCount: 9, dropout: 0.1 },
   },
+  {
+    name: 'question answering',
+    rows: 2000,
+    batch: [16, 64],
+    options: { task: 'question-answering', dropout: 0.1 },
+  },
   { name: 'masked language model', rows: 20_000, batch: [8, 64], options: { task: 'masked-lm' } },
   {
     name: 'causal language model, tied',

@@ -10,7 +10,10 @@ export interface QuestionWindows {
    * token for both where the window has no answer.
    */
   readonly spans: Int32Array;
-  /** By token of all windows, where in its context it begins, in Unicode code points, or {@link NOT_IN_CONTEXT}. */
+  /**
+   * By token of all windows, where in its context it begins, in Unicode code points, or {@link NOT_IN_CONTEXT}. Empty where no
+   * answers are to be told, as in training.
+   */
   readonly tokenStarts: Int32Array;
   /** By token of all windows, where in its context it ends, or {@link NOT_IN_CONTEXT}. */
   readonly tokenEnds: Int32Array;
@@ -59,10 +62,11 @@ export class QuestionWindowsBuilder {
   readonly #tokenEnds: number[] = [];
   readonly #contexts: string[] = [];
   readonly #answers: (readonly string[])[] = [];
-  readonly #allowsUnanswered: boolean;
+  readonly #options: { readonly allowsUnanswered: boolean; readonly keepsPlaces: boolean };
 
-  constructor(allowsUnanswered: boolean) {
-    this.#allowsUnanswered = allowsUnanswered;
+  /** @param options `keepsPlaces`: whether answers are to be told, which takes two numbers a token */
+  constructor(options: { readonly allowsUnanswered: boolean; readonly keepsPlaces: boolean }) {
+    this.#options = options;
   }
 
   /** Begins a question, whose windows follow. */
@@ -74,6 +78,7 @@ export class QuestionWindowsBuilder {
   addWindow({ starts, ends }: TokenPlaces, span: readonly [first: number, last: number]): void {
     this.#windowQuestions.push(this.#contexts.length - 1);
     this.#spans.push(...span);
+    if (!this.#options.keepsPlaces) return;
     for (const start of starts) this.#tokenStarts.push(start);
     for (const end of ends) this.#tokenEnds.push(end);
   }
@@ -86,7 +91,7 @@ export class QuestionWindowsBuilder {
       tokenEnds: Int32Array.from(this.#tokenEnds),
       contexts: this.#contexts,
       answers: this.#answers,
-      allowsUnanswered: this.#allowsUnanswered,
+      allowsUnanswered: this.#options.allowsUnanswered,
     };
   }
 }

@@ -41,10 +41,12 @@ const scalar = (value: number): TensorValue => ({ dtype: 'float32', shape: [], d
 const int32 = (shape: number[], data: Int32Array): TensorValue => ({ dtype: 'int32', shape, data });
 const shape = [batchSize, length];
 const targetCount = targetCountOf(options.task, batchSize, length);
+// A start and an end for each row.
+const labelCount = options.task === 'question-answering' ? 2 * batchSize : targetCount;
 const labels: TensorValue =
   options.task === 'regression'
     ? { dtype: 'float32', shape: [batchSize], data: new Float32Array(batchSize) }
-    : int32([targetCount], new Int32Array(targetCount));
+    : int32([labelCount], new Int32Array(labelCount));
 const batch = {
   // Distinct ids as far as there are rows: the gradient of the embedding then has as many rows as it can.
   [FEED.inputIds]: int32(

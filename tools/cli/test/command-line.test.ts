@@ -28,6 +28,7 @@ test('train has the options of the contract with their defaults', async () => {
     '--text-column': '"text"; "tokens" for words',
     '--label-column': '"label"; "ner_tags" for words',
     '--max-seq-length': '128; 384 in question-answering',
+    '--doc-stride': '128',
     '--task': '"sequence-classification"',
     '--num-train-epochs': '3',
     '--per-device-train-batch-size': '16',

@@ -71,7 +71,9 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
         onSkip,
       });
       if (encoder instanceof QuestionEncoder) {
-        splits.set(file.split, await encoder.encodeAll(records, source.name));
+        // Answers are told of what is predicted or evaluated.
+        const keepsPlaces = !request.needsLabels || file.split !== Split.TRAIN;
+        splits.set(file.split, await encoder.encodeAll(records, source.name, keepsPlaces));
         continue;
       }
       const encoded = await encoder.encodeAll(records, source.name, (record) => {

@@ -42,7 +42,7 @@ async function prepare(
     unkeptTokensToUnk: false,
     needsLabels: true,
     breathe: () => Promise.resolve(),
-    dataset: DatasetSpec.fromPartial({ ...WINDOWED, ...dataset, files: [{ uri, split: Split.TRAIN }] }),
+    dataset: DatasetSpec.fromPartial({ ...WINDOWED, ...dataset, files: [{ uri, split: Split.VALIDATION }] }),
     ...changes,
   });
 }
@@ -59,14 +59,14 @@ function windowsOf({ ids, offsets, recordCount }: EncodedDataset): number[][] {
 
 test('prepareData cuts contexts into windows that share the stride, and labels the tokens of the answer', async (t) => {
   const { splits } = await prepare(t, [answered('word3 word4'), answered('word7')]);
-  const train = splits.get(Split.TRAIN)!;
+  const split = splits.get(Split.VALIDATION)!;
   const question = [CLS, word(50), word(51), SEP];
   const windows = [
     [...question, ...[0, 1, 2, 3, 4].map(word), SEP],
     [...question, ...[3, 4, 5, 6, 7].map(word), SEP],
   ];
-  assert.deepEqual(windowsOf(train), [...windows, ...windows]);
-  const { spans, windowQuestions, contexts, answers, tokenStarts, tokenEnds } = train.questions!;
+  assert.deepEqual(windowsOf(split), [...windows, ...windows]);
+  const { spans, windowQuestions, contexts, answers, tokenStarts, tokenEnds } = split.questions!;
   assert.deepEqual([...windowQuestions], [0, 0, 1, 1]);
   // Whole in both windows; then in the last token of the second one, and the classification token where it is not.
   assert.deepEqual([...spans], [7, 8, 4, 5, 0, 0, 8, 8]);
@@ -74,13 +74,13 @@ test('prepareData cuts contexts into windows that share the stride, and labels t
   assert.deepEqual(answers, [['word3 word4'], ['word7']]);
   assert.deepEqual([...tokenStarts.subarray(0, 10)], [-1, -1, -1, -1, 0, 6, 12, 18, 24, -1]);
   assert.deepEqual([...tokenEnds.subarray(10, 20)], [-1, -1, -1, -1, 23, 29, 35, 41, 47, -1]);
-  assert.deepEqual([...train.typeIds.subarray(0, 10)], [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
+  assert.deepEqual([...split.typeIds.subarray(0, 10)], [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
 });
 
 test('prepareData counts positions in code points, and takes questions without an answer where it may', async (t) => {
   const rows = [answered('word2', '😀 word1 word2'), { ...answered('word0'), answers: { text: [], answer_start: [] } }];
   const { splits } = await prepare(t, rows, { version2WithNegative: true });
-  const { spans, tokenStarts, answers, allowsUnanswered } = splits.get(Split.TRAIN)!.questions!;
+  const { spans, tokenStarts, answers, allowsUnanswered } = splits.get(Split.VALIDATION)!.questions!;
   // The emoji is an unknown token of one character.
   assert.deepEqual([...tokenStarts.subarray(4, 7)], [0, 2, 8]);
   assert.deepEqual([...spans], [6, 6, 0, 0, 0, 0]);
@@ -112,11 +112,11 @@ test('prepareData leaves such questions out where it may, and counts them', asyn
   ];
   const { splits, skippedRecordCount } = await prepare(t, rows, { skipInvalid: true });
   assert.equal(skippedRecordCount, 2);
-  assert.deepEqual(windowsOf(splits.get(Split.TRAIN)!), [[CLS, word(50), word(51), SEP, word(1), SEP]]);
+  assert.deepEqual(windowsOf(splits.get(Split.VALIDATION)!), [[CLS, word(50), word(51), SEP, word(1), SEP]]);
 });
 
 test('prepareData reads other columns, and no answers where none are needed', async (t) => {
   const rows = [{ q: 'word1', c: 'word2' }] as unknown as Row[];
   const { splits } = await prepare(t, rows, { questionColumn: 'q', contextColumn: 'c' }, { needsLabels: false });
-  assert.deepEqual(windowsOf(splits.get(Split.TRAIN)!), [[CLS, word(1), SEP, word(2), SEP]]);
+  assert.deepEqual(windowsOf(splits.get(Split.VALIDATION)!), [[CLS, word(1), SEP, word(2), SEP]]);
 });

@@ -43,10 +43,18 @@ export class QuestionEncoder {
       );
   }
 
-  /** Encodes records in their order: each becomes as many windows as its context needs. */
-  async encodeAll(records: AsyncIterable<DatasetRecord>, fileName: string): Promise<EncodedDataset> {
+  /**
+   * Encodes records in their order: each becomes as many windows as its context needs.
+   * @param keepsPlaces whether their answers are to be told
+   */
+  async encodeAll(
+    records: AsyncIterable<DatasetRecord>,
+    fileName: string,
+    keepsPlaces: boolean,
+  ): Promise<EncodedDataset> {
     const dataset = new EncodedDatasetBuilder();
-    const questions = new QuestionWindowsBuilder(this.#request.dataset.version2WithNegative);
+    const allowsUnanswered = this.#request.dataset.version2WithNegative;
+    const questions = new QuestionWindowsBuilder({ allowsUnanswered, keepsPlaces });
     for await (const record of records) {
       const windows = this.#windowsOf(record, fileName);
       if (windows === undefined) continue;
