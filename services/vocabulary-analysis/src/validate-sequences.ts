@@ -19,7 +19,7 @@ export function checkSequences(violations: FieldViolations, field: string, datas
     `is ${blockSize}, must be 0 or from 2 to ${MAX_BLOCK_SIZE}`,
   );
   violations.check(
-    blockSize === 0 || recordKind !== RecordKind.WORDS,
+    blockSize === 0 || (recordKind !== RecordKind.WORDS && recordKind !== RecordKind.QUESTIONS),
     `${field}.block_size`,
     `is ${blockSize}, must be 0 for records of words`,
   );

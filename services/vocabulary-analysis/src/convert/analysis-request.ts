@@ -33,6 +33,7 @@ const FORMAT_NAMES: ReadonlyMap<DatasetFormat, FormatName> = new Map([
 
 const KIND_NAMES: ReadonlyMap<RecordKind, RecordKindName> = new Map([
   [RecordKind.WORDS, 'words'],
+  [RecordKind.QUESTIONS, 'questions'],
   [RecordKind.PROMPT_AND_COMPLETION, 'prompt-and-completion'],
   [RecordKind.MESSAGES, 'messages'],
 ]);
@@ -50,11 +51,6 @@ export function fromSplitName(name: SplitName): Split {
 /** Whether the number names a format, or asks for it to be found out. */
 export function isKnownFormat(format: DatasetFormat): boolean {
   return format === DatasetFormat.UNSPECIFIED || FORMAT_NAMES.has(format);
-}
-
-function toRecordKind(kind: RecordKind): RecordKindName {
-  if (kind === RecordKind.QUESTIONS) return 'questions';
-  return kind === RecordKind.WORDS ? 'words' : 'text';
 }
 
 /** Columns of the texts and of the labels, by what a record is. */
@@ -76,7 +72,7 @@ function columnsOf(
 export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
   const { dataset } = spec;
   if (dataset === undefined) throw new TypeError('Unreachable: a spec without a data set was refused');
-  const recordKind = toRecordKind(dataset.recordKind);
+  const recordKind = KIND_NAMES.get(dataset.recordKind) ?? 'text';
   const columns = columnsOf(dataset, recordKind);
   const { blockSize, assistantOnlyLoss, chatTemplate } = dataset;
   const areSequences = blockSize > 0 || recordKind === 'prompt-and-completion' || recordKind === 'messages';

@@ -88,7 +88,7 @@ export async function openSequences(
   request: AnalysisRequest,
 ): Promise<SequenceOptions | undefined> {
   const { sequences, recordKind, maxSequenceLength: maxLength, files } = request;
-  if (sequences === undefined || recordKind === 'words') return undefined;
+  if (sequences === undefined || recordKind === 'words' || recordKind === 'questions') return undefined;
   const { blockSize, assistantOnlyLoss, chatTemplate: given } = sequences;
   const shared = {
     recordKind,
