@@ -21,7 +21,7 @@ export function checkSequences(violations: FieldViolations, field: string, datas
   violations.check(
     blockSize === 0 || (recordKind !== RecordKind.WORDS && recordKind !== RecordKind.QUESTIONS),
     `${field}.block_size`,
-    `is ${blockSize}, must be 0 for records of words`,
+    `is ${blockSize}, must be 0 for records of words and of questions`,
   );
   violations.check(
     !assistantOnlyLoss || isOfMessages,
