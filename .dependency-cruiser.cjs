@@ -1,7 +1,7 @@
 // The layers of ARCHITECTURE.md: an arrow never points up. Tests may reach where they must; sources may not.
 const layers = {
   format: ['safetensors', 'tokenizer', 'dataset'],
-  core: ['vocabulary', 'embedding', 'graph', 'models', 'training'],
+  core: ['sequences', 'vocabulary', 'embedding', 'graph', 'models', 'training'],
   contract: ['contract'],
   infra: ['engine', 'jobs', 'rpc', 'telemetry', 'device-memory', 'storage', 'run-store'],
 };

@@ -3,12 +3,14 @@
  * @module
  */
 export {
+  BatchSizeSearch,
   CheckpointWritten,
   DeviceMemorySample,
   DeviceMemorySource,
   Evaluation,
   LogEntry,
   MemoryBreakdown,
+  MemoryLimitSource,
   PhaseStarted,
   Run,
   RunProgress,
@@ -18,6 +20,8 @@ export {
   StepMetrics,
   deviceMemorySourceFromJSON,
   deviceMemorySourceToJSON,
+  memoryLimitSourceFromJSON,
+  memoryLimitSourceToJSON,
   runStateFromJSON,
   runStateToJSON,
 } from './gen/pemmican/trainer/v1/trainer.ts';
@@ -37,6 +41,7 @@ export {
   PauseRunResponse,
   PredictRequest,
   PredictResponse,
+  PredictedAnswer,
   PredictedWords,
   ResumeRunRequest,
   ResumeRunResponse,

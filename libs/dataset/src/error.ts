@@ -6,6 +6,7 @@ export type DatasetErrorCode =
   | 'INVALID_TEXT'
   | 'MISSING_LABEL'
   | 'INVALID_LABEL'
+  | 'INVALID_ANSWER'
   | 'EMPTY'
   | 'TOO_LARGE';
 

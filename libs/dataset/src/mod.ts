@@ -2,9 +2,11 @@
  * Records of labelled text out of JSONL, JSON, CSV, TSV, plain text and Parquet, streamed.
  * @module
  */
+export type { Answer } from './answers.ts';
 export { DatasetError, type DatasetErrorCode } from './error.ts';
 export { LabelVocabulary, type LabelVocabularyOptions } from './label-vocabulary.ts';
 export { MAX_RECORD_BYTES } from './limits.ts';
+export { ROLES, type Message, type Role } from './messages.ts';
 export {
   DEFAULT_COLUMNS,
   DEFAULT_TARGET_COLUMN,

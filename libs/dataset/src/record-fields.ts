@@ -1,23 +1,44 @@
+import { answersOf, missingAnswer, type Answer } from './answers.ts';
 import { DatasetError } from './error.ts';
+import { messagesOf, type Message } from './messages.ts';
 import { show, showNames } from './show.ts';
 
-/** What a record is: a text or a pair with one label, words with a tag each, or a source and a target. */
-export const RECORD_KINDS = ['text', 'words', 'source-and-target'] as const;
+/**
+ * What a record is: a text or a pair with one label, words with a tag each, a question to a context with its answers, a source
+ * and a target, a prompt with its completion, or the messages of a conversation.
+ */
+export const RECORD_KINDS = [
+  'text',
+  'words',
+  'questions',
+  'source-and-target',
+  'prompt-and-completion',
+  'messages',
+] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 /** Which columns of a row make a record. */
 export interface ColumnOptions {
   /** `text` where not given. */
   readonly recordKind?: RecordKind;
-  /** Of the text, of the source, or of the list of words. */
+  /** Of the text, of the source, of the list of words, or of the question. */
   readonly textColumn?: string;
+  /** Of the second text, or of the context. */
   readonly textPairColumn?: string;
-  /** Of the label, or of the list of tags. Not given: records have none. */
+  /** Of the label, of the list of tags, or of the answers. Not given: records have none. */
   readonly labelColumn?: string;
   /** Of the target, in records of source and target; `target` where not given. */
   readonly targetColumn?: string;
   /** What is put before each source. */
   readonly sourcePrefix?: string;
+  /** `prompt` where not given. */
+  readonly promptColumn?: string;
+  /** `completion` where not given. */
+  readonly completionColumn?: string;
+  /** `messages` where not given. */
+  readonly messagesColumn?: string;
+  /** Whether questions may have no answer. */
+  readonly allowsUnanswered?: boolean;
 }
 
 /** The names of the columns where none are given; those of words are the ones of Hugging Face's data sets. */
@@ -25,17 +46,43 @@ export const DEFAULT_COLUMNS: Readonly<Record<RecordKind, { readonly text: strin
   text: { text: 'text', label: 'label' },
   words: { text: 'tokens', label: 'ner_tags' },
   'source-and-target': { text: 'text', label: 'label' },
+  questions: { text: 'question', label: 'answers' },
+  // What is predicted stands in the text itself: no column of labels is read.
+  'prompt-and-completion': { text: 'prompt', label: 'label' },
+  messages: { text: 'messages', label: 'label' },
 };
 export const DEFAULT_TARGET_COLUMN = 'target';
+const DEFAULT_CONTEXT_COLUMN = 'context';
+// run_qa.py takes it off questions (Python's str.lstrip): it would take room from the context.
+const LEADING_SPACE = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 
 export function textColumnOf({ textColumn, recordKind = 'text' }: ColumnOptions): string {
   return textColumn ?? DEFAULT_COLUMNS[recordKind].text;
 }
 
+/** The column of the second text; undefined where records have none. */
+export function textPairColumnOf({ textPairColumn, recordKind }: ColumnOptions): string | undefined {
+  return textPairColumn ?? (recordKind === 'questions' ? DEFAULT_CONTEXT_COLUMN : undefined);
+}
+
+/** Names of the columns that are read, the ones that a file must have. */
+export function columnsOf(options: ColumnOptions): readonly string[] {
+  const { recordKind = 'text', promptColumn, completionColumn, messagesColumn } = options;
+  if (recordKind === 'prompt-and-completion') return [promptColumn ?? 'prompt', completionColumn ?? 'completion'];
+  if (recordKind === 'messages') return [messagesColumn ?? 'messages'];
+  if (recordKind === 'source-and-target') return [textColumnOf(options), options.targetColumn ?? DEFAULT_TARGET_COLUMN];
+  const columns = [textColumnOf(options), textPairColumnOf(options), options.labelColumn];
+  return columns.filter((column) => column !== undefined);
+}
+
 /** What a row holds. */
 export interface RecordFields {
-  /** Empty where there are words; the source, behind its prefix, where there is a target. */
+  /**
+   * The question where there are answers to find; the source, behind its prefix, where there is a target; empty where there is
+   * something else.
+   */
   readonly text: string;
+  /** The second text; the context of a question. */
   readonly textPair?: string;
   /** As the file has it: a number or a name; undefined where no label was asked for. */
   readonly label?: number | string;
@@ -45,25 +92,55 @@ export interface RecordFields {
   readonly target?: string;
   /** One a word, as the file has them; undefined where none were asked for. */
   readonly tags?: readonly (number | string)[];
+  /** Only of records of a prompt and its completion. */
+  readonly prompt?: string;
+  readonly completion?: string;
+  /** One and more; only of records of messages. */
+  readonly messages?: readonly Message[];
+  /** Of a question; empty where it has none, undefined where none were asked for. */
+  readonly answers?: readonly Answer[];
 }
 
 /**
  * The record that a parsed row holds.
- * @throws DatasetError INVALID_TEXT, MISSING_COLUMN, MISSING_LABEL, INVALID_LABEL
+ * @throws DatasetError INVALID_TEXT, MISSING_COLUMN, MISSING_LABEL, INVALID_LABEL, INVALID_ANSWER
  */
 export function fieldsOf(value: unknown, fileName: string, row: number, options: ColumnOptions): RecordFields {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new DatasetError('INVALID_TEXT', fileName, `row ${row} is ${show(value)}, expected an object`);
   const fields = value as Record<string, unknown>;
   if (options.recordKind === 'words') return taggedWordsOf(fields, fileName, row, options);
-  const text = textOf(fields, textColumnOf(options), fileName, row);
   if (options.recordKind === 'source-and-target') {
-    const target = textOf(fields, options.targetColumn ?? DEFAULT_TARGET_COLUMN, fileName, row);
-    return { text: (options.sourcePrefix ?? '') + text, target };
+    const [source = '', target = ''] = columnsOf(options);
+    return {
+      text: (options.sourcePrefix ?? '') + textOf(fields, source, fileName, row),
+      target: textOf(fields, target, fileName, row),
+    };
   }
-  const { textPairColumn, labelColumn } = options;
+  if (options.recordKind === 'prompt-and-completion') {
+    const [prompt = '', completion = ''] = columnsOf(options);
+    return {
+      text: '',
+      prompt: textOf(fields, prompt, fileName, row),
+      completion: textOf(fields, completion, fileName, row),
+    };
+  }
+  if (options.recordKind === 'messages') {
+    const [column = ''] = columnsOf(options);
+    return { text: '', messages: messagesOf(checkColumn(fields, column, fileName, row), { column, fileName, row }) };
+  }
+  const given = textOf(fields, textColumnOf(options), fileName, row);
+  const text = options.recordKind === 'questions' ? given.replace(LEADING_SPACE, '') : given;
+  const { labelColumn } = options;
+  const textPairColumn = textPairColumnOf(options);
   if (textPairColumn === undefined && labelColumn === undefined) return { text };
   const textPair = textPairColumn === undefined ? {} : { textPair: textOf(fields, textPairColumn, fileName, row) };
+  if (options.recordKind === 'questions' && labelColumn !== undefined && textPair.textPair !== undefined) {
+    const place = { column: labelColumn, context: textPair.textPair, fileName, row };
+    const answers = answersOf(checkColumn(fields, labelColumn, fileName, row), place);
+    if (answers.length === 0 && options.allowsUnanswered !== true) throw missingAnswer(place);
+    return { text, ...textPair, answers };
+  }
   const label = labelColumn === undefined ? {} : { label: labelOf(fields, labelColumn, fileName, row) };
   return { text, ...textPair, ...label };
 }

@@ -5,10 +5,10 @@ import type { RowParser } from './row-parser.ts';
 import type { RowPiece } from './row-piece.ts';
 import { linesToBlock, type TextBlock, type Utf8Check } from './text-block.ts';
 
-const SKIPPABLE: readonly DatasetErrorCode[] = ['INVALID_TEXT', 'MISSING_LABEL', 'MISSING_COLUMN'];
+const SKIPPABLE: readonly DatasetErrorCode[] = ['INVALID_TEXT', 'MISSING_LABEL', 'MISSING_COLUMN', 'INVALID_ANSWER'];
 
 export interface RowOptions extends ColumnOptions {
-  /** Leaves out rows that are no object or whose text or label is missing, instead of failing. */
+  /** Leaves out rows that are no object, whose text or label is missing, or whose answers are wrong, instead of failing. */
   readonly skipInvalid?: boolean;
   /** Told of each row that is left out. */
   readonly onSkip?: (row: number) => void;
@@ -60,6 +60,14 @@ export interface TextBlockBuilder {
   take(): TextBlock;
 }
 
+const MISSING_IN_TEXT = {
+  words: 'lists of words; jsonl, json and parquet have',
+  questions: 'questions; jsonl, json and parquet have',
+  'source-and-target': 'targets; all other formats have columns',
+  'prompt-and-completion': 'columns; jsonl, json and parquet have',
+  messages: 'columns; jsonl, json and parquet have',
+} as const;
+
 /**
  * Parses pieces of a file into records. Several parsers may share the pieces of a file in any order, once one that has
  * parsed the first pieces `isReady`.
@@ -71,14 +79,9 @@ export class RecordParser {
   readonly #rows: RowReader;
 
   constructor(fileName: string, options: RecordParserOptions) {
-    if (options.format === 'text' && options.recordKind === 'words')
-      throw new DatasetError(
-        'UNKNOWN_FORMAT',
-        fileName,
-        'a text file has no lists of words; jsonl, json and parquet have',
-      );
-    if (options.format === 'text' && options.recordKind === 'source-and-target')
-      throw new DatasetError('UNKNOWN_FORMAT', fileName, 'a text file has no targets; all other formats have columns');
+    const { recordKind = 'text' } = options;
+    if (options.format === 'text' && recordKind !== 'text')
+      throw new DatasetError('UNKNOWN_FORMAT', fileName, `a text file has no ${MISSING_IN_TEXT[recordKind]}`);
     this.#fileName = fileName;
     this.#options = options;
     this.#parser = createRowParser(options.format, fileName, options.header);
@@ -121,8 +124,8 @@ export class RecordParser {
 
   /**
    * The texts of a piece's records, without their labels.
-   * @param targetBuilder gathers the targets of records that have one
    * @param rowsBefore rows of the file before this piece, for error messages
+   * @param targetBuilder gathers the targets of records that have one
    * @throws DatasetError
    */
   parseTexts(

@@ -1,9 +1,10 @@
 import { DatasetError } from './error.ts';
 import { readParquet } from './parquet.ts';
-import { DEFAULT_TARGET_COLUMN, textColumnOf, type RecordFields } from './record-fields.ts';
+import { columnsOf, type RecordFields } from './record-fields.ts';
 import { createRowCutter, formatOf, type DatasetFormat } from './record-format.ts';
 import { RecordParser, RowReader, type RowOptions } from './record-parser.ts';
 import { cutPieces, type RowPiece } from './row-piece.ts';
+import { isSquadFile, readSquadRows } from './squad-file.ts';
 import { readChunks, type DatasetSource } from './source.ts';
 
 /** One example. */
@@ -33,9 +34,11 @@ export async function* readRecords(
 ): AsyncGenerator<DatasetRecord, void, undefined> {
   const format = options.format ?? formatOf(source.name);
   let index = 0;
-  const reader = format === 'parquet' ? new RowReader(source.name, options) : undefined;
-  const parser = format === 'parquet' ? undefined : new RecordParser(source.name, { ...options, format });
-  const batches = parser === undefined ? readRows(source, options) : readPieces(source, options);
+  const isSquad = format === 'json' && options.recordKind === 'questions' && (await isSquadFile(source));
+  const reader = format === 'parquet' || isSquad ? new RowReader(source.name, options) : undefined;
+  const parser = format === 'parquet' || isSquad ? undefined : new RecordParser(source.name, { ...options, format });
+  const rowBatches = isSquad ? readSquad : readRows;
+  const batches = parser === undefined ? rowBatches(source, options) : readPieces(source, options);
   let row = 0;
   for await (const batch of batches) {
     const records: DatasetRecord[] = [];
@@ -84,14 +87,16 @@ export function readPieces(
   return cutPieces(readChunks(source, options.onRead), source.name, createRowCutter(format, source.name));
 }
 
+async function* readSquad(
+  source: DatasetSource,
+  options: ReadOptions,
+): AsyncGenerator<{ readonly rows: readonly unknown[] }, void, undefined> {
+  yield { rows: await readSquadRows(source, options, options.onRead) };
+}
+
 async function* readRows(
   source: DatasetSource,
   options: ReadOptions,
 ): AsyncGenerator<{ readonly rows: readonly unknown[] }, void, undefined> {
-  const second =
-    options.recordKind === 'source-and-target'
-      ? [options.targetColumn ?? DEFAULT_TARGET_COLUMN]
-      : [options.textPairColumn, options.labelColumn];
-  const wanted = [textColumnOf(options), ...second].filter((column) => column !== undefined);
-  for await (const rows of readParquet(source, wanted, options.onRead ?? (() => undefined))) yield { rows };
+  for await (const rows of readParquet(source, columnsOf(options), options.onRead ?? (() => undefined))) yield { rows };
 }

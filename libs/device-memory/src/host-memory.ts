@@ -1,8 +1,22 @@
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { DeviceMemorySample } from './sample.ts';
 
-/** Limits of a container, version 2 and 1 of control groups; absent or enormous where there is none. */
-const CGROUP_LIMIT_FILES = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'];
+/** Files of a container's memory, version 2 and 1 of control groups; absent, or with an enormous limit, where there is none. */
+const CGROUPS = [
+  {
+    limit: 'sys/fs/cgroup/memory.max',
+    usage: 'sys/fs/cgroup/memory.current',
+    statistics: 'sys/fs/cgroup/memory.stat',
+    reclaimable: 'inactive_file',
+  },
+  {
+    limit: 'sys/fs/cgroup/memory/memory.limit_in_bytes',
+    usage: 'sys/fs/cgroup/memory/memory.usage_in_bytes',
+    statistics: 'sys/fs/cgroup/memory/memory.stat',
+    reclaimable: 'total_inactive_file',
+  },
+] as const;
 
 function read(file: string): string | undefined {
   try {
@@ -32,16 +46,27 @@ export function processMemory(pid: number): {
   };
 }
 
-/** Memory of the machine, or of the container where its limit is lower. */
-export function hostMemory(): { totalBytes: number; freeBytes: number } {
-  const text = read('/proc/meminfo');
-  const machineBytes = kilobyteField(text, 'MemTotal');
-  const availableBytes = kilobyteField(text, 'MemAvailable');
-  const limits = CGROUP_LIMIT_FILES.map((file) => Number(read(file)?.trim())).filter(
-    (limit) => Number.isFinite(limit) && limit > 0,
-  );
-  const totalBytes = Math.min(machineBytes, ...limits);
-  return { totalBytes, freeBytes: Math.min(availableBytes, totalBytes) };
+/**
+ * Memory of the machine, or of the container where its limit is lower.
+ * @param root of the file system whose `proc` and `sys` are read
+ */
+export function hostMemory(root = '/'): { totalBytes: number; freeBytes: number } {
+  const text = read(path.join(root, 'proc/meminfo'));
+  let totalBytes = kilobyteField(text, 'MemTotal');
+  let freeBytes = kilobyteField(text, 'MemAvailable');
+  for (const files of CGROUPS) {
+    const limitBytes = Number(read(path.join(root, files.limit))?.trim());
+    if (!(limitBytes > 0 && limitBytes < totalBytes)) continue;
+    const usedBytes = Number(read(path.join(root, files.usage))?.trim() ?? 0);
+    // Pages of files that the kernel drops when memory is asked for count as used there.
+    const statistics = new RegExp(`^${files.reclaimable} (\\d+)$`, 'm').exec(
+      read(path.join(root, files.statistics)) ?? '',
+    );
+    const left = limitBytes - Math.max(0, usedBytes - Number(statistics?.[1] ?? 0));
+    totalBytes = limitBytes;
+    freeBytes = Math.max(0, Math.min(freeBytes, left));
+  }
+  return { totalBytes, freeBytes };
 }
 
 /** A sample of the host, labelled so. */

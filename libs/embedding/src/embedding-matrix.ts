@@ -12,6 +12,10 @@ const INPUT_EMBEDDING =
 const OUTPUT_MATRIX =
   /(?:^|\.)(?:cls\.predictions\.decoder|lm_head|lm_head\.decoder|generator_lm_head|vocab_projector|embed_out|^decoder)\.weight$/;
 
+// Parts of a language model's head, of which some are as long as the vocabulary.
+const OUTPUT_SIDE =
+  /(?:^|\.)(?:cls\.predictions|lm_predictions|lm_head|generator_lm_head|vocab_projector|embed_out)(?:\.|$)/;
+
 /** The matrix whose rows a reduction keeps or drops. */
 export interface EmbeddingMatrix {
   readonly tensor: TensorInfo;
@@ -82,4 +86,26 @@ export function findEmbeddingMatrix(checkpoint: Checkpoint, config: ModelConfig)
     hiddenSize,
     isTied: config.get('tie_word_embeddings') !== false && !hasOutputMatrix,
   };
+}
+
+/** What a reduction selects rows of. */
+export interface VocabularyTensor {
+  readonly tensor: TensorInfo;
+  readonly rowBytes: number;
+}
+
+/**
+ * The tensors of which a reduction keeps rows: the word embedding, and with `restrictsOutput` an output matrix of its own and
+ * biases over the vocabulary.
+ */
+export function vocabularyTensors(
+  checkpoint: Checkpoint,
+  embedding: EmbeddingMatrix,
+  restrictsOutput: boolean,
+): VocabularyTensor[] {
+  const output = checkpoint.tensorNames
+    .filter((name) => restrictsOutput && name !== embedding.tensor.name && OUTPUT_SIDE.test(name))
+    .map((name) => checkpoint.get(name))
+    .filter((tensor) => tensor.shape[0] === embedding.rowCount);
+  return [embedding.tensor, ...output].map((tensor) => ({ tensor, rowBytes: tensor.lengthBytes / embedding.rowCount }));
 }

@@ -4,7 +4,12 @@
  * @module
  */
 export { CONFIG_FILE_NAME, ModelConfig } from './config-file.ts';
-export { findEmbeddingMatrix, type EmbeddingMatrix } from './embedding-matrix.ts';
+export {
+  findEmbeddingMatrix,
+  vocabularyTensors,
+  type EmbeddingMatrix,
+  type VocabularyTensor,
+} from './embedding-matrix.ts';
 export { EmbeddingError, type EmbeddingErrorCode } from './error.ts';
 export { checkpointFingerprint, tokenizerDigest } from './fingerprint.ts';
 export { readManifest } from './manifest-check.ts';

@@ -2,7 +2,12 @@ import { Checkpoint, type FolderReader } from '@pemmican/safetensors';
 import { TOKEN_ID_MAP_FILE_NAME, type TokenIdMap, type TokenIdMapManifest } from '@pemmican/vocabulary';
 
 import { ModelConfig } from './config-file.ts';
-import { findEmbeddingMatrix, type EmbeddingMatrix } from './embedding-matrix.ts';
+import {
+  findEmbeddingMatrix,
+  vocabularyTensors,
+  type EmbeddingMatrix,
+  type VocabularyTensor,
+} from './embedding-matrix.ts';
 import { EmbeddingError } from './error.ts';
 import { checkpointFingerprint, tokenizerDigest } from './fingerprint.ts';
 import { copyTensor, type PlannedShard } from './planned-checkpoint.ts';
@@ -16,6 +21,8 @@ export interface ReduceOptions extends SurgeryTarget {
   readonly pemmicanVersion: string;
   /** Full id of the tokenizer's unknown token, for the manifest. */
   readonly unkTokenId?: number | null;
+  /** Also keep only these rows of the output side; see {@link vocabularyTensors}. By default it stays whole. */
+  readonly restrictsOutput?: boolean;
 }
 
 export interface ReduceResult {
@@ -55,33 +62,42 @@ async function reduce(checkpoint: Checkpoint, options: ReduceOptions): Promise<R
     );
   }
   const reducedConfig = reduceConfig(config, tokenIdMap);
-  const manifest = await createManifest(checkpoint, config, embedding, options);
-  const shards = planReduced(checkpoint, embedding, tokenIdMap);
+  const selected = vocabularyTensors(checkpoint, embedding, options.restrictsOutput ?? false);
+  const manifest = await createManifest(checkpoint, config, embedding, selected, options);
+  const shards = planReduced(checkpoint, selected, tokenIdMap);
   const reducedBytes = await writeModelFolder({ folder: source, checkpoint, shards, config: reducedConfig }, options);
   const json = new TextEncoder().encode(`${JSON.stringify(manifest)}\n`);
   await destination.write(TOKEN_ID_MAP_FILE_NAME, (sink) => sink.write(json));
   return {
     manifest,
-    fullBytes: reducedBytes + (embedding.rowCount - tokenIdMap.reducedVocabSize) * embedding.rowBytes,
+    fullBytes:
+      reducedBytes +
+      (embedding.rowCount - tokenIdMap.reducedVocabSize) * selected.reduce((sum, { rowBytes }) => sum + rowBytes, 0),
     reducedBytes,
   };
 }
 
-function planReduced(checkpoint: Checkpoint, embedding: EmbeddingMatrix, tokenIdMap: TokenIdMap): PlannedShard[] {
+function planReduced(
+  checkpoint: Checkpoint,
+  selected: readonly VocabularyTensor[],
+  tokenIdMap: TokenIdMap,
+): PlannedShard[] {
+  const rowBytesOf = new Map(selected.map(({ tensor, rowBytes }) => [tensor.name, rowBytes]));
   return checkpoint.shards.map((shard) => ({
     like: shard,
     tensors: [...shard.file.tensors.values()].map((tensor) => {
-      if (tensor.name !== embedding.tensor.name) return copyTensor(checkpoint, tensor, tensor.name);
+      const rowBytes = rowBytesOf.get(tensor.name);
+      if (rowBytes === undefined) return copyTensor(checkpoint, tensor, tensor.name);
       const rows = {
         source: shard.file.source,
         startBytes: tensor.offsetBytes,
-        rowBytes: embedding.rowBytes,
+        rowBytes,
         dtype: tensor.dtype,
       };
       return {
         name: tensor.name,
         dtype: tensor.dtype,
-        shape: [tokenIdMap.reducedVocabSize, embedding.hiddenSize],
+        shape: [tokenIdMap.reducedVocabSize, ...tensor.shape.slice(1)],
         part: gatherRowsPart(rows, tokenIdMap.keptTokenIds),
       };
     }),
@@ -92,6 +108,7 @@ async function createManifest(
   checkpoint: Checkpoint,
   config: ModelConfig,
   embedding: EmbeddingMatrix,
+  selected: readonly VocabularyTensor[],
   { source, tokenIdMap, pemmicanVersion, unkTokenId = null }: ReduceOptions,
 ): Promise<TokenIdMapManifest> {
   return {
@@ -103,13 +120,11 @@ async function createManifest(
     keptTokenIdsDigest: await tokenIdMap.digest(),
     sourceFingerprint: await checkpointFingerprint(checkpoint),
     tokenizerDigest: await tokenizerDigest(source),
-    reducedTensors: [
-      {
-        name: embedding.tensor.name,
-        fullShape: [embedding.rowCount, embedding.hiddenSize],
-        reducedShape: [tokenIdMap.reducedVocabSize, embedding.hiddenSize],
-      },
-    ],
+    reducedTensors: selected.map(({ tensor }) => ({
+      name: tensor.name,
+      fullShape: [...tensor.shape],
+      reducedShape: [tokenIdMap.reducedVocabSize, ...tensor.shape.slice(1)],
+    })),
     tiedEmbeddings: embedding.isTied,
     padTokenId: config.getCount('pad_token_id'),
     unkTokenId,

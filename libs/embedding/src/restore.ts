@@ -1,4 +1,11 @@
-import { Checkpoint, isConvertible, type Dtype, type FolderReader, type Shard } from '@pemmican/safetensors';
+import {
+  Checkpoint,
+  isConvertible,
+  type Dtype,
+  type FolderReader,
+  type Shard,
+  type TensorInfo,
+} from '@pemmican/safetensors';
 import type { TokenIdMap } from '@pemmican/vocabulary';
 
 import { convertPart } from './byte-part.ts';
@@ -94,7 +101,15 @@ export async function withRestorePlan<Result>(
       // The trained config is not asked for its vocab_size: trainers of other people's write what they like there.
       const trainedEmbedding = findEmbeddingMatrix(trained, config.with({ vocab_size: undefined }));
       const tokenIdMap = await checkManifest(manifest, source, sourceEmbedding, trained, trainedEmbedding);
-      const pairs = new TensorPairs(source, trained, config, sourceEmbedding, trainedEmbedding, tensorNames);
+      const pairs = new TensorPairs(
+        source,
+        trained,
+        config,
+        sourceEmbedding,
+        trainedEmbedding,
+        tensorNames,
+        manifest.reducedTensors,
+      );
       const dtypeOf = ({ source: ofSource, trained: ofTrained }: TensorPair): Dtype => {
         const own = ofTrained?.dtype ?? ofSource?.dtype ?? sourceEmbedding.tensor.dtype;
         if (dtype === 'trained') return own;
@@ -146,12 +161,17 @@ function planRestored(plan: RestorePlan): PlannedShard[] {
 function planTensor(plan: RestorePlan, pair: TensorPair): PlannedTensor {
   const { source, trained } = pair;
   const dtype = plan.dtypeOf(pair);
-  if (pair.isEmbedding)
-    return { name: pair.name, dtype, shape: plan.sourceEmbedding.tensor.shape, part: mergedEmbedding(plan, dtype) };
   if (trained === undefined) {
     if (source === undefined) throw new RangeError(`"${pair.name}" is in neither checkpoint`);
     return copyTensor(plan.source, source, pair.name);
   }
+  if (pair.hasSelectedRows && source !== undefined)
+    return {
+      name: pair.name,
+      dtype,
+      shape: source.shape,
+      part: mergedRows(plan, source, trained, pair.isEmbedding, dtype),
+    };
   if (trained.dtype === dtype) return copyTensor(plan.trained, trained, pair.name);
   const elementCount = trained.shape.reduce((product, size) => product * size, 1);
   const part = convertPart(
@@ -164,23 +184,27 @@ function planTensor(plan: RestorePlan, pair: TensorPair): PlannedTensor {
   return { name: pair.name, dtype, shape: trained.shape, part };
 }
 
-function mergedEmbedding(plan: RestorePlan, dtype: Dtype): ReturnType<typeof mergeRowsPart> {
-  const rowsOf = (
-    checkpoint: Checkpoint,
-    { tensor, rowBytes }: EmbeddingMatrix,
-  ): Parameters<typeof mergeRowsPart>[0]['full'] => ({
+/** Decay is what ordinary training does to unused rows of the embedding; it never had others. */
+function mergedRows(
+  plan: RestorePlan,
+  source: TensorInfo,
+  trained: TensorInfo,
+  isEmbedding: boolean,
+  dtype: Dtype,
+): ReturnType<typeof mergeRowsPart> {
+  const rowsOf = (checkpoint: Checkpoint, tensor: TensorInfo): Parameters<typeof mergeRowsPart>[0]['full'] => ({
     source: checkpoint.sourceOf(tensor.name),
     startBytes: tensor.offsetBytes,
-    rowBytes,
+    rowBytes: tensor.lengthBytes / (tensor.shape[0] ?? 1),
     dtype: tensor.dtype,
   });
   return mergeRowsPart({
-    full: rowsOf(plan.source, plan.sourceEmbedding),
-    trained: rowsOf(plan.trained, plan.trainedEmbedding),
+    full: rowsOf(plan.source, source),
+    trained: rowsOf(plan.trained, trained),
     fullVocabSize: plan.sourceEmbedding.rowCount,
-    hiddenSize: plan.sourceEmbedding.hiddenSize,
+    hiddenSize: source.shape.slice(1).reduce((product, size) => product * size, 1),
     keptTokenIds: plan.tokenIdMap.keptTokenIds,
     dtype,
-    unusedRowDecay: plan.unusedRowDecay,
+    unusedRowDecay: isEmbedding ? plan.unusedRowDecay : 1,
   });
 }

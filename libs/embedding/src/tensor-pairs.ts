@@ -1,4 +1,5 @@
 import { CONVERTIBLE_DTYPES, isConvertible, type Checkpoint, type Dtype, type TensorInfo } from '@pemmican/safetensors';
+import type { ReducedTensor } from '@pemmican/vocabulary';
 
 import type { ModelConfig } from './config-file.ts';
 import type { EmbeddingMatrix } from './embedding-matrix.ts';
@@ -12,6 +13,8 @@ export interface TensorPair {
   readonly source: TensorInfo | undefined;
   readonly trained: TensorInfo | undefined;
   readonly isEmbedding: boolean;
+  /** Whether its rows were selected: the embedding, and what else the manifest names. */
+  readonly hasSelectedRows: boolean;
 }
 
 /** Pairs the tensors of two checkpoints, whatever prefix and LayerNorm names each uses. */
@@ -29,11 +32,13 @@ export class TensorPairs {
     sourceEmbedding: EmbeddingMatrix,
     trainedEmbedding: EmbeddingMatrix,
     naming: TensorNaming,
+    reducedTensors: readonly ReducedTensor[],
   ) {
     const prefix = prefixOf(config, sourceEmbedding.tensor.name, trainedEmbedding.tensor.name);
     const canonical = (name: string): string => canonicalName(name, prefix);
     const isPrefixed =
       naming === 'task-model' || (prefix !== undefined && sourceEmbedding.tensor.name.startsWith(prefix));
+    const reducedShapes = new Map(reducedTensors.map((tensor) => [tensor.name, tensor.reducedShape]));
     const trainedByName = new Map<string, TensorInfo>();
     for (const name of trained.tensorNames) {
       const other = trainedByName.get(canonical(name));
@@ -53,9 +58,11 @@ export class TensorPairs {
         source: source.get(sourceName),
         trained: trainedByName.get(canonical(sourceName)),
         isEmbedding,
+        hasSelectedRows: isEmbedding || reducedShapes.has(sourceName),
       };
       trainedByName.delete(canonical(sourceName));
-      if (pair.trained !== undefined) checkPair(trained, pair.source, pair.trained, isEmbedding);
+      if (pair.trained !== undefined)
+        checkPair(trained, pair.source, pair.trained, isEmbedding, reducedShapes.get(sourceName));
       this.#ofSource.set(sourceName, pair);
     }
     this.added = [...trainedByName.values()].map((tensor) => ({
@@ -63,6 +70,7 @@ export class TensorPairs {
       source: undefined,
       trained: tensor,
       isEmbedding: false,
+      hasSelectedRows: false,
     }));
     this.embedding = this.ofSource(sourceEmbedding.tensor.name);
   }
@@ -84,14 +92,21 @@ function prefixOf(config: ModelConfig, sourceName: string, trainedName: string):
   return long !== short && long.endsWith(`.${short}`) ? long.slice(0, -short.length) : undefined;
 }
 
-function checkPair(trainedCheckpoint: Checkpoint, source: TensorInfo, trained: TensorInfo, isEmbedding: boolean): void {
+function checkPair(
+  trainedCheckpoint: Checkpoint,
+  source: TensorInfo,
+  trained: TensorInfo,
+  isEmbedding: boolean,
+  reducedShape: readonly number[] | undefined,
+): void {
   // The head of another task has another number of labels: it is replaced as a whole.
   const isHead = /^(?:pre_classifier|classifier|score|qa_outputs)\b/.test(source.name);
-  if (!isEmbedding && !isHead && source.shape.join() !== trained.shape.join()) {
+  const expected = reducedShape ?? source.shape;
+  if (!isEmbedding && !isHead && expected.join() !== trained.shape.join()) {
     throw new EmbeddingError(
       'SHAPE_MISMATCH',
       trainedCheckpoint.name,
-      `tensor "${trained.name}" is [${trained.shape.join(', ')}], the source's "${source.name}" is [${source.shape.join(', ')}]`,
+      `tensor "${trained.name}" is [${trained.shape.join(', ')}], the source's "${source.name}" is [${source.shape.join(', ')}]${reducedShape === undefined ? '' : `, reduced to [${reducedShape.join(', ')}]`}`,
     );
   }
   checkConversion(trainedCheckpoint.name, trained, source.dtype);

@@ -109,7 +109,7 @@ class Verifier {
     for (const pair of expected) {
       if (!this.#restored.has(pair.name)) this.report(pair.name, 'is missing');
       else if (this.#compareDescription(pair))
-        await (pair.isEmbedding ? this.#compareRows(pair) : this.#compareTensor(pair));
+        await (hasRows(pair) ? this.#compareRows(pair) : this.#compareTensor(pair));
     }
   }
 
@@ -133,7 +133,7 @@ class Verifier {
 
   #compareDescription(pair: TensorPair): boolean {
     const { dtype, shape } = this.#restored.get(pair.name);
-    const expectedShape = pair.isEmbedding ? pair.source?.shape : (pair.trained ?? pair.source)?.shape;
+    const expectedShape = hasRows(pair) ? pair.source.shape : (pair.trained ?? pair.source)?.shape;
     if (dtype === this.#plan.dtypeOf(pair) && shape.join() === expectedShape?.join()) return true;
     this.report(
       pair.name,
@@ -167,8 +167,9 @@ class Verifier {
     this.#comparedTensorCount += 1;
   }
 
-  async #compareRows(pair: TensorPair): Promise<void> {
-    const { source, trained, sourceEmbedding, trainedEmbedding, tokenIdMap, unusedRowDecay } = this.#plan;
+  async #compareRows(pair: PairWithRows): Promise<void> {
+    const { source, trained, sourceEmbedding, tokenIdMap } = this.#plan;
+    const unusedRowDecay = pair.isEmbedding ? this.#plan.unusedRowDecay : 1;
     const { dtype, lengthBytes } = this.#restored.get(pair.name);
     const rowBytes = lengthBytes / sourceEmbedding.rowCount;
     const rowsPerBlock = Math.max(1, Math.floor(BLOCK_BYTES / rowBytes));
@@ -190,13 +191,20 @@ class Verifier {
       const actual = await range(this.#restored, pair.name, firstRow * rowBytes, rowCount * rowBytes);
       const unused = await rowsOf(
         source,
-        sourceEmbedding.tensor,
-        sourceEmbedding.rowBytes,
+        pair.source,
+        pair.source.lengthBytes / sourceEmbedding.rowCount,
         firstRow,
         rowCount,
         unusedRowDecay,
       );
-      const used = await rowsOf(trained, trainedEmbedding.tensor, trainedEmbedding.rowBytes, reducedRow, keptCount, 1);
+      const used = await rowsOf(
+        trained,
+        pair.trained,
+        pair.trained.lengthBytes / tokenIdMap.reducedVocabSize,
+        reducedRow,
+        keptCount,
+        1,
+      );
       let usedRow = 0;
       for (const [row, kept] of isKept.entries()) {
         const expected = kept
@@ -206,14 +214,20 @@ class Verifier {
         const isEqual = firstDifference(actual.subarray(row * rowBytes, (row + 1) * rowBytes), expected) < 0;
         if (!isEqual)
           this.report(pair.name, `row ${firstRow + row} is not that of ${kept ? trained.name : source.name}`);
-        else if (kept) this.#trainedRowCount += 1;
-        else this.#unusedRowCount += 1;
+        else if (kept) this.#trainedRowCount += Number(pair.isEmbedding);
+        else this.#unusedRowCount += Number(pair.isEmbedding);
       }
       reducedRow += keptCount;
       this.#comparedBytes += actual.length;
     }
     this.#comparedTensorCount += 1;
   }
+}
+
+type PairWithRows = TensorPair & { readonly source: TensorInfo; readonly trained: TensorInfo };
+
+function hasRows(pair: TensorPair): pair is PairWithRows {
+  return pair.hasSelectedRows && pair.source !== undefined && pair.trained !== undefined;
 }
 
 async function range(

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { TensorflowSession } from '@pemmican/engine';
 import {
   GraphBuilder, RuntimeDimensions, add, addConstant, after, cast, crossEntropyMean, densify, dropout, embeddingLookup, embeddingPair, encodeSavedModel, firstToken, gelu, geluTanh,
-  gated, gatherRows, gradients, layerNorm, linear, linearWithoutBias, matmul, multiply, reduce, relativeShift, relu, reshape, rmsNorm, rotary, scale, silu, softmax,
-  split, squaredErrorMean, subtract, sumDuplicateRows, symbol, tanh, transpose, vocabularyCrossEntropyMean, recompute, binary, unary, identity, type Tensor,
+  gated, gatherRows, gradients, layerNorm, linear, linearWithoutBias, matmul, multiply, multiplyConstant, reduce, relativeShift, relu, reshape, rmsNorm, rotary, scale, silu, softmax,
+  slidingWindows, split, squaredErrorMean, subtract, sumDuplicateRows, symbol, tanh, transpose, vocabularyCrossEntropyMean, recompute, binary, unary, identity, type Tensor,
 } from './mod.ts'; // prettier-ignore
 
 // Deterministic numbers in (-1, 1).
@@ -155,6 +155,10 @@ const CASES: Record<string, { shapes: number[][]; build: Build }> = {
   },
   scale: { shapes: [[2, 3]], build: (b, _d, [x]) => sumOf(b, scale(b, x!, -1.7)) },
   addConstant: { shapes: [[2, 3]], build: (b, _d, [x]) => sumOf(b, addConstant(b, x!, b.constant([1, 2, 3]))) },
+  multiplyConstant: {
+    shapes: [[2, 3]],
+    build: (b, _d, [x]) => sumOf(b, multiplyConstant(b, x!, b.constant([1, 0, 3]))),
+  },
   matmul: {
     shapes: [
       [2, 3],
@@ -248,6 +252,15 @@ const CASES: Record<string, { shapes: number[][]; build: Build }> = {
       sumOf(b, embeddingPair(b, matrix!, [b.constant([3, 1, 3], 'int32'), b.constant([0], 'int32')], 4)[0]),
   },
   relativeShift: { shapes: [[2, 3, 6]], build: (b, d, [x]) => sumOf(b, relativeShift(b, d, x!)) },
+  slidingWindows: { shapes: [[2, 4, 3]], build: (b, d, [x]) => sumOf(b, slidingWindows(b, d, x!, 3)) },
+  'slidingWindows of five, wider than the sequence': {
+    shapes: [[2, 3, 2]],
+    build: (b, d, [x]) => sumOf(b, slidingWindows(b, d, x!, 5)),
+  },
+  'multiplyConstant, a factor a row': {
+    shapes: [[4, 3]],
+    build: (b, _d, [x]) => sumOf(b, multiplyConstant(b, x!, b.constant([1, 0, 2, -1], x!.dtype, [4, 1]))),
+  },
   relu: { shapes: [[5, 3]], build: (b, _d, [x]) => sumOf(b, relu(b, x!)) },
   tanh: { shapes: [[5, 3]], build: (b, _d, [x]) => sumOf(b, tanh(b, x!)) },
   gelu: { shapes: [[5, 3]], build: (b, _d, [x]) => sumOf(b, gelu(b, x!)) },

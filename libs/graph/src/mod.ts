@@ -37,6 +37,7 @@ export {
   dtypeAttribute,
   gather,
   multiply,
+  multiplyConstant,
   reduce,
   scale,
   subtract,
@@ -52,6 +53,7 @@ export { layerNorm, rmsNorm } from './ops/normalization.ts';
 export { relativeShift } from './ops/relative-shift.ts';
 export { rotary } from './ops/rotary.ts';
 export { RuntimeDimensions, dimensionAt, firstToken, group, identity, reshape, split, transpose } from './ops/shape.ts';
+export { slidingWindows } from './ops/sliding-windows.ts';
 export {
   assignAddVariable,
   assignVariable,

@@ -16,6 +16,7 @@ import {
   type JobTypes,
   type JobWatchMessage,
 } from './job-kind.ts';
+import { JobMetrics } from './job-metrics.ts';
 import { JobQueue } from './job-queue.ts';
 
 export interface JobServiceOptions {
@@ -50,6 +51,7 @@ export class JobService<Types extends JobTypes> {
   /** Jobs that were cancelled while they ran: a cancellation outdoes a pause that is under way. */
   readonly #cancelled = new Set<string>();
   readonly #stopping = new AbortController();
+  readonly #metrics: JobMetrics;
 
   /** Opens the store and takes up what is unfinished. */
   constructor(kind: JobKind<Types>, options: JobServiceOptions) {
@@ -57,6 +59,10 @@ export class JobService<Types extends JobTypes> {
     this.#options = options;
     this.#store = RunStore.open(options.storeFile, { collection: kind.collection });
     this.#queue = new JobQueue(options.concurrency);
+    this.#metrics = new JobMetrics(kind.collection, () => ({
+      waiting: this.#queue.waitingCount,
+      running: this.#running.size,
+    }));
     for (const stored of this.#store.unfinished())
       if (stored.state !== JOB_STATE.PAUSED) this.#enqueue(stored, this.#hasStarted(stored.name));
   }
@@ -188,6 +194,7 @@ export class JobService<Types extends JobTypes> {
     this.#stopping.abort(reason);
     for (const controller of this.#running.values()) controller.abort(reason);
     await this.#queue.close();
+    this.#metrics.close();
     this.#store.close();
   }
 
@@ -334,6 +341,8 @@ export class JobService<Types extends JobTypes> {
       isFinal: isFinalState(resource.state),
       resource: this.#kind.resourceCodec.encode(resource).finish(),
     });
+    if (isFinalState(resource.state))
+      this.#metrics.end(resource.state, resource.startTime, resource.endTime ?? new Date());
   }
 
   #fields(name: string): JobResource<Types['spec'], Types['progress'], Types['result']> {

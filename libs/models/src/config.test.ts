@@ -140,3 +140,51 @@ test('model.forward refuses parameters that are missing or of another shape whil
       error.message === 'matmul of [batch*length, 12] and [12, 11]^T',
   );
 });
+
+const DEBERTA = { ...CONFIG, model_type: 'deberta-v2', relative_attention: true, pos_att_type: 'p2c|c2p' };
+
+test('parseModel refuses a convolution that would shorten the sequence or has groups, and names the field', () => {
+  const of = (changes: Record<string, unknown>): Model => parseModel({ ...DEBERTA, ...changes }, 'm/config.json');
+  const names = (changes: Record<string, unknown>): string[] =>
+    of(changes)
+      .parameters('sequence-classification', 2, 30)
+      .flatMap(({ name, shape }) => (name.includes('.conv.') ? [`${name} ${shape.join('x')}`] : []));
+  assert.deepEqual(names({}), []);
+  assert.deepEqual(names({ conv_kernel_size: 0 }), []);
+  const expected = ['conv.weight 12x12x3', 'conv.bias 12', 'LayerNorm.weight 12', 'LayerNorm.bias 12'];
+  assert.deepEqual(
+    names({ conv_kernel_size: 3, conv_act: 'gelu' }),
+    expected.map((name) => `deberta.encoder.conv.${name}`),
+  );
+  for (const [field, value] of [
+    ['conv_kernel_size', 4],
+    ['conv_kernel_size', -1],
+    ['conv_kernel_size', 1025],
+    ['conv_groups', 2],
+    ['conv_act', 'relu6'],
+  ] as const)
+    // prettier-ignore
+    assert.throws(
+      () => of({ conv_kernel_size: 3, [field]: value }),
+      (error) =>
+        error instanceof ModelError && error.code === 'INVALID_CONFIG' && error.message.includes(`m/config.json: ${field}`),
+      `${field} ${value}`,
+    );
+});
+
+test("parseModel ties DeBERTa's own head, which multiplies with the embedding matrix whatever the config says", () => {
+  const of = (changes: Record<string, unknown>): Model => parseModel({ ...DEBERTA, ...changes }, 'm/config.json');
+  assert.equal(of({ legacy: false, tie_word_embeddings: false }).isTied('masked-lm'), true);
+  assert.equal(of({ legacy: false, tie_word_embeddings: false }).outputMatrixName('masked-lm'), undefined);
+  const untied = of({ tie_word_embeddings: false });
+  assert.equal(untied.isTied('masked-lm'), false);
+  assert.equal(untied.outputMatrixName('masked-lm'), 'cls.predictions.decoder.weight');
+  assert.equal(untied.outputMatrixName('sequence-classification'), undefined);
+  // The output matrix and its bias have rows of their own.
+  const rows = (outputRows?: number): (number | undefined)[] =>
+    untied
+      .parameters('masked-lm', 2, 20, outputRows)
+      .flatMap(({ name, shape }) => (/decoder|word_embeddings/.test(name) ? [shape[0]] : []));
+  assert.deepEqual(rows(), [20, 20, 20]);
+  assert.deepEqual(rows(30), [20, 30, 30]);
+});

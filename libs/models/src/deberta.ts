@@ -1,4 +1,11 @@
 import { add, addConstant, gatherRows, relativeShift, scale, softmax, transpose, type Tensor } from '@pemmican/graph';
+import {
+  addConvolution,
+  convolution,
+  convolutionParameters,
+  readConvolution,
+  type Convolution,
+} from './deberta-convolution.ts';
 import { paddingScores, positionIds } from './attention-mask.ts';
 import { ConfigReader } from './config-reader.ts';
 import { logBucket } from './deberta-buckets.ts';
@@ -11,7 +18,9 @@ import {
 } from './encoder-layer.ts';
 import { encoderModel, type EncoderLayers } from './encoder.ts';
 import { ACTIVATIONS, BATCH, LENGTH, TOKENS, type Activation, type ForwardContext } from './forward-context.ts';
+import type { MaskedLanguageModel } from './language-model-head.ts';
 import type { Model } from './model-family.ts';
+import { maskQueries, paddedQueries, withoutPadding, type PaddedQueries } from './padded-queries.ts';
 import type { ParameterList } from './parameter-list.ts';
 
 interface DebertaConfig extends EncoderConfig {
@@ -29,14 +38,18 @@ interface DebertaConfig extends EncoderConfig {
   /** Buckets of a direction; 0 where each distance has its own row. */
   readonly bucketCount: number;
   readonly maxRelativePosition: number;
+  /** Beside the first layer; undefined where the model has none. */
+  readonly convolution: Convolution | undefined;
+  /** Whether a masked language model's head is transformers' `cls`, as in BERT, or DeBERTa's own `lm_predictions`. */
+  readonly hasLegacyHead: boolean;
 }
 
 const POSITION_TERMS = ['c2p', 'p2c'];
 const DOUBLE_LENGTH = { coefficient: 2, symbols: ['length'] };
 
 /**
- * DeBERTa v2 and v3 (arXiv 2006.03654, 2111.09543) and mDeBERTa: attention by content and by relative position apart. The
- * convolution of v2's two largest checkpoints is not supported.
+ * DeBERTa v2 and v3 (arXiv 2006.03654, 2111.09543) and mDeBERTa: attention by content and by relative position apart, with
+ * the convolution of v2's two largest checkpoints.
  */
 export function debertaV2Model(fields: unknown, fileName: string): Model {
   const config = parseConfig(new ConfigReader(fields, fileName));
@@ -63,6 +76,7 @@ export function debertaV2Model(fields: unknown, fileName: string): Model {
     addShared: (list) => {
       list.weight('deberta.encoder.rel_embeddings', [2 * spanOf(config), hiddenSize]);
       if (config.normalizesPositions) list.layerNorm('deberta.encoder.LayerNorm', hiddenSize);
+      if (config.convolution !== undefined) addConvolution(list, config.convolution, hiddenSize);
     },
     layers: (context) => layers(config, context),
     embeddings: (context) => embeddings(config, context),
@@ -75,14 +89,13 @@ export function debertaV2Model(fields: unknown, fileName: string): Model {
       outputDropout: config.classifierDropout,
       output: 'classifier',
     },
+    maskedLanguageModel: maskedLanguageModel(config),
   });
 }
 
 function parseConfig(reader: ConfigReader): DebertaConfig {
   const config = readEncoderConfig(reader, 0);
   if (reader.get('relative_attention') !== true) reader.fail('relative_attention', 'true');
-  if ((reader.get('conv_kernel_size') ?? 0) !== 0)
-    reader.fail('conv_kernel_size', '0 (the convolution is not supported)');
   if (reader.count('embedding_size', config.hiddenSize) !== config.hiddenSize)
     reader.fail('embedding_size', `hidden_size ${config.hiddenSize}`);
   if (
@@ -93,8 +106,13 @@ function parseConfig(reader: ConfigReader): DebertaConfig {
   const terms = positionTerms(reader);
   const buckets = reader.number('position_buckets', -1, -1, 65_536);
   const given = reader.number('max_relative_positions', -1, -1, 65_536);
+  const hasLegacyHead = reader.flag('legacy', true);
   return {
     ...config,
+    // DeBERTa's own head multiplies with the embedding matrix, whatever the config says.
+    isTied: config.isTied || !hasLegacyHead,
+    hasLegacyHead,
+    convolution: readConvolution(reader),
     tokenTypeCount: reader.get('type_vocab_size') === 0 ? 0 : reader.count('type_vocab_size', 1),
     layerNormEpsilon: reader.number('layer_norm_eps', 1e-7, 0, 1),
     poolerDropout: reader.number('pooler_dropout', 0, 0, 1),
@@ -117,6 +135,25 @@ function positionTerms(reader: ConfigReader): readonly string[] {
   const terms = Array.isArray(names) ? names.map((name) => String(name).trim()) : ['?'];
   const isKnown = terms.length > 0 && terms.every((name) => POSITION_TERMS.includes(name));
   return isKnown ? terms : reader.fail('pos_att_type', 'c2p, p2c or both');
+}
+
+function maskedLanguageModel(config: DebertaConfig): MaskedLanguageModel {
+  const common = {
+    decoder: 'cls.predictions.decoder',
+    activation: config.activation,
+    layerNormEpsilon: config.layerNormEpsilon,
+  };
+  if (!config.hasLegacyHead) {
+    const head = 'lm_predictions.lm_head';
+    return { ...common, dense: `${head}.dense`, norm: `${head}.LayerNorm`, tiedBias: `${head}.bias` };
+  }
+  const transform = 'cls.predictions.transform';
+  return {
+    ...common,
+    dense: `${transform}.dense`,
+    norm: `${transform}.LayerNorm`,
+    tiedBias: 'cls.predictions.bias',
+  };
 }
 
 const layerPrefix = (layer: number): string => `deberta.encoder.layer.${layer}`;
@@ -159,6 +196,7 @@ function addLayer(config: DebertaConfig, list: ParameterList, prefix: string): v
 
 function layers(config: DebertaConfig, context: ForwardContext): EncoderLayers {
   const padding = context.reshape(paddingScores(context), [1, BATCH, 1, LENGTH]);
+  const queries = hasPaddingLogits(context) ? paddedQueries(context) : undefined;
   const distances = distanceRows(config, context);
   let positions = context.parameter('deberta.encoder.rel_embeddings.weight');
   if (config.normalizesPositions)
@@ -170,12 +208,15 @@ function layers(config: DebertaConfig, context: ForwardContext): EncoderLayers {
     paddingScores: padding,
   };
   return {
-    shared: [positions],
+    shared: [positions, ...convolutionParameters(context, config.convolution)],
     apply: (x, layer) => {
       const prefix = layerPrefix(layer);
-      const mixed = disentangledAttention(config, context, x, { prefix, padding, positions, distances });
+      const mixed = disentangledAttention(config, context, x, { prefix, padding, queries, positions, distances });
       const names = layerNames(prefix);
-      return feedForward(context, attentionOutput(context, mixed, x, names, options), names, options);
+      const output = feedForward(context, attentionOutput(context, mixed, x, names, options), names, options);
+      return config.convolution === undefined || layer > 0
+        ? output
+        : convolution(context, config.convolution, x, output, config);
     },
   };
 }
@@ -191,7 +232,15 @@ function embeddings(config: DebertaConfig, context: ForwardContext): Tensor {
     sum = add(builder, sum, context.embedding('deberta.embeddings.token_type_embeddings', typeIds));
   }
   const normalized = context.layerNorm(sum, 'deberta.embeddings.LayerNorm', config.layerNormEpsilon);
-  return context.dropout(normalized, config.hiddenDropout);
+  return context.dropout(
+    hasPaddingLogits(context) ? withoutPadding(context, normalized) : normalized,
+    config.hiddenDropout,
+  );
+}
+
+/** Whether what becomes of padding shows in the loss. */
+function hasPaddingLogits({ options }: ForwardContext): boolean {
+  return options.task === 'question-answering';
 }
 
 /** Which rows of the matrix of relative positions a batch reads, int32 `[2 length]` each. */
@@ -249,7 +298,13 @@ function disentangledAttention(
   config: DebertaConfig,
   context: ForwardContext,
   x: Tensor,
-  layer: { prefix: string; padding: Tensor; positions: Tensor; distances: DistanceRows },
+  layer: {
+    prefix: string;
+    padding: Tensor;
+    queries: PaddedQueries | undefined;
+    positions: Tensor;
+    distances: DistanceRows;
+  },
 ): Tensor {
   const { builder, dimensions } = context;
   const { headCount, hiddenSize } = config;
@@ -285,7 +340,11 @@ function disentangledAttention(
     const fromKeys = byDistance(scale(builder, key, factor), layer.distances.fromKey, projections.query);
     scores = add(builder, scores, context.reshape(transpose(builder, fromKeys, [0, 2, 1]), square));
   }
-  const probabilities = softmax(builder, addConstant(builder, scores, layer.padding));
+  const masked =
+    layer.queries === undefined
+      ? addConstant(builder, scores, layer.padding)
+      : maskQueries(context, scores, layer.queries);
+  const probabilities = softmax(builder, masked);
   const mixed = context.matmul(context.dropout(probabilities, config.attentionDropout), value);
   return context.reshape(transpose(builder, mixed, [1, 2, 0, 3]), [TOKENS, hiddenSize]);
 }

@@ -26,11 +26,15 @@ type DecoderNames = Pick<Model, 'basePrefix' | 'embeddingMatrixName'>;
 export function decoderTasks(
   { isTied }: DecoderHeadConfig,
   names: DecoderNames,
-): Pick<Model, 'tasks' | 'isTied' | 'basePrefix' | 'embeddingMatrixName' | 'headWeightName' | 'checkpointNames'> {
+): Pick<
+  Model,
+  'tasks' | 'isTied' | 'outputMatrixName' | 'basePrefix' | 'embeddingMatrixName' | 'headWeightName' | 'checkpointNames'
+> {
   return {
     ...names,
     tasks: ['sequence-classification', 'regression', 'causal-lm'],
     isTied: (task) => task === 'causal-lm' && isTied,
+    outputMatrixName: (task) => (task === 'causal-lm' && !isTied ? `${OUTPUT_MATRIX}.weight` : undefined),
     headWeightName: () => `${CLASSIFIER}.weight`,
     checkpointNames: (name) => checkpointNames(name, names.basePrefix),
   };
@@ -41,14 +45,14 @@ export function addDecoderHead(
   { hiddenSize, isTied }: DecoderHeadConfig,
   task: Task,
   labelCount: number,
-  vocabRows: number,
+  outputRows: number,
 ): void {
   if (task !== 'causal-lm')
     list.linear(CLASSIFIER, outputCount(task, labelCount), hiddenSize, {
       standardDeviation: HEAD_STANDARD_DEVIATION,
       hasBias: false,
     });
-  else if (!isTied) list.weight(OUTPUT_MATRIX, [vocabRows, hiddenSize]);
+  else if (!isTied) list.weight(OUTPUT_MATRIX, [outputRows, hiddenSize]);
 }
 
 /**

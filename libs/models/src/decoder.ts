@@ -21,7 +21,7 @@ export function decoderModel(modelType: string, architecturePrefix: string, conf
     maxSequenceLength: config.maxPositionCount,
     padTokenId: config.padTokenId,
     ...decoderTasks(config, NAMES),
-    parameters: (task, labelCount, vocabRows) => parameters(config, task, labelCount, vocabRows),
+    parameters: (...shape) => parameters(config, ...shape),
     forward: (...graph) => output(config, new ForwardContext(...graph)),
     architecture: (task) =>
       `${architecturePrefix}${task === 'causal-lm' ? 'ForCausalLM' : 'ForSequenceClassification'}`,
@@ -30,7 +30,13 @@ export function decoderModel(modelType: string, architecturePrefix: string, conf
 
 const layerPrefix = (layer: number): string => `model.layers.${layer}`;
 
-function parameters(config: DecoderConfig, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
+function parameters(
+  config: DecoderConfig,
+  task: Task,
+  labelCount: number,
+  vocabRows: number,
+  outputRows = vocabRows,
+): ParameterSpec[] {
   const { hiddenSize, headSize, intermediateSize } = config;
   const list = new ParameterList();
   const linear = (name: string, outputSize: number, inputSize: number, hasBias: boolean): void => {
@@ -60,7 +66,7 @@ function parameters(config: DecoderConfig, task: Task, labelCount: number, vocab
     }
   }
   list.norm('model.norm', hiddenSize);
-  addDecoderHead(list, config, task, labelCount, vocabRows);
+  addDecoderHead(list, config, task, labelCount, outputRows);
   return list.specs;
 }
 

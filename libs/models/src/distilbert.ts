@@ -42,6 +42,7 @@ export function distilbertModel(fields: unknown, fileName: string): Model {
     },
     embeddings: (context) => embeddings(config, context),
     tokenDropout: config.hiddenDropout,
+    answerDropout: reader.number('qa_dropout', 0.1, 0, 1),
     head: {
       dense: 'pre_classifier',
       denseStandardDeviation: HEAD_STANDARD_DEVIATION,

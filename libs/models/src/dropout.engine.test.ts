@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cast, identity, type Tensor } from '@pemmican/graph';
-import { familyFixtures, type Case, type Fixture } from '../test/fixtures.ts';
+import { familyFixtures, questionAnsweringFixture, type Case, type Fixture } from '../test/fixtures.ts';
 import {
   feeds, logitsOf, lossOf, modelOf, paddingOf, relativeDifference, startGraph, withSession,
 } from '../test/model-graph.ts'; // prettier-ignore
@@ -9,11 +9,12 @@ import { slopeError } from '../test/slope-error.ts';
 import { SeededRandom, type Model } from './mod.ts';
 
 const FIXTURES = familyFixtures();
+const QUESTIONS = questionAnsweringFixture();
 
 // Whatever a family calls its probabilities of dropout.
 const DROPOUT = {
   hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.3, classifier_dropout: 0.25,
-  dropout: 0.2, attention_dropout: 0.3, seq_classif_dropout: 0.25,
+  dropout: 0.2, attention_dropout: 0.3, seq_classif_dropout: 0.25, qa_dropout: 0.25,
   embd_pdrop: 0.2, attn_pdrop: 0.3, resid_pdrop: 0.25, dropout_rate: 0.2,
 }; // prettier-ignore
 
@@ -55,12 +56,20 @@ function directionalError(fixture: Fixture, one: Case, gradientCheckpointing: bo
   );
 }
 
-/** The first classifier of each family, and the classifier of tokens where there is one. */
-const CASES = [...FIXTURES].flatMap(([family, fixture]) =>
-  fixture.cases
-    .filter((one, index) => index === 0 || one.task === 'token-classification')
-    .map((one) => [`${family}, ${one.task}`, fixture, one] as const),
-);
+/**
+ * The first classifier of each family, the classifier of tokens where there is one, and the head that finds answers of the
+ * family that has a dropout of its own before it, and of the one that masks padding for it.
+ */
+const CASES = [
+  ...[...FIXTURES].flatMap(([family, fixture]) =>
+    fixture.cases
+      .filter((one, index) => index === 0 || one.task === 'token-classification')
+      .map((one) => [`${family}, ${one.task}`, fixture, one] as const),
+  ),
+  ...QUESTIONS.cases
+    .filter(({ family }) => family === 'distilbert' || family === 'deberta-v2')
+    .map((one) => [`${one.family}, ${one.task}`, QUESTIONS, one] as const),
+];
 
 for (const [family, fixture, one] of CASES) {
   for (const gradientCheckpointing of [false, true])

@@ -10,8 +10,9 @@ import {
   targetRows,
   type MaskedLanguageModel,
 } from './language-model-head.ts';
-import { outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
+import { SPAN_HEAD, outputCount, type Model, type ModelOutput, type ParameterSpec, type Task } from './model-family.ts';
 import { HEAD_STANDARD_DEVIATION, ParameterList } from './parameter-list.ts';
+import { addSpanHead, spanLogits } from './span-head.ts';
 
 /** A family's layers in one forward pass. */
 export interface EncoderLayers {
@@ -48,6 +49,8 @@ export interface EncoderFamily {
   readonly head: ClassificationHead;
   /** Before the classifier of tokens. */
   readonly tokenDropout: number;
+  /** Before the head that finds answers; families without it draw no mask there. */
+  readonly answerDropout?: number;
   /** Not set where the family has no such head here. */
   readonly maskedLanguageModel?: MaskedLanguageModel;
   layerPrefix(layer: number): string;
@@ -61,7 +64,12 @@ export interface EncoderFamily {
   embeddings(context: ForwardContext): Tensor;
 }
 
-const CLASSIFICATION_TASKS: readonly Task[] = ['sequence-classification', 'regression', 'token-classification'];
+const CLASSIFICATION_TASKS: readonly Task[] = [
+  'sequence-classification',
+  'regression',
+  'token-classification',
+  'question-answering',
+];
 // All families have this name for it, whatever they call the head on the first token.
 const TOKEN_CLASSIFIER = 'classifier';
 
@@ -77,12 +85,20 @@ export function encoderModel(family: EncoderFamily): Model {
     isTied: (task) => task === 'masked-lm' && config.isTied,
     embeddingMatrixName: embeddingMatrixName(family),
     basePrefix: family.prefix,
-    headWeightName: (task) => `${task === 'token-classification' ? TOKEN_CLASSIFIER : family.head.output}.weight`,
-    parameters: (task, labelCount, vocabRows) => parameters(family, task, labelCount, vocabRows),
+    headWeightName: (task) => `${headName(family, task)}.weight`,
+    outputMatrixName: (task) =>
+      task === 'masked-lm' && !config.isTied ? `${maskedLanguageModel?.decoder ?? ''}.weight` : undefined,
+    parameters: (task, labelCount, ...rows) => parameters(family, task, labelCount, ...rows),
     checkpointNames: (name) => checkpointNames(name, family.prefix),
     forward: (...graph) => output(family, new ForwardContext(...graph)),
     architecture: (task) => `${family.architecturePrefix}${classSuffix(task)}`,
   };
+}
+
+/** The last linear map of a head that is not a language model's. */
+function headName({ head }: EncoderFamily, task: Task): string {
+  if (task === 'question-answering') return SPAN_HEAD;
+  return task === 'token-classification' ? TOKEN_CLASSIFIER : head.output;
 }
 
 /** What transformers' class names of a task end with. */
@@ -92,6 +108,8 @@ function classSuffix(task: Task): string {
       return 'ForMaskedLM';
     case 'token-classification':
       return 'ForTokenClassification';
+    case 'question-answering':
+      return 'ForQuestionAnswering';
     default:
       return 'ForSequenceClassification';
   }
@@ -101,7 +119,13 @@ function embeddingMatrixName({ prefix }: EncoderFamily): string {
   return `${prefix}embeddings.word_embeddings.weight`;
 }
 
-function parameters(family: EncoderFamily, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
+function parameters(
+  family: EncoderFamily,
+  task: Task,
+  labelCount: number,
+  vocabRows: number,
+  outputRows = vocabRows,
+): ParameterSpec[] {
   const { config, head, maskedLanguageModel } = family;
   const list = new ParameterList();
   list.embeddingMatrix(embeddingMatrixName(family), vocabRows, family.embeddingSize);
@@ -113,13 +137,17 @@ function parameters(family: EncoderFamily, task: Task, labelCount: number, vocab
       hiddenSize: config.hiddenSize,
       outputSize: family.embeddingSize,
       isTied: config.isTied,
-      vocabRows,
+      vocabRows: config.isTied ? vocabRows : outputRows,
     });
     return list.specs;
   }
   const { hiddenSize } = config;
   if (task === 'token-classification') {
     list.linear(TOKEN_CLASSIFIER, labelCount, hiddenSize, { standardDeviation: HEAD_STANDARD_DEVIATION });
+    return list.specs;
+  }
+  if (task === 'question-answering') {
+    addSpanHead(list, hiddenSize);
     return list.specs;
   }
   list.linear(head.dense, hiddenSize, hiddenSize, { standardDeviation: head.denseStandardDeviation });
@@ -140,6 +168,8 @@ function output(family: EncoderFamily, context: ForwardContext): ModelOutput {
     });
   if (context.options.task === 'token-classification')
     return { kind: 'logits', logits: classifyTokens(family, context, hidden) };
+  if (context.options.task === 'question-answering')
+    return { kind: 'logits', logits: spanLogits(context, hidden, family.answerDropout) };
   return { kind: 'logits', logits: classify(family, context, hidden) };
 }
 

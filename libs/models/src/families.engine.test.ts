@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cast, gradients, identity, type Tensor } from '@pemmican/graph';
-import { familyFixtures, type Case, type Fixture } from '../test/fixtures.ts';
+import { familyFixtures, questionAnsweringFixture, type Case, type Fixture } from '../test/fixtures.ts';
 import {
   feeds, logitsOf, lossOf, modelOf, paddingOf, relativeDifference, startGraph, withSession,
 } from '../test/model-graph.ts'; // prettier-ignore
 import { SUPPORTED_MODEL_TYPES } from './mod.ts';
 
 const FIXTURES = familyFixtures();
+const QUESTIONS = questionAnsweringFixture();
 
 // float64: 1e-6 covers rounding results, and the cosines and sines of positions, to float32; decoders of Llama's kind take
 // their softmax in float32 in transformers, whatever the weights are. float32: a depth of a few dozen roundings of 6e-8
@@ -68,10 +69,19 @@ test('every supported model type has reference values', () => {
   assert.deepEqual([...FIXTURES.keys()].sort(), [...SUPPORTED_MODEL_TYPES].sort());
 });
 
-for (const [family, fixture] of FIXTURES)
-  for (const one of fixture.cases)
-    for (const gradientCheckpointing of [false, true])
-      for (const floatDtype of ['float64', 'float32'] as const)
-        test(`model.forward and its gradients equal PyTorch's: ${family}, ${one.name}, ${floatDtype}${gradientCheckpointing ? ', recomputed' : ''}`, () => {
-          compare(family, fixture, one, floatDtype, gradientCheckpointing);
-        });
+test('every encoder has reference values for question answering', () => {
+  const encoders = [...FIXTURES].filter(([, { cases }]) => modelOf(cases[0]!).tasks.includes('question-answering'));
+  assert.deepEqual(QUESTIONS.cases.map(({ family }) => family).sort(), encoders.map(([family]) => family).sort());
+});
+
+const ALL_CASES = [
+  ...[...FIXTURES].flatMap(([family, fixture]) => fixture.cases.map((one) => ({ family, fixture, one }))),
+  ...QUESTIONS.cases.map((one) => ({ family: one.family, fixture: QUESTIONS, one })),
+];
+
+for (const { family, fixture, one } of ALL_CASES)
+  for (const gradientCheckpointing of [false, true])
+    for (const floatDtype of ['float64', 'float32'] as const)
+      test(`model.forward and its gradients equal PyTorch's: ${family}, ${one.name}, ${floatDtype}${gradientCheckpointing ? ', recomputed' : ''}`, () => {
+        compare(family, fixture, one, floatDtype, gradientCheckpointing);
+      });

@@ -11,8 +11,8 @@ export function freezeParameters(model: Model, patterns: readonly string[]): Mod
   if (patterns.length === 0) return model;
   return {
     ...model,
-    parameters: (task, labelCount, vocabRows) => {
-      const specs = model.parameters(task, labelCount, vocabRows);
+    parameters: (task, labelCount, ...rows) => {
+      const specs = model.parameters(task, labelCount, ...rows);
       const frozen = new Set(patterns.flatMap((pattern) => matching(specs, pattern)));
       return specs.map((spec) => (frozen.has(spec) ? { ...spec, isFrozen: true } : spec));
     },

@@ -37,7 +37,7 @@ export function gpt2Model(config: unknown, fileName: string): Model {
     // Its embedding has no padding row: pad_token_id only says where a row ends.
     padTokenId: undefined,
     ...decoderTasks(parsed, NAMES),
-    parameters: (task, labelCount, vocabRows) => parameters(parsed, task, labelCount, vocabRows),
+    parameters: (...shape) => parameters(parsed, ...shape),
     forward: (...graph) => output(parsed, new ForwardContext(...graph)),
     architecture: (task) => (task === 'causal-lm' ? 'GPT2LMHeadModel' : 'GPT2ForSequenceClassification'),
   };
@@ -71,7 +71,13 @@ function parseConfig(reader: ConfigReader): Gpt2Config {
 
 const layerPrefix = (layer: number): string => `transformer.h.${layer}`;
 
-function parameters(config: Gpt2Config, task: Task, labelCount: number, vocabRows: number): ParameterSpec[] {
+function parameters(
+  config: Gpt2Config,
+  task: Task,
+  labelCount: number,
+  vocabRows: number,
+  outputRows = vocabRows,
+): ParameterSpec[] {
   const { hiddenSize, intermediateSize } = config;
   const list = new ParameterList();
   list.embeddingMatrix(NAMES.embeddingMatrixName, vocabRows, hiddenSize);
@@ -86,7 +92,7 @@ function parameters(config: Gpt2Config, task: Task, labelCount: number, vocabRow
     list.linearInputMajor(`${prefix}.mlp.c_proj`, hiddenSize, intermediateSize);
   }
   list.layerNorm('transformer.ln_f', hiddenSize);
-  addDecoderHead(list, config, task, labelCount, vocabRows);
+  addDecoderHead(list, config, task, labelCount, outputRows);
   return list.specs;
 }
 

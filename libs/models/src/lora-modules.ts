@@ -1,6 +1,6 @@
 import { ModelError } from './error.ts';
 import { namePatterns } from './freeze-parameters.ts';
-import { isLanguageModeling, type Model, type ParameterSpec, type Task } from './model-family.ts';
+import { SPAN_HEAD, isLanguageModeling, type Model, type ParameterSpec, type Task } from './model-family.ts';
 
 /** In place of names of modules: every linear map but those of the output. */
 export const ALL_LINEAR = 'all-linear';
@@ -28,7 +28,14 @@ const DEFAULT_TARGETS: Readonly<Record<string, readonly string[]>> = {
 };
 
 // What PEFT trains whole beside the adapters of a classifier: every module whose name ends so (`pre_classifier` too).
-const HEAD_MODULES = ['classifier', 'score'] as const;
+const CLASSIFIER_MODULES = ['classifier', 'score'] as const;
+/** What PEFT trains whole of any task's head. */
+export const HEAD_MODULES: readonly string[] = [...CLASSIFIER_MODULES, SPAN_HEAD];
+
+function headModules(task: Task): readonly string[] {
+  if (isLanguageModeling(task)) return [];
+  return task === 'question-answering' ? [SPAN_HEAD] : CLASSIFIER_MODULES;
+}
 
 /** Modules of a model by what LoRA does to them. */
 export interface LoraModules {
@@ -51,7 +58,7 @@ export function loraModules(
   specs: readonly ParameterSpec[],
   options: { readonly task: Task; readonly targets: readonly string[]; readonly drawn: readonly string[] },
 ): LoraModules {
-  const heads = isLanguageModeling(options.task) ? [] : HEAD_MODULES;
+  const heads = headModules(options.task);
   const trained = [...heads, ...options.drawn.filter((module) => !isWithin(module, heads))];
   const linear = specs.filter((spec) => spec.linear !== undefined && !isWithin(moduleOf(spec), trained));
   const targets = options.targets.length > 0 ? options.targets : (DEFAULT_TARGETS[model.modelType] ?? []);

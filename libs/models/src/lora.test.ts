@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkAdapterTensors, initializeParameter, parseAdapterConfig, parseModel, withLora } from './mod.ts';
+import {
+  checkAdapterTensors,
+  initializeParameter,
+  parseAdapterConfig,
+  parseModel,
+  withLora,
+  type Task,
+} from './mod.ts';
 
 const SIZES = {
   vocab_size: 23, hidden_size: 12, num_hidden_layers: 12, num_attention_heads: 3, intermediate_size: 20, max_position_embeddings: 9,
@@ -10,7 +17,7 @@ const LORA = {
   rank: 4, alpha: 8, dropout: 0, targetModules: [] as string[], hasRankStabilization: false, drawnModules: [] as string[],
 }; // prettier-ignore
 
-const trainedNames = (changes: Partial<typeof LORA>, task: 'sequence-classification' | 'masked-lm'): string[] =>
+const trainedNames = (changes: Partial<typeof LORA>, task: Task): string[] =>
   withLora(bert, { ...LORA, ...changes })
     .parameters(task, 2, 23)
     .filter(({ isFrozen }) => isFrozen !== true)
@@ -33,6 +40,11 @@ test('withLora trains a head and what no checkpoint has whole, and adapts neithe
   assert.deepEqual(whole(drawn), ['bert.pooler.dense.weight', 'bert.pooler.dense.bias', 'classifier.weight', 'classifier.bias']); // prettier-ignore
   assert.ok(!trainedNames(drawn, 'sequence-classification').some((name) => name.startsWith('bert.pooler.dense.lora_')));
   assert.ok(trainedNames({}, 'masked-lm').every(isAdapter));
+  const ofAnswers = trainedNames({}, 'question-answering').filter((name) => !isAdapter(name));
+  assert.deepEqual(ofAnswers, ['qa_outputs.weight', 'qa_outputs.bias']);
+  // Neither of them is one that only a drawn module would be.
+  const saved = { peft_type: 'LORA', base_model_name_or_path: 'x', modules_to_save: ['qa_outputs'] };
+  assert.deepEqual(parseAdapterConfig(saved, 'adapter_config.json').lora.drawnModules, []);
 });
 
 test('a target is a whole name or the last part of one', () => {

@@ -48,8 +48,8 @@ export function loraModulesOf(
 export function withLora(model: Model, lora: LoraOptions): Model {
   return {
     ...model,
-    parameters: (task, labelCount, vocabRows) => {
-      const specs = model.parameters(task, labelCount, vocabRows);
+    parameters: (task, labelCount, ...rows) => {
+      const specs = model.parameters(task, labelCount, ...rows);
       const { adapted, trained } = loraModulesOf(model, task, specs, lora);
       return [
         ...specs.map((spec) => (isWithin(moduleOf(spec), trained) ? spec : { ...spec, isFrozen: true })),

@@ -7,6 +7,7 @@ export const TASKS = [
   'masked-lm',
   'causal-lm',
   'token-classification',
+  'question-answering',
   'seq2seq-lm',
 ] as const;
 export type Task = (typeof TASKS)[number];
@@ -25,6 +26,9 @@ export function hasTokenTargets(task: Task): boolean {
 export function hasTargetSequence(task: Task): boolean {
   return task === 'seq2seq-lm';
 }
+
+/** The head that finds answers; all families have this name for it. */
+export const SPAN_HEAD = 'qa_outputs';
 
 /** Width of a head's output: one value in a regression, one logit a label otherwise. */
 export function outputCount(task: Task, labelCount: number): number {
@@ -78,7 +82,10 @@ export interface ModelInputs {
 export type ModelOutput =
   | {
       readonly kind: 'logits';
-      /** `[batch, labelCount]`, or `[targets, labelCount]` in token classification. */
+      /**
+       * `[batch, labelCount]`; `[targets, labelCount]` in token classification; in question answering `[2 * batch, length]`,
+       * what each token is worth as the answer's start, row after row, and then as its end.
+       */
       readonly logits: Tensor;
     }
   | {
@@ -133,10 +140,16 @@ export interface Model {
   readonly embeddingMatrixName: string;
   /** What the names of the base model's parameters begin with, such as `bert.`; a head's do not. */
   readonly basePrefix: string;
-  /** The last matrix of a classification task's head, `[labelCount, hiddenSize]`. */
+  /** The last matrix of a head that is not a language model's, `[labelCount, hiddenSize]`; `[2, hiddenSize]` in question answering. */
   headWeightName(task: Task): string;
-  /** Parameters in a fixed order. */
-  parameters(task: Task, labelCount: number, vocabRows: number): ParameterSpec[];
+  /** An output matrix of its own (see {@link isTied}), where the task has one; undefined where it has none. */
+  outputMatrixName(task: Task): string | undefined;
+  /**
+   * Parameters in a fixed order.
+   * @param vocabRows rows of the embedding matrix
+   * @param outputRows rows of an output matrix of its own; those of the embedding matrix where not given
+   */
+  parameters(task: Task, labelCount: number, vocabRows: number, outputRows?: number): ParameterSpec[];
   /** Names that a checkpoint may use for a parameter, most usual first. */
   checkpointNames(parameterName: string): string[];
   forward(

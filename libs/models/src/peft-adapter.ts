@@ -1,7 +1,7 @@
 import { ConfigReader } from './config-reader.ts';
 import { ModelError } from './error.ts';
 import { loraModulesOf, type LoraOptions } from './lora.ts';
-import { isWithin } from './lora-modules.ts';
+import { HEAD_MODULES, isWithin } from './lora-modules.ts';
 import type { Model, Task } from './model-family.ts';
 
 /*
@@ -16,6 +16,7 @@ const TASK_TYPES: Readonly<Record<Task, string | null>> = {
   'sequence-classification': 'SEQ_CLS',
   regression: 'SEQ_CLS',
   'token-classification': 'TOKEN_CLS',
+  'question-answering': 'QUESTION_ANS',
   'causal-lm': 'CAUSAL_LM',
   'seq2seq-lm': 'SEQ_2_SEQ_LM',
   // PEFT has no name for it.
@@ -93,7 +94,7 @@ export function parseAdapterConfig(fields: unknown, fileName: string): ParsedAda
       dropout: reader.number('lora_dropout', 0, 0, 1),
       hasRankStabilization: reader.flag('use_rslora', false),
       targetModules: names(reader, 'target_modules'),
-      drawnModules: saved.filter((module) => !isWithin(module, ['classifier', 'score'])),
+      drawnModules: saved.filter((module) => !isWithin(module, HEAD_MODULES)),
     },
     baseModelName: text(reader, 'base_model_name_or_path'),
     isInputMajor: reader.flag('fan_in_fan_out', false),

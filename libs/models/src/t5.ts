@@ -35,19 +35,20 @@ function modelOf(modelType: T5ModelType, config: T5Config): Model {
     // transformers' name for it, which no tensor of these classes begins with.
     basePrefix: 'transformer.',
     headWeightName: () => 'classification_head.out_proj.weight',
-    parameters: (_task, _labelCount, vocabRows) => parameters(config, vocabRows),
+    outputMatrixName: () => (config.isTied ? undefined : `${OUTPUT}.weight`),
+    parameters: (_task, _labelCount, ...rows) => parameters(config, ...rows),
     checkpointNames: (name) => (name === `${EMBEDDINGS}.weight` ? EMBEDDING_NAMES : [name]),
     forward: (...graph) => t5Output(config, new ForwardContext(...graph)),
     architecture: () => ARCHITECTURES[modelType],
   };
 }
 
-function parameters(config: T5Config, vocabRows: number): ParameterSpec[] {
+function parameters(config: T5Config, vocabRows: number, outputRows = vocabRows): ParameterSpec[] {
   const list = new ParameterList();
   list.embeddingMatrix(`${EMBEDDINGS}.weight`, vocabRows, config.hiddenSize);
   addStack(list, config, 'encoder', config.encoderLayerCount);
   addStack(list, config, 'decoder', config.decoderLayerCount);
-  if (!config.isTied) list.weight(OUTPUT, [config.vocabSize, config.hiddenSize]);
+  if (!config.isTied) list.weight(OUTPUT, [outputRows, config.hiddenSize]);
   return list.specs;
 }
 

@@ -22,7 +22,12 @@ export interface Case {
   readonly parameters: Record<string, { shape: number[]; value: number[]; gradient: number[] }>;
 }
 
-export interface Fixture {
+/** A case that says which family it is of. */
+export interface FamilyCase extends Case {
+  readonly family: string;
+}
+
+export interface Fixture<Each extends Case = Case> {
   readonly batch: number;
   readonly length: number;
   /** Of an encoder-decoder. */
@@ -30,9 +35,10 @@ export interface Fixture {
   /** Buckets of the distances from `first` on, in a decoder with relative positions. */
   readonly causalBuckets?: { readonly first: number; readonly ids: number[] };
   readonly vocabRows: number;
-  readonly cases: Case[];
+  readonly cases: Each[];
 }
 
+const OTHERS: readonly string[] = ['tables', 'lora', 'lora-seq2seq', 'question-answering'];
 const FOLDER = path.join(import.meta.dirname, '../fixtures');
 
 export function readFixture(name: string): unknown {
@@ -42,9 +48,10 @@ export function readFixture(name: string): unknown {
 /** Every family's fixture, by model_type. */
 export function familyFixtures(): Map<string, Fixture> {
   const names = readdirSync(FOLDER).map((file) => file.replace('.json.gz', ''));
-  return new Map(
-    names
-      .filter((name) => name !== 'tables' && !name.startsWith('lora'))
-      .map((name) => [name, readFixture(name) as Fixture]),
-  );
+  return new Map(names.filter((name) => !OTHERS.includes(name)).map((name) => [name, readFixture(name) as Fixture]));
+}
+
+/** Question answering in every family that has it. */
+export function questionAnsweringFixture(): Fixture<FamilyCase> {
+  return readFixture('question-answering') as Fixture<FamilyCase>;
 }

@@ -3,7 +3,7 @@ import { TensorflowSession } from '@pemmican/engine';
 import {
   GraphBuilder, RuntimeDimensions, add, cast, crossEntropyMean, encodeSavedModel, matmul, reshape, scale, squaredErrorMean, symbol, tanh,
   vocabularyCrossEntropyMean,
-  type GraphSession, type Tensor, type TensorValue,
+  type Dimension, type GraphSession, type Tensor, type TensorValue,
 } from '@pemmican/graph'; // prettier-ignore
 import {
   hasTargetSequence,
@@ -30,11 +30,18 @@ export interface Graph {
   readonly labels: Tensor;
 }
 
+/** How many labels a batch has. */
+function labelCountOf(task: Task): Dimension {
+  // The starts of all rows, and then their ends.
+  if (task === 'question-answering') return { coefficient: 2, symbols: ['batch'] };
+  return symbol(hasTokenTargets(task) ? 'targets' : 'batch');
+}
+
 export function startGraph(floatDtype: 'float32' | 'float64', task: Task): Graph {
   const builder = new GraphBuilder({ floatDtype });
   const shape = [symbol('batch'), symbol('length')];
   const inputIds = builder.placeholder('inputIds', 'int32', shape);
-  const items = [symbol(hasTokenTargets(task) ? 'targets' : 'batch')];
+  const items = [labelCountOf(task)];
   const labels = builder.placeholder('labels', task === 'regression' ? 'float32' : 'int32', items);
   const targetPositions = hasTokenTargets(task) ? builder.placeholder('targetPositions', 'int32', items) : undefined;
   const targets = {
@@ -83,7 +90,7 @@ export function logitsOf({ builder }: Graph, output: ModelOutput): Tensor {
 export function feeds(fixture: Fixture, one: Case, seed: readonly [number, number]): Record<string, TensorValue> {
   const shape = [fixture.batch, fixture.length];
   const { targetPositions } = one;
-  const items = [targetPositions?.length ?? fixture.batch];
+  const items = [one.labels.length];
   return {
     inputIds: { dtype: 'int32', shape, data: Int32Array.from(one.inputIds) },
     attentionMask: { dtype: 'float32', shape, data: Float32Array.from(one.attentionMask) },

@@ -17,11 +17,19 @@ export class Handlers {
   readonly #rules: readonly ErrorRule[];
   readonly #logger: Logger;
   readonly #maxStallMs: number;
+  readonly #guard: (request: unknown) => void;
 
-  constructor(options: { rules?: readonly ErrorRule[]; logger: Logger; maxStallMs?: number }) {
+  /** @param options.guard throws for a request, or a message of a client's stream, that no handler is to see */
+  constructor(options: {
+    rules?: readonly ErrorRule[];
+    logger: Logger;
+    maxStallMs?: number;
+    guard?: (request: unknown) => void;
+  }) {
     this.#rules = options.rules ?? [];
     this.#logger = options.logger;
     this.#maxStallMs = options.maxStallMs ?? MAX_STALL_MS;
+    this.#guard = options.guard ?? (() => undefined);
   }
 
   /** @param handle its `signal` is aborted when the client goes or its deadline passes */
@@ -35,6 +43,7 @@ export class Handlers {
       });
       void (async () => {
         try {
+          this.#guard(call.request);
           callback(null, await handle(call.request, controller.signal));
         } catch (error) {
           callback(toStatusObject(toRpcError(error, this.#rules, this.#logger)));
@@ -63,12 +72,19 @@ export class Handlers {
       });
       void (async () => {
         try {
-          callback(null, await handle(call as AsyncIterable<Request>, controller.signal));
+          callback(null, await handle(this.#guarded(call as AsyncIterable<Request>), controller.signal));
         } catch (error) {
           callback(toStatusObject(toRpcError(error, this.#rules, this.#logger)));
         }
       })();
     };
+  }
+
+  async *#guarded<Request>(requests: AsyncIterable<Request>): AsyncGenerator<Request, void, undefined> {
+    for await (const request of requests) {
+      this.#guard(request);
+      yield request;
+    }
   }
 
   async #stream<Request, Response>(
@@ -85,6 +101,7 @@ export class Handlers {
       if (!isDone) controller.abort();
     });
     try {
+      this.#guard(call.request);
       for await (const response of handle(call.request, controller.signal)) {
         if (controller.signal.aborted) break;
         if (!call.write(response)) await this.#drained(call, controller.signal, resumeTokenOf(response));

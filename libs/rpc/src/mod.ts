@@ -22,3 +22,5 @@ export {
   type RunningServer,
   type ServerSettings,
 } from './server.ts';
+export { READ_SCOPE, WRITE_SCOPE } from './security/web-tokens.ts';
+export { SECURITY_VARIABLES, readServerSecurity, type ServerSecurity } from './security/settings.ts';

@@ -100,7 +100,7 @@ test('startServer takes the socket file that a killed process left, and refuses 
   });
   const socket = path.join(folder, 'left.sock');
   writeFileSync(socket, '');
-  const settings = { services: [], descriptorSet: readDescriptorSet() };
+  const settings = { services: [], descriptorSet: readDescriptorSet(), logger: createLogger('test', 'silent') };
   const first = await startServer({ ...settings, listen: `unix:${socket}` });
   assert.equal(first.address, `unix:${socket}`);
   await first.stop(0);

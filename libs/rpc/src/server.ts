@@ -9,6 +9,11 @@ import {
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { splitFileDescriptorSet } from './descriptor-set.ts';
+import type { Logger } from './logger.ts';
+import { accessControl } from './security/access-control.ts';
+import type { Role } from './security/caller.ts';
+import { tlsCredentials } from './security/server-certificates.ts';
+import { openAuthenticator, readServerSecurity, type ServerSecurity } from './security/settings.ts';
 
 /** Largest message that a server takes: a list of 30,000 token ids has about 100 kB, one of a million 4 MB. */
 export const MAX_RECEIVE_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -23,6 +28,8 @@ export interface HostedService {
   readonly name: string;
   readonly definition: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;
+  /** Methods that a reader may call; all others ask for a writer. */
+  readonly readMethods: readonly string[];
 }
 
 export interface ServerSettings {
@@ -32,7 +39,9 @@ export interface ServerSettings {
   readonly interceptors?: readonly ServerInterceptor[];
   /** Bytes of the FileDescriptorSet that reflection answers from. */
   readonly descriptorSet: Uint8Array;
-  readonly tls?: { readonly certificate: Buffer; readonly key: Buffer; readonly clientCa?: Buffer };
+  /** Not set: plain text, open to whoever reaches the address. */
+  readonly security?: ServerSecurity;
+  readonly logger: Logger;
 }
 
 export interface RunningServer {
@@ -43,24 +52,36 @@ export interface RunningServer {
 }
 
 /**
- * Starts a server with health checks (grpc.health.v1) and reflection (v1 and v1alpha).
- * @throws Error when the address cannot be had
+ * Starts a server with health checks (grpc.health.v1, which need no token) and reflection (v1 and v1alpha).
+ * @throws Error when the address cannot be had, or a file of the security settings is wrong
  */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
+  const { logger, services, security = readServerSecurity({}) } = settings;
+  const credentials =
+    security.tls === undefined ? ServerCredentials.createInsecure() : await tlsCredentials(security.tls, logger);
+  const authenticator = await openAuthenticator(security, logger);
+  if (authenticator !== undefined && security.tls === undefined && !isLocal(settings.listen))
+    logger.warn('tokens go over the network in plain text: no certificate is set', { listen: settings.listen });
+  const access = accessControl({
+    ...(authenticator === undefined ? {} : { authenticator }),
+    maxOpenCalls: security.maxOpenCallsPerCaller,
+    roleOf: (path) => roleOf(services, path),
+    logger,
+  });
   const server = new Server({
     'grpc.max_receive_message_length': MAX_RECEIVE_MESSAGE_BYTES,
     'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
     'grpc-node.max_session_memory': 64,
     'grpc.min_time_between_pings_ms': MIN_PING_INTERVAL_MS,
-    interceptors: [...(settings.interceptors ?? [])],
+    interceptors: [...(settings.interceptors ?? []), access],
   });
-  for (const { definition, implementation } of settings.services) server.addService(definition, implementation);
-  const names = ['', ...settings.services.map((service) => service.name)];
+  for (const { definition, implementation } of services) server.addService(definition, implementation);
+  const names = ['', ...services.map((service) => service.name)];
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, 'SERVING' as const])));
   health.addToServer(server);
   addReflection(server, settings.descriptorSet);
-  const address = await bind(server, settings);
+  const address = await bind(server, settings.listen, credentials);
   return {
     address,
     stop: (graceMs) => {
@@ -70,21 +91,24 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   };
 }
 
+/** What a method asks for. Health checks come from probes, which have no token. */
+function roleOf(services: readonly HostedService[], path: string): Role | undefined {
+  const [, serviceName = '', method = ''] = path.split('/');
+  if (serviceName === 'grpc.health.v1.Health') return undefined;
+  if (serviceName.startsWith('grpc.reflection.')) return 'reader';
+  const service = services.find(({ name }) => name === serviceName);
+  return service?.readMethods.includes(method) === true ? 'reader' : 'writer';
+}
+
+const isLocal = (listen: string): boolean => /^(?:unix:|127\.|localhost:|\[::1\]:)/.test(listen);
+
 function addReflection(server: Server, descriptorSet: Uint8Array): void {
   // The library reads nothing of a package but these raw files.
   const files = { all: { fileDescriptorProtos: splitFileDescriptorSet(descriptorSet) } };
   new ReflectionService(files as unknown as ConstructorParameters<typeof ReflectionService>[0]).addToServer(server);
 }
 
-async function bind(server: Server, { listen, tls }: ServerSettings): Promise<string> {
-  const credentials =
-    tls === undefined
-      ? ServerCredentials.createInsecure()
-      : ServerCredentials.createSsl(
-          tls.clientCa ?? null,
-          [{ cert_chain: tls.certificate, private_key: tls.key }],
-          tls.clientCa !== undefined,
-        );
+async function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<string> {
   // A socket file that a killed process left would make the address taken.
   if (listen.startsWith('unix:')) rmSync(listen.slice('unix:'.length), { force: true });
   const port = await new Promise<number>((resolve, reject) => {

@@ -1,7 +1,13 @@
 // A small service for the tests: messages are JSON, methods are what a test makes of them.
-import { credentials, makeGenericClientConstructor, type Client, type MethodDefinition } from '@grpc/grpc-js';
+import {
+  credentials,
+  makeGenericClientConstructor,
+  type ChannelCredentials,
+  type Client,
+  type MethodDefinition,
+} from '@grpc/grpc-js';
 import { readDescriptorSet } from '@pemmican/contract/descriptor-set';
-import { startServer, type Handlers, type RunningServer } from '@pemmican/rpc';
+import { createLogger, startServer, type Handlers, type RunningServer, type ServerSecurity } from '@pemmican/rpc';
 
 type Json = Record<string, unknown>;
 
@@ -39,7 +45,11 @@ export interface Echo {
 }
 
 /** Starts the service on a free port, with a client. */
-export async function startEcho(handlers: Handlers, methods: EchoMethods): Promise<Echo> {
+export async function startEcho(
+  handlers: Handlers,
+  methods: EchoMethods,
+  settings: { security?: ServerSecurity; credentials?: ChannelCredentials } = {},
+): Promise<Echo> {
   const missing = (): never => {
     throw new Error('Not implemented by this test');
   };
@@ -48,6 +58,7 @@ export async function startEcho(handlers: Handlers, methods: EchoMethods): Promi
       {
         name: 'test.Echo',
         definition,
+        readMethods: ['Many'],
         implementation: {
           Once: handlers.unary(methods.once ?? missing),
           Many: handlers.serverStream(methods.many ?? missing),
@@ -57,9 +68,14 @@ export async function startEcho(handlers: Handlers, methods: EchoMethods): Promi
     ],
     listen: '127.0.0.1:0',
     descriptorSet: readDescriptorSet(),
+    logger: createLogger('test', 'silent'),
+    ...(settings.security === undefined ? {} : { security: settings.security }),
   });
   const EchoClient = makeGenericClientConstructor(definition, 'Echo');
-  const client = new EchoClient(server.address, credentials.createInsecure()) as unknown as Echo['client'];
+  const client = new EchoClient(
+    server.address,
+    settings.credentials ?? credentials.createInsecure(),
+  ) as unknown as Echo['client'];
   return {
     server,
     client,

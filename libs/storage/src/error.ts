@@ -4,6 +4,7 @@ export type StorageErrorCode =
   | 'NOT_A_FILE'
   | 'NOT_A_FOLDER'
   | 'ACCESS_DENIED'
+  | 'OUTSIDE_ROOTS'
   | 'DISK_FULL'
   | 'READ_ONLY'
   | 'DESTINATION_EXISTS'

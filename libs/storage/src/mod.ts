@@ -3,6 +3,7 @@
  * not at all.
  * @module
  */
+export { ArtifactRoots } from './artifact-roots.ts';
 export { openByteSource } from './byte-source.ts';
 export { StorageError, storageError, withStorageErrors, type StorageErrorCode } from './error.ts';
 export { createFileSink, type FileSink } from './file-sink.ts';

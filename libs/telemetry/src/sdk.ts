@@ -14,24 +14,41 @@ export interface RunningTelemetry {
 // Where nothing listens, a process must not wait long for its end.
 const MAX_SHUTDOWN_MS = 3_000;
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Variables of which one asks for a signal; the SDK reads these and every other OTEL_* variable itself. */
+const TRACE_VARIABLES = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_TRACES_EXPORTER'];
+const METRIC_VARIABLES = [
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT',
+  'OTEL_METRICS_EXPORTER',
+];
+
+const isAskedFor = (environment: Environment, variables: readonly string[]): boolean =>
+  environment['OTEL_SDK_DISABLED'] !== 'true' && variables.some((name) => (environment[name] ?? '') !== '');
+
 /**
- * Starts traces when OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or OTEL_TRACES_EXPORTER is set; the
- * SDK reads these and every other OTEL_* variable itself.
+ * Starts the signals that the environment asks for: traces, and metrics where the process has any (`OTEL_METRICS_EXPORTER=prometheus`
+ * answers scrapes on OTEL_EXPORTER_PROMETHEUS_PORT, 9464 where that is not set).
+ * @param service.hasMetrics whether the process measures anything; one that does not must not take the port
  */
 export function startTelemetry(
-  service: { serviceName: string; serviceVersion: string },
-  environment: Readonly<Record<string, string | undefined>> = process.env,
+  service: { serviceName: string; serviceVersion: string; hasMetrics?: boolean },
+  environment: Environment = process.env,
 ): RunningTelemetry {
-  const isWanted = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_TRACES_EXPORTER'].some(
-    (name) => (environment[name] ?? '') !== '',
-  );
-  if (!isWanted || environment['OTEL_SDK_DISABLED'] === 'true') return { shutdown: () => Promise.resolve() };
+  const hasTraces = isAskedFor(environment, TRACE_VARIABLES);
+  const hasMetrics = service.hasMetrics === true && isAskedFor(environment, METRIC_VARIABLES);
+  if (!hasTraces && !hasMetrics) return { shutdown: () => Promise.resolve() };
   const sdk = new NodeSDK({
     resource: resourceFromAttributes({
       'service.name': service.serviceName,
       'service.version': service.serviceVersion,
     }),
     instrumentations: [],
+    // What is not asked for is none; without these the SDK would send everything to the default address.
+    ...(hasTraces ? {} : { spanProcessors: [] }),
+    ...(hasMetrics ? {} : { metricReaders: [] }),
+    logRecordProcessors: [],
   });
   sdk.start();
   return {

@@ -72,8 +72,10 @@ export function readAddedToken(component: Component): AddedToken {
   };
 }
 
-/** A stretch of text, or an added token that was found in it. */
-export type Segment = { readonly text: string } | { readonly id: number };
+/** A stretch of text, or an added token that was found in it, with its place in UTF-16 units. */
+export type Segment = { readonly start: number; readonly end: number } & (
+  { readonly text: string } | { readonly id: number }
+);
 
 const WORD_CHARACTER = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d]/u;
 
@@ -94,7 +96,7 @@ export class AddedTokenFinder {
   }
 
   split(text: string): Segment[] {
-    if (this.#pattern === undefined) return text === '' ? [] : [{ text }];
+    if (this.#pattern === undefined) return text === '' ? [] : [{ text, start: 0, end: text.length }];
     const segments: Segment[] = [];
     let position = 0;
     for (const match of text.matchAll(this.#pattern)) {
@@ -108,11 +110,11 @@ export class AddedTokenFinder {
         continue;
       if (token.lstrip) while (start > position && whiteSpace.has(text.charCodeAt(start - 1))) start--;
       if (token.rstrip) while (end < text.length && whiteSpace.has(text.charCodeAt(end))) end++;
-      if (position < start) segments.push({ text: text.slice(position, start) });
-      segments.push({ id: token.id });
+      if (position < start) segments.push({ text: text.slice(position, start), start: position, end: start });
+      segments.push({ id: token.id, start, end });
       position = end;
     }
-    if (position < text.length) segments.push({ text: text.slice(position) });
+    if (position < text.length) segments.push({ text: text.slice(position), start: position, end: text.length });
     return segments;
   }
 }

@@ -1,8 +1,10 @@
 import type { AddedTokenFinder } from './added-tokens.ts';
+import { AlignedText } from './aligned-text.ts';
 import { MAX_MEMO_ENTRIES, MAX_MEMO_KEY_LENGTH } from './limits.ts';
 import type { Model } from './model/model.ts';
 import type { Normalizer } from './normalizer/normalizer.ts';
 import type { PreTokenizer } from './pre-tokenizer/pre-tokenizer.ts';
+import { placesOf, type TokenPlace } from './token-place.ts';
 
 /** Text to ids, without special tokens around them and without truncation. */
 export class Pipeline {
@@ -39,6 +41,33 @@ export class Pipeline {
     return ids;
   }
 
+  /** The tokens of {@link Pipeline.tokenize} with the part of the text that each is of. */
+  tokenizeWithPlaces(text: string): TokenPlace[] {
+    const places: TokenPlace[] = [];
+    const whole = AlignedText.of(text);
+    let isFirst = true;
+    for (const segment of this.#rawTokens.split(text)) {
+      const part = whole.slice(segment.start, segment.end);
+      if ('id' in segment) places.push(addedPlace(segment.id, part));
+      else for (const place of this.#placesOfPart(part, isFirst)) places.push(place);
+      isFirst = false;
+    }
+    return places;
+  }
+
+  *#placesOfPart(part: AlignedText, isFirstPart: boolean): Generator<TokenPlace> {
+    const normalized = this.#normalizer?.align(part) ?? part;
+    let isFirst = isFirstPart;
+    for (const segment of this.#normalizedTokens.split(normalized.text)) {
+      const inner = normalized.slice(segment.start, segment.end);
+      if ('id' in segment) yield addedPlace(segment.id, inner);
+      else
+        for (const piece of this.#preTokenizer?.splitAligned(inner, isFirst) ?? [inner])
+          yield* placesOf(piece, this.#model.tokenizeWithPlaces(piece.text));
+      isFirst = false;
+    }
+  }
+
   /** Ids of a text in which raw added tokens are not looked for. */
   tokenizePart(text: string, isFirst: boolean): number[] {
     const ids: number[] = [];
@@ -73,4 +102,8 @@ export class Pipeline {
     }
     return ids;
   }
+}
+
+function addedPlace(id: number, part: AlignedText): TokenPlace {
+  return { id, start: part.starts[0] ?? 0, end: part.ends.at(-1) ?? 0, text: part.text };
 }

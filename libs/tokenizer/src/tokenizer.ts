@@ -13,7 +13,9 @@ import type { Model } from './model/model.ts';
 import { createNormalizer } from './normalizer/create-normalizer.ts';
 import type { Normalizer } from './normalizer/normalizer.ts';
 import { Pipeline } from './pipeline.ts';
+import { placedText, type PlacedText } from './placed-text.ts';
 import { createPostProcessor } from './post-processor/create-post-processor.ts';
+import { readOffsetTrims, type OffsetTrim } from './post-processor/offset-trims.ts';
 import {
   addedTokenCount,
   PLAIN_SEQUENCES,
@@ -23,6 +25,7 @@ import {
 import { createPreTokenizer } from './pre-tokenizer/create-pre-tokenizer.ts';
 import { truncatedLengths, type TruncationStrategy } from './truncation.ts';
 import { wordPieceFromVocabTxt } from './vocab-txt.ts';
+import { pairWindows, type TextWindow, type WindowOptions } from './windows.ts';
 
 export interface EncodeOptions {
   readonly textPair?: string | Uint8Array;
@@ -97,8 +100,11 @@ export class Tokenizer {
   readonly addedTokenIds: Uint32Array;
   /** For the byte path; not for use from outside of this package. */
   readonly parts: TokenizerParts;
+  /** Where tokenizer_config.json has batches filled up, which says which text of a pair question answering puts first. */
+  readonly paddingSide: 'left' | 'right';
   readonly #pipeline: Pipeline;
   readonly #postProcessor: PostProcessor;
+  readonly #offsetTrims: readonly OffsetTrim[];
   readonly #ids: Map<string, number>;
   readonly #tokens = new Map<number, string>();
   readonly #named: Readonly<Record<string, number | undefined>>;
@@ -110,6 +116,7 @@ export class Tokenizer {
     const added = root.get('added_tokens') === undefined ? [] : root.children('added_tokens').map(readAddedToken);
     this.addedTokens = assignAddedTokenIds(added, model.vocabulary, model.size);
     this.#postProcessor = part('post_processor', createPostProcessor) ?? PLAIN_SEQUENCES;
+    this.#offsetTrims = part('post_processor', readOffsetTrims) ?? [];
     const normalizer = part('normalizer', createNormalizer);
     this.#pipeline = new Pipeline({
       rawTokens: new AddedTokenFinder(this.addedTokens.filter((token) => !token.normalized)),
@@ -131,6 +138,7 @@ export class Tokenizer {
       normalizerJson: root.get('normalizer') ?? null,
       preTokenizerJson: root.get('pre_tokenizer') ?? null,
     };
+    this.paddingSide = isFields(config) && config['padding_side'] === 'left' ? 'left' : 'right';
     this.#ids = new Map(model.vocabulary);
     for (const { content, id } of this.addedTokens) this.#ids.set(content, id);
     for (const [token, id] of this.#ids) this.#tokens.set(id, token);
@@ -211,12 +219,35 @@ export class Tokenizer {
     return { ids, typeIds, isTruncated: length < untruncatedLength, untruncatedLength };
   }
 
+  /**
+   * Tokens of a text without special tokens, with the part of the text that each is of: what {@link Tokenizer.windows} takes.
+   * Lone surrogates are read as U+FFFD.
+   */
+  place(text: string): PlacedText {
+    const wellFormed = text.toWellFormed();
+    return placedText(wellFormed, this.#pipeline.tokenizeWithPlaces(wellFormed), (id) => this.idToToken(id));
+  }
+
+  /**
+   * Windows over a pair of texts, with special tokens, and the place of each token in Unicode code points: ids, places and
+   * cuts are those of Hugging Face's `tokenizers` with `truncation`, `stride` and `return_overflowing_tokens`.
+   * @throws TokenizerError INVALID_OPTION where the text that stays whole leaves too little room
+   */
+  windows(first: PlacedText, second: PlacedText, options: WindowOptions): TextWindow[] {
+    return pairWindows([first, second], this.#postProcessor.pair, this.#offsetTrims, options);
+  }
+
   tokenToId(token: string): number | undefined {
     return this.#ids.get(token);
   }
 
   idToToken(id: number): string | undefined {
     return this.#tokens.get(id);
+  }
+
+  /** The special tokens around a pair of texts, full token ids. */
+  get pairSpecialTokenIds(): readonly number[] {
+    return this.#postProcessor.pair.flatMap((part) => (part.kind === 'special' ? part.ids : []));
   }
 
   get padTokenId(): number | undefined {
@@ -233,6 +264,9 @@ export class Tokenizer {
   }
   get maskTokenId(): number | undefined {
     return this.#named['mask_token'];
+  }
+  get eosTokenId(): number | undefined {
+    return this.#named['eos_token'];
   }
 
   #lengths(first: number, second: number | undefined, specialCount: number, options: EncodeOptions): [number, number] {

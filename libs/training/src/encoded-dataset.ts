@@ -1,5 +1,6 @@
 import { SeededRandom } from '@pemmican/models';
 import { TrainingError } from './error.ts';
+import type { QuestionWindows } from './question-windows.ts';
 import { NO_LABEL } from './word-labels.ts';
 
 /** Tokenized targets, one a record, in the id space of the output matrix. */
@@ -20,10 +21,15 @@ export interface EncodedDataset {
   readonly offsets: Uint32Array;
   /** One label a record: its index for classification, its value for regression. */
   readonly labels: Float64Array;
-  /** By token, its class, {@link NO_LABEL} where it has none; only in token classification. */
+  /**
+   * By token, its label, {@link NO_LABEL} where it has none: its class in token classification; in causal language modeling the
+   * token itself, where not every one is predicted.
+   */
   readonly tokenLabels?: Int32Array;
   /** By record, what is to be written of it; only in sequence-to-sequence tasks. */
   readonly targets?: TargetSequences;
+  /** What the records, which are windows, are of; only in question answering. */
+  readonly questions?: QuestionWindows;
 }
 
 const INITIAL_TOKENS = 1 << 12;
@@ -71,12 +77,9 @@ export class EncodedDatasetBuilder {
 
 /** SHA-256 of everything that a run reads of a data set: `sha256:<hex>`. */
 export async function digestDataset(dataset: EncodedDataset): Promise<string> {
-  const { ids, typeIds, offsets, labels, tokenLabels, targets } = dataset;
-  const views = [
-    ...[ids, typeIds, offsets, labels],
-    ...(tokenLabels === undefined ? [] : [tokenLabels]),
-    ...(targets === undefined ? [] : [targets.ids, targets.offsets]),
-  ];
+  const { ids, typeIds, offsets, labels, tokenLabels, targets, questions } = dataset;
+  const others = [tokenLabels, targets?.ids, targets?.offsets, questions?.spans].filter((view) => view !== undefined);
+  const views = [ids, typeIds, offsets, labels, ...others];
   const bytes = new Uint8Array(views.reduce((sum, view) => sum + view.byteLength, 0));
   let offset = 0;
   for (const view of views) {

@@ -3,6 +3,8 @@ import { isLanguageModeling, type Task } from '@pemmican/models';
 import type { EncodedDataset } from './encoded-dataset.ts';
 import { entityScores } from './entity-scores.ts';
 import { accuracy, f1, matthewsCorrelation, pearson, spearman, type Metric } from './metrics.ts';
+import { DEFAULT_ANSWER_CHOICE, type AnswerChoice } from './answer-prediction.ts';
+import { evaluateQuestions } from './question-evaluation.ts';
 import { makeTaskBatch, recordsInOrder, type BatchOptions } from './task-batch.ts';
 import { FEED, FETCH } from './training-program.ts';
 import { NO_LABEL } from './word-labels.ts';
@@ -17,6 +19,8 @@ interface Scoring extends BatchOptions {
   readonly batchSize: number;
   /** Names of the classes of tokens, where they have names: what an entity is stands in them. */
   readonly labelNames?: readonly string[] | undefined;
+  /** How answers to questions are chosen. */
+  readonly answerChoice?: AnswerChoice | undefined;
 }
 
 // Every evaluation hides the same tokens, so that losses compare.
@@ -49,6 +53,11 @@ export async function evaluate(
   scoring: Scoring,
   onBatch: () => Promise<void> = () => Promise.resolve(),
 ): Promise<EvaluationResult> {
+  if (scoring.task === 'question-answering') {
+    const choice = scoring.answerChoice ?? DEFAULT_ANSWER_CHOICE;
+    const metrics = await evaluateQuestions(session, dataset, { ...scoring, choice }, onBatch);
+    return { recordCount: dataset.questions?.contexts.length ?? 0, metrics };
+  }
   const isClassifying = !isLanguageModeling(scoring.task);
   const expected = expectedLabels(scoring.task, dataset);
   const predicted = new Float64Array(expected.length);
@@ -100,6 +109,8 @@ function scores(
         f1: f1(predicted, labels, labelCount),
         matthews_correlation: matthewsCorrelation(predicted, labels, labelCount),
       };
+    case 'question-answering':
+      throw new TypeError('Unreachable: answers are not scored window by window');
     case 'token-classification':
       return {
         accuracy: accuracy(predicted, labels),

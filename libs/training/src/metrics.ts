@@ -8,6 +8,7 @@ export const METRICS = {
   'causal-lm': ['loss', 'perplexity'],
   'seq2seq-lm': ['loss', 'perplexity'],
   'token-classification': ['loss', 'accuracy', 'precision', 'recall', 'f1'],
+  'question-answering': ['loss', 'exact_match', 'f1'],
 } as const satisfies Record<Task, readonly string[]>;
 /** Those of the entities that tags name, which tags without names have not. */
 export const ENTITY_METRICS = ['precision', 'recall', 'f1'] as const satisfies readonly Metric[];
@@ -21,6 +22,7 @@ export function isGreaterBetter(metric: Metric): boolean {
 /** The metric that decides for a task when none is named. */
 export function defaultMetric(task: Task): Metric {
   if (isLanguageModeling(task)) return 'loss';
+  if (task === 'question-answering') return 'f1';
   return task === 'regression' ? 'pearson' : 'accuracy';
 }
 

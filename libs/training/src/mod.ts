@@ -4,6 +4,13 @@
  * @module
  */
 export {
+  batchSplits,
+  findBatchSplit,
+  type BatchSplit,
+  type BatchSplitSearch,
+  type PlannedSplit,
+} from './batch-size.ts';
+export {
   OPTIMIZER_FILE_NAME,
   TRAINER_STATE_FILE_NAME,
   WEIGHTS_FILE_NAME,
@@ -25,6 +32,15 @@ export {
   type EncodedDataset,
   type TargetSequences,
 } from './encoded-dataset.ts';
+export {
+  DEFAULT_ANSWER_CHOICE,
+  predictAnswer,
+  type AnswerChoice,
+  type AnswerOptions,
+  type PredictedAnswer,
+  type WindowLogits,
+} from './answer-prediction.ts';
+export { answerScores, normalizeAnswer, type AnswerScores } from './answer-scores.ts';
 export { entityScores, type EntityScores } from './entity-scores.ts';
 export { TrainingError, type TrainingErrorCode } from './error.ts';
 export { evaluate, predictLogits, type EvaluationResult } from './evaluation.ts';
@@ -40,6 +56,14 @@ export {
 } from './options.ts';
 export { loadWeights } from './parameter-transfer.ts';
 export { buildPredictionProgram, type PredictionProgram } from './prediction-program.ts';
+export { answerQuestions, type AnsweredQuestion } from './question-evaluation.ts';
+export {
+  NOT_IN_CONTEXT,
+  QuestionWindowsBuilder,
+  answerSpan,
+  type QuestionWindows,
+  type TokenPlaces,
+} from './question-windows.ts';
 export { planRun, unusedRowDecayFactor, type RunPlan } from './run-plan.ts';
 export { SCHEDULES, learningRateAt, type Schedule } from './schedule.ts';
 export type { MaskingOptions } from './token-targets.ts';

@@ -1,5 +1,6 @@
-import type { LoraOptions, Task } from '@pemmican/models';
+import { isLanguageModeling, type LoraOptions, type Task } from '@pemmican/models';
 import { TrainingError } from './error.ts';
+import { DEFAULT_ANSWER_CHOICE } from './answer-prediction.ts';
 import { METRICS, type Metric } from './metrics.ts';
 import { SCHEDULES, type Schedule } from './schedule.ts';
 
@@ -41,10 +42,18 @@ export interface TrainingOptions {
   readonly bf16: boolean;
   /** Share of the tokens that masked language modeling predicts. */
   readonly mlmProbability: number;
+  /** Question answering: the best starts and ends whose pairs are looked at, this many of each. */
+  readonly nBestSize: number;
+  /** Question answering: longest answer in tokens. */
+  readonly maxAnswerLength: number;
+  /** Question answering: no answer is told where its score is better than the best answer's by more than this. */
+  readonly nullScoreDiffThreshold: number;
   /** Keep the input embedding matrix as it is. A tied output matrix is the same matrix, so it is frozen too. */
   readonly freezeEmbeddings: boolean;
   /** Keep these parameters as they are: names, in which `*` stands for any run of characters. */
   readonly freeze: readonly string[];
+  /** Language modeling on a reduced model: the softmax runs over the kept rows only, which is another loss. */
+  readonly restrictedSoftmax: boolean;
   /** Train adapters in place of the model itself. */
   readonly lora: LoraTrainingOptions | undefined;
 }
@@ -83,8 +92,10 @@ export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
   metricForBestModel: 'accuracy',
   bf16: false,
   mlmProbability: 0.15,
+  ...DEFAULT_ANSWER_CHOICE,
   freezeEmbeddings: false,
   freeze: [],
+  restrictedSoftmax: false,
   lora: undefined,
 };
 
@@ -93,6 +104,8 @@ const MAX_BATCH_SIZE = 65_536;
 const MAX_STEPS = 1_000_000_000;
 const MAX_EPOCHS = 1_000_000;
 const MAX_RANK = 65_536;
+// Pairs grow with its square.
+const MAX_BEST_SIZE = 1000;
 
 interface Range {
   readonly minimum: number;
@@ -123,6 +136,9 @@ const RANGES: Partial<Record<Exclude<keyof TrainingOptions, 'lora' | 'freeze'>, 
   saveSteps: { minimum: 0, maximum: MAX_STEPS, isInteger: true },
   saveTotalLimit: { minimum: 1, maximum: 1_000_000, isInteger: true },
   mlmProbability: { minimum: 0, maximum: 1, excludesMinimum: true },
+  nBestSize: { minimum: 1, maximum: MAX_BEST_SIZE, isInteger: true },
+  maxAnswerLength: { minimum: 1, maximum: 1_000_000, isInteger: true },
+  nullScoreDiffThreshold: { minimum: -Number.MAX_VALUE, maximum: Number.MAX_VALUE },
 };
 
 const LORA_RANGES = {
@@ -167,6 +183,11 @@ export function findOptionProblems(options: TrainingOptions): OptionProblem[] {
     problems.push({
       field: 'freeze',
       message: 'freeze has an empty pattern, expected names of parameters, with * for any run of characters',
+    });
+  if (options.restrictedSoftmax && !isLanguageModeling(options.task))
+    problems.push({
+      field: 'restrictedSoftmax',
+      message: `restrictedSoftmax is true, expected false for ${options.task}, which has no softmax over the vocabulary`,
     });
   if (options.lora !== undefined) problems.push(...findLoraProblems(options.lora, options));
   const metrics = METRICS[options.task];

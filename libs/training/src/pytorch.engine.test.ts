@@ -7,6 +7,8 @@ import { oracle, oracleRun, tinyModel, trainTiny, unpack, type OracleRun, type T
 const LOSS_TOLERANCE = 1e-6;
 const NORM_TOLERANCE = 1e-5;
 const WEIGHT_TOLERANCE = 1e-6;
+// With few labels some gradients are small beside their own rounding, of which Adam makes steps as large as of any: seen 1.2e-6.
+const FEW_LABELS_WEIGHT_TOLERANCE = 3e-6;
 
 function assertFollows(result: TinyResult, run: OracleRun): void {
   assert.equal(result.steps.length, run.log.length);
@@ -28,7 +30,8 @@ function assertFollows(result: TinyResult, run: OracleRun): void {
     const actual = result.weights.get(name)!;
     const worst = expected.reduce((max, value, i) => Math.max(max, Math.abs(actual[i]! - value)), 0);
     // A key's bias moves every score of a row alike, so its gradient is 0 but for rounding, which Adam makes steps of.
-    const tolerance = name.endsWith('self.key.bias') ? sumOfRates : WEIGHT_TOLERANCE;
+    const weightTolerance = run.isMasked ? FEW_LABELS_WEIGHT_TOLERANCE : WEIGHT_TOLERANCE;
+    const tolerance = name.endsWith('self.key.bias') ? sumOfRates : weightTolerance;
     assert.ok(worst <= tolerance, `${name}: off by ${worst}`);
   }
 }
@@ -45,6 +48,7 @@ for (const name of [
   'weight decay 0.01',
   'hard clipping',
   'Llama, causal language model',
+  'Llama, causal language model, masked labels',
   'BERT, token classification',
 ]) {
   // 34 records in steps of 12: the last step of an epoch has ten rows, its last micro-batch fewer than the others.

@@ -1,5 +1,5 @@
 import type { TensorValue } from '@pemmican/graph';
-import { hasTargetSequence, hasTokenTargets, type Task } from '@pemmican/models';
+import { hasTargetSequence, hasTokenTargets, isLanguageModeling, type Task } from '@pemmican/models';
 import { makeBatch, type Batch, type EncodedDataset } from './encoded-dataset.ts';
 import { sequenceTargets } from './sequence-targets.ts';
 import {
@@ -21,6 +21,11 @@ export interface BatchOptions {
   readonly masking?: MaskingOptions | undefined;
   /** What a decoder reads first, in the space of the data sets; only for sequence-to-sequence tasks, which need it. */
   readonly decoderStartTokenId?: number | undefined;
+  /**
+   * Row of the output matrix by token id, where the output matrix has other rows than the embedding matrix: a language model
+   * whose input side alone is reduced predicts full token ids.
+   */
+  readonly outputRowOf?: Uint32Array | undefined;
 }
 
 /** A batch as a task takes it. */
@@ -46,23 +51,28 @@ export function makeTaskBatch(
   pass: string,
 ): TaskBatch {
   const plain = makeBatch(dataset, records, options.padId);
+  const { rowCount, tokenCount } = plain;
   if (hasTargetSequence(options.task)) return sequenceBatch(dataset, plain, options);
+  if (options.task === 'question-answering') {
+    const feeds = { ...inputFeeds(plain), [FEED.labels]: spanLabels(dataset, records) };
+    return { batch: plain, feeds, itemCount: rowCount, tokenCount };
+  }
   if (!hasTokenTargets(options.task)) {
-    const labels = labelValue(plain, options.task);
-    const feeds = { ...inputFeeds(plain), [FEED.labels]: labels };
-    return { batch: plain, feeds, itemCount: plain.rowCount, tokenCount: plain.tokenCount };
+    const feeds = { ...inputFeeds(plain), [FEED.labels]: labelValue(plain, options.task) };
+    return { batch: plain, feeds, itemCount: rowCount, tokenCount };
   }
   const { batch, targets } = withTargets(plain, options, pass);
+  const labels = isLanguageModeling(options.task) ? outputRows(targets.labels, options.outputRowOf) : targets.labels;
   const shape = [targets.positions.length];
   return {
     batch,
     feeds: {
       ...inputFeeds(batch),
       [FEED.targetPositions]: { dtype: 'int32', shape, data: targets.positions },
-      [FEED.labels]: { dtype: 'int32', shape, data: targets.labels },
+      [FEED.labels]: { dtype: 'int32', shape, data: labels },
     },
     itemCount: targets.positions.length,
-    tokenCount: batch.tokenCount,
+    tokenCount,
   };
 }
 
@@ -77,7 +87,7 @@ function sequenceBatch(dataset: EncodedDataset, batch: Batch, options: BatchOpti
       ...inputFeeds(batch),
       [FEED.decoderInputIds]: { dtype: 'int32', shape: [batch.rowCount, targets.length], data: targets.inputIds },
       [FEED.targetPositions]: { dtype: 'int32', shape, data: targets.positions },
-      [FEED.labels]: { dtype: 'int32', shape, data: targets.labels },
+      [FEED.labels]: { dtype: 'int32', shape, data: outputRows(targets.labels, options.outputRowOf) },
     },
     itemCount: targets.positions.length,
     tokenCount: batch.tokenCount + targets.positions.length,
@@ -92,6 +102,10 @@ function withTargets(plain: Batch, options: BatchOptions, pass: string): { batch
   return maskTokens(plain, options.masking, options.seed, pass);
 }
 
+function outputRows(tokenIds: Int32Array, rowOf: Uint32Array | undefined): Int32Array {
+  return rowOf === undefined ? tokenIds : tokenIds.map((tokenId) => rowOf[tokenId] ?? -1);
+}
+
 /** Feeds that every forward pass takes. */
 export function inputFeeds(batch: Batch): Record<string, TensorValue> {
   const shape = [batch.rowCount, batch.length];
@@ -100,6 +114,17 @@ export function inputFeeds(batch: Batch): Record<string, TensorValue> {
     [FEED.attentionMask]: { dtype: 'float32', shape, data: batch.attentionMask },
     [FEED.tokenTypeIds]: { dtype: 'int32', shape, data: batch.tokenTypeIds },
   };
+}
+
+/** The tokens that the answers of windows begin with, and then those that they end with: `[2 * rowCount]`. */
+function spanLabels({ questions }: EncodedDataset, windows: Uint32Array): TensorValue {
+  const labels = new Int32Array(2 * windows.length);
+  windows.forEach((window, row) => {
+    // Never outside of their window, so that none is left out of the loss, as transformers does with those past the end.
+    labels[row] = questions?.spans[2 * window] ?? 0;
+    labels[windows.length + row] = questions?.spans[2 * window + 1] ?? 0;
+  });
+  return { dtype: 'int32', shape: [labels.length], data: labels };
 }
 
 function labelValue(batch: Batch, task: Task): TensorValue {

@@ -7,12 +7,12 @@ const PAD = 0;
 const CLS = 1;
 const SEP = 2;
 const MASK = 3;
-const VOCAB_ROWS = 1000;
+const REPLACEMENTS = Uint32Array.from({ length: 16 }, (_, index) => 950 + 3 * index);
 const OPTIONS: MaskingOptions = {
   probability: 0.15,
   maskTokenId: MASK,
   specialTokenIds: new Set([PAD, CLS, SEP, MASK]),
-  vocabRows: VOCAB_ROWS,
+  replacementTokenIds: REPLACEMENTS,
 };
 
 function batchOf(records: readonly (readonly number[])[], rows: readonly number[]): Batch {
@@ -27,6 +27,31 @@ test('nextTokenTargets: each token of a row predicts the next, padding neither p
   // Rows of three: places 0 to 2, 3 to 5, 6 to 8.
   assert.deepEqual([...positions], [0, 1, 6]);
   assert.deepEqual([...labels], [6, 7, 10]);
+});
+
+test('nextTokenTargets predicts only the tokens that have a label, and no first token of a record', () => {
+  const batch = batchOf(
+    [
+      [5, 6, 7, 8],
+      [9, 10],
+      [11, 12, 13],
+    ],
+    [0, 1, 2],
+  );
+  const tokenLabels = Int32Array.from([5, -100, 7, 8, 9, -100, -100, -100, -100, 12, -100, -100]);
+  const { positions, labels } = nextTokenTargets({ ...batch, tokenLabels });
+  // Rows of four: the 5 and the 9 have a label and nothing before them.
+  assert.deepEqual([...positions], [1, 2, 8]);
+  assert.deepEqual([...labels], [7, 8, 12]);
+});
+
+test('nextTokenTargets refuses a batch of which nothing is predicted, rather than to give a loss that is no number', () => {
+  const batch = batchOf([[5, 6, 7]], [0]);
+  assert.throws(() => nextTokenTargets({ ...batch, tokenLabels: Int32Array.of(5, -100, -100) }), {
+    name: 'TrainingError',
+    code: 'INVALID_DATA',
+    message: /predicts nothing: it has no token with a label after the first of a record/,
+  });
 });
 
 test('nextTokenTargets refuses a batch of single tokens', () => {
@@ -58,16 +83,25 @@ test('maskTokens hides as BERT does: 15 % are predicted, of these 80 % hidden, 1
   };
   near(positions.length, total, 0.15);
   let [masked, replaced, left] = [0, 0, 0];
+  const replacedBy = new Set<number>();
   positions.forEach((place, index) => {
     assert.equal(tokenIds[index], batch.inputIds[place]);
     const now = hidden.batch.inputIds[place]!;
     if (now === MASK) masked++;
     else if (now === batch.inputIds[place]) left++;
-    else replaced++;
+    else {
+      replaced++;
+      replacedBy.add(now);
+    }
   });
   near(masked, positions.length, 0.8);
   near(replaced, positions.length, 0.1);
   near(left, positions.length, 0.1);
+  assert.deepEqual(
+    [...replacedBy].sort(),
+    [...REPLACEMENTS],
+    'each of those that may stand for others does, and no others',
+  );
 });
 
 test('maskTokens changes nothing but what is predicted, and never special tokens or padding', () => {

@@ -18,8 +18,8 @@ export interface MaskingOptions {
   readonly maskTokenId: number;
   /** Tokens that are never predicted. */
   readonly specialTokenIds: ReadonlySet<number>;
-  /** Rows of the embedding matrix, from which replacements are drawn. */
-  readonly vocabRows: number;
+  /** Tokens, in the id space of the batch, that are put in place of others; see `replacementTokenIds`. */
+  readonly replacementTokenIds: Uint32Array;
 }
 
 // Of the tokens that are predicted, this share is hidden; half of the others are replaced at random, half left as they are.
@@ -37,19 +37,27 @@ export function labelledTargets({ tokenLabels }: Batch): TokenTargets {
   return targets(positions, classes, 'word with a tag');
 }
 
-/** Each token of a record predicts the next one. */
+/**
+ * Each token of a record predicts the next one; where tokens have labels (transformers' `labels`, the tokens themselves), only
+ * those that have one are predicted.
+ */
 export function nextTokenTargets(batch: Batch): TokenTargets {
+  const { tokenLabels } = batch;
   const positions: number[] = [];
   const tokenIds: number[] = [];
   for (let row = 0; row < batch.rowCount; row++) {
     for (let column = 0; column + 1 < batch.length; column++) {
       const place = row * batch.length + column;
       if (batch.attentionMask[place + 1] === 0) break;
+      const label = tokenLabels === undefined ? batch.inputIds[place + 1] : tokenLabels[place + 1];
+      if (label === undefined || label === NO_LABEL) continue;
       positions.push(place);
-      tokenIds.push(batch.inputIds[place + 1] ?? 0);
+      tokenIds.push(label);
     }
   }
-  return targets(positions, tokenIds, 'record of two tokens and more');
+  const need =
+    tokenLabels === undefined ? 'record of two tokens and more' : 'token with a label after the first of a record';
+  return targets(positions, tokenIds, need);
 }
 
 /**
@@ -78,7 +86,8 @@ export function maskTokens(
       tokenIds.push(tokenId);
       const draw = random.uniform();
       if (draw < HIDDEN_SHARE) inputIds[place] = options.maskTokenId;
-      else if (draw < (1 + HIDDEN_SHARE) / 2) inputIds[place] = random.integer(options.vocabRows);
+      else if (draw < (1 + HIDDEN_SHARE) / 2)
+        inputIds[place] = options.replacementTokenIds[random.integer(options.replacementTokenIds.length)] ?? tokenId;
     }
   });
   if (positions.length === 0) hideOne(batch, options, inputIds, positions, tokenIds);

@@ -71,6 +71,8 @@ export interface TrainingRun {
   readonly masking?: MaskingOptions | undefined;
   /** Set for sequence-to-sequence tasks; see {@link BatchOptions}. */
   readonly decoderStartTokenId?: number | undefined;
+  /** See {@link BatchOptions}. */
+  readonly outputRowOf?: Uint32Array | undefined;
   readonly train: EncodedDataset;
   readonly validation: EncodedDataset | undefined;
   readonly checkpoints: CheckpointStore;
@@ -262,8 +264,8 @@ class Trainer {
   }
 
   get #batchOptions(): BatchOptions {
-    const { options, padId, masking, decoderStartTokenId } = this.#run;
-    return { task: options.task, seed: options.seed, padId, masking, decoderStartTokenId };
+    const { options, padId, masking, decoderStartTokenId, outputRowOf } = this.#run;
+    return { task: options.task, seed: options.seed, padId, masking, decoderStartTokenId, outputRowOf };
   }
 
   #records(position: { readonly epochIndex: number }, batchIndex: number): Uint32Array {
@@ -287,7 +289,7 @@ class Trainer {
       session,
       validation,
       labelCount,
-      { ...this.#batchOptions, batchSize: options.perDeviceEvalBatchSize, labelNames },
+      { ...this.#batchOptions, batchSize: options.perDeviceEvalBatchSize, labelNames, answerChoice: options },
       () => this.#run.breathe(),
     );
     this.#evaluatedStep = this.#state.step;

@@ -14,6 +14,7 @@ import {
   variable,
   variablePort,
   vocabularyCrossEntropyMean,
+  type Dimension,
   type Gradient,
   type GraphNode,
   type MemoryPlan,
@@ -51,6 +52,8 @@ export interface ProgramOptions {
   readonly labelCount: number;
   /** Rows of the embedding matrix. */
   readonly vocabRows: number;
+  /** Rows of an output matrix that is not tied to it; as many where not given. */
+  readonly outputRows?: number | undefined;
   /** Row of `config.pad_token_id` in that matrix; undefined when there is none. */
   readonly paddingIndex: number | undefined;
   readonly dropout: number | undefined;
@@ -121,6 +124,11 @@ export interface TrainingProgram {
    * @param targetLength tokens that targets are padded to; sequence-to-sequence tasks need it
    */
   planStep(batchSize: number, length: number, targetLength?: number): MemoryPlan;
+  /**
+   * Memory while this many rows are evaluated: what a step leaves there, and a forward pass. The engine is free in its order
+   * there and keeps up to a tenth more alive.
+   */
+  planEvaluation(batchSize: number, length: number, targetLength?: number): MemoryPlan;
   /** Bytes of the embedding matrix and, where it is trained, of its gradient and its moments. */
   readonly embeddingTrainingBytes: number;
 }
@@ -152,6 +160,13 @@ export function modelInputs(builder: GraphBuilder, task: Task): ModelInputs {
   };
 }
 
+/** How many labels a batch has. */
+function labelDimension(task: Task): Dimension {
+  // The starts of all rows' answers, and then their ends.
+  if (task === 'question-answering') return { coefficient: 2, symbols: ['batch'] };
+  return symbol(hasTokenTargets(task) ? 'targets' : 'batch');
+}
+
 /** Values of the dimensions of what is fed. */
 export function runtimeDimensions(
   builder: GraphBuilder,
@@ -173,10 +188,14 @@ class ProgramBuilder {
     this.#model = model;
     this.#options = options;
     this.#builder = new GraphBuilder(options.bf16 ? { matmulDtype: 'bfloat16' } : {});
-    this.#parameters = model.parameters(options.task, options.labelCount, options.vocabRows).map((spec) => ({
-      spec,
-      weight: this.#builder.withCategory('weights', () => variable(this.#builder, `weights/${spec.name}`, spec.shape)),
-    }));
+    this.#parameters = model
+      .parameters(options.task, options.labelCount, options.vocabRows, options.outputRows)
+      .map((spec) => ({
+        spec,
+        weight: this.#builder.withCategory('weights', () =>
+          variable(this.#builder, `weights/${spec.name}`, spec.shape),
+        ),
+      }));
     this.#trained = this.#parameters
       .filter(({ spec }) => spec.isFrozen !== true)
       .map(({ spec, weight }) => ({
@@ -193,11 +212,9 @@ class ProgramBuilder {
     const inputs = modelInputs(builder, task);
     const dimensions = runtimeDimensions(builder, inputs);
     const labels = builder.placeholder(FEED.labels, task === 'regression' ? 'float32' : 'int32', [
-      symbol(hasTokenTargets(task) ? 'targets' : 'batch'),
+      labelDimension(task),
     ]);
-    builder.withoutTape(() => {
-      this.#evaluation(dimensions, inputs, labels);
-    });
+    const evaluationTargets = builder.withoutTape(() => this.#evaluation(dimensions, inputs, labels));
     const { stepTargets, accumulators } = this.#training(dimensions, inputs, labels);
     const variables = [
       ...this.#parameters.map(({ weight }) => weight),
@@ -212,6 +229,7 @@ class ProgramBuilder {
       if (parameter === undefined) throw new RangeError(`"${spec.name}" has no port`);
       return { ...parameter, moment1: variablePort(builder, moment1), moment2: variablePort(builder, moment2) };
     });
+    const planned = { gradients: this.#gradientTensors, variables };
     const accumulatorPorts = accumulators.map((accumulator) => variablePort(builder, accumulator));
     return {
       savedModel: encodeSavedModel(builder, builder.constant(1)),
@@ -220,15 +238,9 @@ class ProgramBuilder {
       parameterCount: countOf(this.#parameters),
       trainedParameterCount: countOf(this.#trained),
       accumulators: accumulatorPorts,
-      planStep: (batch, length, targetLength) =>
-        largestPlan(
-          stepTargets.map((targets) =>
-            planMemory(builder, targets, this.#bindings(batch, length, targetLength), {
-              gradients: this.#gradientTensors,
-              variables,
-            }),
-          ),
-        ),
+      planStep: (...sizes) =>
+        largestPlan(stepTargets.map((targets) => planMemory(builder, targets, this.#bindings(...sizes), planned))),
+      planEvaluation: (...sizes) => planMemory(builder, evaluationTargets, this.#bindings(...sizes), planned),
       embeddingTrainingBytes: this.#parameters
         .filter(({ spec }) => spec.isEmbeddingMatrix === true)
         .reduce((sum, parameter) => sum + (parameter.spec.isFrozen === true ? 4 : 16) * countOf([parameter]), 0),
@@ -246,11 +258,14 @@ class ProgramBuilder {
     return new Map(this.#parameters.map(({ spec, weight }) => [spec.name, readVariable(this.#builder, weight)]));
   }
 
-  #evaluation(dimensions: RuntimeDimensions, inputs: ModelInputs, labels: Tensor): void {
+  /** @returns what an evaluation fetches */
+  #evaluation(dimensions: RuntimeDimensions, inputs: ModelInputs, labels: Tensor): GraphNode[] {
+    const builder = this.#builder;
     const options = { task: this.#options.task, isTraining: false };
-    const output = this.#model.forward(this.#builder, dimensions, this.#weights(), inputs, options);
-    if (output.kind === 'logits') identity(this.#builder, output.logits, { name: FETCH.evaluationLogits });
-    identity(this.#builder, this.#loss(dimensions, output, labels), { name: FETCH.evaluationLoss });
+    const output = this.#model.forward(builder, dimensions, this.#weights(), inputs, options);
+    const logits =
+      output.kind === 'logits' ? [identity(builder, output.logits, { name: FETCH.evaluationLogits }).node] : [];
+    return [...logits, identity(builder, this.#loss(dimensions, output, labels), { name: FETCH.evaluationLoss }).node];
   }
 
   #loss(dimensions: RuntimeDimensions, output: ModelOutput, labels: Tensor): Tensor {
@@ -393,7 +408,8 @@ function at<Item>(items: readonly Item[], index: number): Item {
 
 /**
  * Rows that a batch's loss is a mean over, at most: its records, or all tokens where these have classes, or all tokens of
- * targets where there are such; in language modeling all tokens but each row's first, or as many as chance hides in all but one of some ten thousand batches.
+ * targets where there are such; in language modeling all tokens but each row's first, or as many as chance hides in all but
+ * one of some ten thousand batches.
  */
 export function targetCountOf(
   task: Task,

@@ -9,6 +9,7 @@ import {
   freezeParameters,
   hasTargetSequence,
   hasTokenTargets,
+  isLanguageModeling,
   parseModel,
   withLora,
   type LoraOptions,
@@ -27,6 +28,8 @@ export interface LiveMemoryRequest {
   /** Of sequence-to-sequence tasks. */
   readonly targetLength?: number;
   readonly stepCount: number;
+  /** Evaluate the batch in place of training on it. */
+  readonly isEvaluation?: boolean;
 }
 
 const request = JSON.parse(process.argv[2] ?? '') as LiveMemoryRequest;
@@ -48,10 +51,12 @@ const scalar = (value: number): TensorValue => ({ dtype: 'float32', shape: [], d
 const int32 = (shape: number[], data: Int32Array): TensorValue => ({ dtype: 'int32', shape, data });
 const shape = [batchSize, length];
 const targetCount = targetCountOf(options.task, batchSize, length, undefined, targetLength);
+// A start and an end for each row.
+const labelCount = options.task === 'question-answering' ? 2 * batchSize : targetCount;
 const labels: TensorValue =
   options.task === 'regression'
     ? { dtype: 'float32', shape: [batchSize], data: new Float32Array(batchSize) }
-    : int32([targetCount], new Int32Array(targetCount));
+    : int32([labelCount], new Int32Array(labelCount));
 const batch = {
   // Distinct ids as far as there are rows: the gradient of the embedding then has as many rows as it can.
   [FEED.inputIds]: int32(
@@ -89,11 +94,15 @@ const optimizer = {
   [FEED.correctedEpsilon]: scalar(1e-8),
   ...(options.hasWeightDecay ? { [FEED.decayFactor]: scalar(0.999) } : {}),
 };
+const evaluationFetches = [...(isLanguageModeling(options.task) ? [] : [FETCH.evaluationLogits]), FETCH.evaluationLoss];
 for (let step = 0; step < request.stepCount; step++) {
-  if (options.isAccumulating) {
+  if (request.isEvaluation === true) session.run(batch, evaluationFetches);
+  else if (options.isAccumulating) {
     session.run(batch, [FETCH.accumulateLoss]);
     session.run(optimizer, [FETCH.applyNorm]);
   } else session.run({ ...batch, ...optimizer }, [FETCH.trainLoss, FETCH.trainNorm]);
 }
-process.stdout.write(`${JSON.stringify(program.planStep(batchSize, length, targetLength))}\n`);
+const sizes = [batchSize, length, targetLength] as const;
+const plan = request.isEvaluation === true ? program.planEvaluation(...sizes) : program.planStep(...sizes);
+process.stdout.write(`${JSON.stringify(plan)}\n`);
 process.exit(0);

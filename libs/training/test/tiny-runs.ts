@@ -9,6 +9,7 @@ import { TokenIdMap } from '@pemmican/vocabulary';
 import {
   DEFAULT_TRAINING_OPTIONS,
   EncodedDatasetBuilder,
+  NO_LABEL,
   WEIGHTS_FILE_NAME,
   buildTrainingProgram,
   train,
@@ -41,6 +42,8 @@ export interface OracleRun {
   };
   /** Patterns of the parameters that do not require a gradient. */
   readonly frozen: readonly string[];
+  /** Whether only some tokens of a record are predicted. */
+  readonly isMasked: boolean;
   readonly config: Record<string, unknown>;
   readonly log: readonly { readonly learningRate: number; readonly loss: number; readonly gradNorm: number }[];
   readonly parameters: readonly { readonly name: string; readonly shape: number[]; readonly isDecayed: boolean }[];
@@ -148,6 +151,12 @@ export function tinyDataset(run: OracleRun, map?: TokenIdMap): EncodedDataset {
     builder.add(map?.mapToReduced(full, 'error') ?? full, Uint8Array.from(types), own);
   }
   const dataset = builder.build();
+  if (run.isMasked) {
+    const labels = oracle.records.flatMap(({ ids, tokenLabels }) =>
+      ids.map((id, token) => (tokenLabels[token] === NO_LABEL ? NO_LABEL : id)),
+    );
+    return { ...dataset, tokenLabels: Int32Array.from(labels) };
+  }
   if (run.task !== 'token-classification') return dataset;
   return { ...dataset, tokenLabels: Int32Array.from(oracle.records.flatMap(({ tokenLabels }) => tokenLabels)) };
 }

@@ -71,6 +71,22 @@ test('analyzeVocabulary counts what a model sees: cut to the length, with specia
   assert.deepEqual(parseProfile(JSON.parse(JSON.stringify(profile)), 'profile'), profile);
 });
 
+test('analyzeVocabulary counts words each by itself, cut to the length', async () => {
+  const words = ['a', 'b', 'c', 'd'];
+  const profile = await analyzeVocabulary(
+    [
+      split('train', [
+        { text: '', words },
+        { text: '', words: ['e'] },
+      ]),
+    ],
+    options,
+  );
+  // [CLS] a b c [SEP] and [CLS] e [SEP]; "abcd" in one piece would be [UNK].
+  assert.deepEqual(profile.splits[0]?.tokenIds, [2, 3, 5, 6, 7, 9]);
+  assert.deepEqual(profile.splits[0].counts, [2, 2, 1, 1, 1, 1]);
+});
+
 test('analyzeVocabulary keeps ids that the user names and says what options lose', async () => {
   const profile = await analyzeVocabulary([split('train', ['a a b', 'c'])], {
     ...options,

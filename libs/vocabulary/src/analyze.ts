@@ -9,6 +9,8 @@ import { SplitSum } from './split-sum.ts';
 export interface AnalyzedRecord {
   readonly text: string;
   readonly textPair?: string;
+  /** In place of the texts: all records of a split have words, or none has. */
+  readonly words?: readonly string[];
 }
 
 export interface AnalyzedSplit {
@@ -125,9 +127,10 @@ async function countSplit(
     options.signal?.throwIfAborted();
   };
   options.signal?.throwIfAborted();
-  for await (const { text, textPair } of split.records) {
+  for await (const { text, textPair, words } of split.records) {
     options.signal?.throwIfAborted();
-    builder.add(text, textPair);
+    if (words === undefined) builder.add(text, textPair);
+    else builder.addWords(words);
     if (builder.byteCount >= BLOCK_BYTES || builder.recordCount >= BLOCK_RECORDS) await countBlock();
   }
   if (builder.recordCount > 0) await countBlock();

@@ -36,8 +36,10 @@ export {
   unkTokenIdOf,
   type ReduceTokenizerOptions,
 } from './reduced-tokenizer.ts';
+export { replacementTokenIds } from './replacement-tokens.ts';
 export { selectKeptTokenIds, type Selection, type SelectionOptions } from './selection.ts';
 export { SplitCounter, type SplitCounterOptions } from './split-counter.ts';
+export { WindowCounter, type WindowCount, type WindowCounterOptions } from './window-counter.ts';
 export { SplitSum, type SplitTally } from './split-sum.ts';
 export { TokenCounter } from './token-counter.ts';
 export { TokenIdMap } from './token-id-map.ts';

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { hubOptionsFromEnvironment } from '@pemmican/storage';
+import { readServerSecurity, type ServerSecurity } from '@pemmican/rpc';
+import { ArtifactRoots, hubOptionsFromEnvironment } from '@pemmican/storage';
 import { z } from 'zod';
 
 const schema = z.object({
@@ -18,6 +19,10 @@ const schema = z.object({
 /** What the service's process is told by its environment. */
 export interface EmbeddingSurgeryConfig {
   readonly listen: string;
+  /** TLS, tokens, limits of a caller. */
+  readonly security: ServerSecurity;
+  /** Folders that callers' paths have to be in (`PEMMICAN_ARTIFACT_ROOTS`, separated by colons); all where it is not set. */
+  readonly artifactRoots: ArtifactRoots;
   readonly stateDirectory: string;
   readonly hub: { readonly cacheFolder: string; readonly endpoint?: string; readonly accessToken?: string };
   readonly maxConcurrentJobs: number;
@@ -37,6 +42,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   return Object.freeze({
     listen: parsed.data.PEMMICAN_LISTEN,
+    security: readServerSecurity(environment),
+    artifactRoots: ArtifactRoots.parse(environment['PEMMICAN_ARTIFACT_ROOTS']),
     stateDirectory: path.resolve(parsed.data.PEMMICAN_STATE_DIRECTORY),
     hub: hubOptionsFromEnvironment(environment, parsed.data.PEMMICAN_CACHE_DIR),
     maxConcurrentJobs: parsed.data.PEMMICAN_MAX_CONCURRENT_JOBS,

@@ -1,7 +1,17 @@
-import { checkpointFingerprint, readManifest, verifyRestored, type RestoreInputs } from '@pemmican/embedding';
+import {
+  checkpointFingerprint,
+  mergeAdapter,
+  readManifest,
+  verifyRestored,
+  type MergeOptions,
+  type MergeResult,
+  type RestoreInputs,
+  type VocabularyTensor,
+} from '@pemmican/embedding';
 import { Checkpoint, type FolderReader } from '@pemmican/safetensors';
 import { StorageError, openFolder } from '@pemmican/storage';
 import type { TokenIdMap } from '@pemmican/vocabulary';
+import { FolderComparison } from './folder-comparison.ts';
 
 /*
  * A service that is killed after a folder got its name and before the store has heard of it does the job again. Then the
@@ -13,8 +23,11 @@ import type { TokenIdMap } from '@pemmican/vocabulary';
 export async function isReduced(
   outputUri: string,
   source: Checkpoint,
-  tokenIdMap: TokenIdMap,
-  fileNames: readonly string[],
+  expected: {
+    readonly tokenIdMap: TokenIdMap;
+    readonly selected: readonly VocabularyTensor[];
+    readonly fileNames: readonly string[];
+  },
 ): Promise<boolean> {
   const output = await openIfThere(outputUri);
   if (output === undefined) return false;
@@ -22,9 +35,11 @@ export async function isReduced(
     const manifest = await readManifest(output);
     const names = await output.list();
     return (
-      manifest.keptTokenIdsDigest === (await tokenIdMap.digest()) &&
+      manifest.keptTokenIdsDigest === (await expected.tokenIdMap.digest()) &&
+      manifest.reducedTensors.map(({ name }) => name).join() ===
+        expected.selected.map(({ tensor }) => tensor.name).join() &&
       manifest.sourceFingerprint === (await checkpointFingerprint(source)) &&
-      fileNames.every((name) => names.includes(name))
+      expected.fileNames.every((name) => names.includes(name))
     );
   } catch {
     return false;
@@ -40,6 +55,23 @@ export async function isRestored(outputUri: string, inputs: RestoreInputs, signa
   } catch {
     signal.throwIfAborted();
     return false;
+  }
+}
+
+/** What a merge that wrote the folder, to the last bit, gave; undefined where the folder holds anything else. */
+export async function resultOfMerged(
+  outputUri: string,
+  inputs: Omit<MergeOptions, 'destination' | 'signal'>,
+  signal: AbortSignal,
+): Promise<MergeResult | undefined> {
+  const merged = await openIfThere(outputUri);
+  if (merged === undefined) return undefined;
+  try {
+    return await mergeAdapter({ ...inputs, destination: new FolderComparison(merged), signal });
+  } catch {
+    // What is wrong with the inputs, if that is what it is, comes to light when they are merged.
+    signal.throwIfAborted();
+    return undefined;
   }
 }
 

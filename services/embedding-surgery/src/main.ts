@@ -3,8 +3,8 @@
  * @module
  */
 import { readDescriptorSet } from '@pemmican/contract/descriptor-set';
-import { startServer } from '@pemmican/rpc';
-import { serverTracing } from '@pemmican/telemetry';
+import { createLogger, startServer } from '@pemmican/rpc';
+import { serverMetrics, serverTracing } from '@pemmican/telemetry';
 import { startTelemetry } from '@pemmican/telemetry/sdk';
 import { readConfig } from './config.ts';
 import { createEmbeddingSurgeryService } from './service.ts';
@@ -13,12 +13,18 @@ import { createEmbeddingSurgeryService } from './service.ts';
 const STOP_GRACE_MS = 2_000;
 
 const config = readConfig(process.env);
-const telemetry = startTelemetry({ serviceName: 'pemmican-embedding-surgery', serviceVersion: '0.1.0' });
+const telemetry = startTelemetry({
+  serviceName: 'pemmican-embedding-surgery',
+  serviceVersion: '0.1.0',
+  hasMetrics: true,
+});
 const service = createEmbeddingSurgeryService(config);
 const server = await startServer({
   services: service.services,
   listen: config.listen,
-  interceptors: [serverTracing],
+  security: config.security,
+  logger: createLogger('embedding-surgery', config.logLevel),
+  interceptors: [serverTracing, serverMetrics()],
   descriptorSet: readDescriptorSet(),
 });
 

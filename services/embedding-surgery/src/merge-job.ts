@@ -1,5 +1,10 @@
 import type { RestoreSpec, SurgeryResult } from '@pemmican/contract/surgery';
-import { mergeAdapter, type AdapterFile } from '@pemmican/embedding';
+import {
+  mergeAdapter,
+  type AdapterFile,
+  type MergeResult,
+  type SurgeryProgress as MergeProgress,
+} from '@pemmican/embedding';
 import {
   ADAPTER_CONFIG_FILE_NAME,
   ADAPTER_TENSOR_PREFIX,
@@ -10,7 +15,7 @@ import {
 import type { FolderReader } from '@pemmican/safetensors';
 import { createFolder, localPath, openFolder, readJson } from '@pemmican/storage';
 import { withSpan } from '@pemmican/telemetry';
-import { tensorBytes, withCheckpoint } from './finished-output.ts';
+import { resultOfMerged, tensorBytes, withCheckpoint } from './finished-output.ts';
 import type { SurgeryHooks } from './surgery-hooks.ts';
 
 const MAX_CONFIG_BYTES = 10_000_000;
@@ -36,22 +41,23 @@ export async function mergeJob(spec: RestoreSpec, adapter: AdapterFile, hooks: S
   const source = await openFolder(spec.modelUri, { hub: hooks.hub });
   const trained = await openFolder(spec.trainedUri);
   const sourceBytes = await withCheckpoint(source, tensorBytes);
-  const destination = await createFolder(spec.outputUri, { overwrite: spec.overwrite, expectedBytes: sourceBytes });
-  const { writtenBytes, mergedModuleCount, vocabSize } = await withSpan(
-    'merge',
-    { 'pemmican.bytes': sourceBytes },
-    () =>
-      mergeAdapter({
-        source,
-        trained,
-        adapter,
-        destination,
-        signal: hooks.signal,
-        onProgress: ({ doneBytes, totalBytes, tensorName }) => {
-          hooks.onProgress({ writtenBytes: doneBytes, totalBytes, tensorName });
-        },
-      }),
-  );
+  const inputs = {
+    source,
+    trained,
+    adapter,
+    onProgress: ({ doneBytes, totalBytes, tensorName }: MergeProgress): void => {
+      hooks.onProgress({ writtenBytes: doneBytes, totalBytes, tensorName });
+    },
+  };
+  const done =
+    hooks.isRecovered && !spec.overwrite ? await resultOfMerged(spec.outputUri, inputs, hooks.signal) : undefined;
+  const merge = async (): Promise<MergeResult> => {
+    const destination = await createFolder(spec.outputUri, { overwrite: spec.overwrite, expectedBytes: sourceBytes });
+    return withSpan('merge', { 'pemmican.bytes': sourceBytes }, () =>
+      mergeAdapter({ ...inputs, destination, signal: hooks.signal }),
+    );
+  };
+  const { writtenBytes, mergedModuleCount, vocabSize } = done ?? (await merge());
   return {
     fullVocabSize: vocabSize,
     reducedVocabSize: vocabSize,

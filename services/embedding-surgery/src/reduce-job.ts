@@ -1,5 +1,11 @@
 import type { ReduceSpec, SurgeryResult } from '@pemmican/contract/surgery';
-import { ModelConfig, findEmbeddingMatrix, readManifest, reduceCheckpoint } from '@pemmican/embedding';
+import {
+  ModelConfig,
+  findEmbeddingMatrix,
+  readManifest,
+  reduceCheckpoint,
+  vocabularyTensors,
+} from '@pemmican/embedding';
 import type { FolderReader } from '@pemmican/safetensors';
 import { createFolder, localPath, openFolder } from '@pemmican/storage';
 import { withSpan } from '@pemmican/telemetry';
@@ -40,6 +46,7 @@ export async function reduceJob(spec: ReduceSpec, hooks: SurgeryHooks): Promise<
       destination: withFiles(destination, plan.files),
       pemmicanVersion: PEMMICAN_VERSION,
       unkTokenId,
+      restrictsOutput: spec.restrictOutput,
       signal: hooks.signal,
       onProgress: ({ doneBytes, totalBytes, tensorName }) => {
         hooks.onProgress({ writtenBytes: doneBytes, totalBytes, tensorName });
@@ -64,10 +71,14 @@ export async function planReduction(
     const { tokenIdMap } = kept;
     const files = spec.exportTokenizer ? await reducedTokenizerFiles(source, kept) : [];
     const sourceBytes = tensorBytes(checkpoint);
-    const outputBytes = sourceBytes - (embedding.rowCount - tokenIdMap.reducedVocabSize) * embedding.rowBytes;
+    const selected = vocabularyTensors(checkpoint, embedding, spec.restrictOutput);
+    const rowBytes = selected.reduce((sum, tensor) => sum + tensor.rowBytes, 0);
+    const outputBytes = sourceBytes - (embedding.rowCount - tokenIdMap.reducedVocabSize) * rowBytes;
     const fileNames = files.map(({ fileName }) => fileName);
     const isDone =
-      hooks.isRecovered && !spec.overwrite && (await isReduced(spec.outputUri, checkpoint, tokenIdMap, fileNames));
+      hooks.isRecovered &&
+      !spec.overwrite &&
+      (await isReduced(spec.outputUri, checkpoint, { tokenIdMap, selected, fileNames }));
     return { source, sourceBytes, outputBytes, tokenIdMap, files, isDone };
   });
 }

@@ -46,7 +46,13 @@ export function createEmbeddingSurgeryService(config: EmbeddingSurgeryConfig): E
     maxQueued: config.maxQueuedJobs,
     logger,
   });
-  const handlers = new Handlers({ rules: ERROR_RULES, logger });
+  const handlers = new Handlers({
+    rules: ERROR_RULES,
+    logger,
+    guard: (request) => {
+      config.artifactRoots.checkRequest(request);
+    },
+  });
   const implementation: EmbeddingSurgeryServiceServer = {
     createSurgery: handlers.unary(async (request) => {
       const surgery = await jobs.create(request);
@@ -67,6 +73,7 @@ export function createEmbeddingSurgeryService(config: EmbeddingSurgeryConfig): E
         name: 'pemmican.surgery.v1.EmbeddingSurgeryService',
         definition: EmbeddingSurgeryServiceService,
         implementation: implementation,
+        readMethods: ['GetSurgery', 'ListSurgeries', 'WatchSurgery'],
       },
     ],
     close: () => jobs.close(),

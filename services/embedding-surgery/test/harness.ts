@@ -14,7 +14,7 @@ import {
   type SurgerySpec,
   type WatchSurgeryResponse,
 } from '@pemmican/contract/surgery';
-import { startServer } from '@pemmican/rpc';
+import { createLogger, startServer } from '@pemmican/rpc';
 import { describeStatus, type Failure } from '@pemmican/testkit';
 import { createEmbeddingSurgeryService, readConfig } from '../src/mod.ts';
 
@@ -39,7 +39,12 @@ export async function startService(context: TestContext, folder: string): Promis
       PEMMICAN_LOG_LEVEL: 'silent',
     }),
   );
-  const server = await startServer({ services: service.services, listen, descriptorSet: readDescriptorSet() });
+  const server = await startServer({
+    services: service.services,
+    listen,
+    descriptorSet: readDescriptorSet(),
+    logger: createLogger('test', 'silent'),
+  });
   const client = connect(listen);
   context.after(async () => {
     client.close();
@@ -125,7 +130,14 @@ export function reduceSpec(fields: {
   return {
     operation: {
       $case: 'reduce',
-      value: { padToMultipleOf: 0, exportTokenizer: false, overwrite: false, ...others, vocabulary },
+      value: {
+        padToMultipleOf: 0,
+        exportTokenizer: false,
+        overwrite: false,
+        restrictOutput: false,
+        ...others,
+        vocabulary,
+      },
     },
   };
 }

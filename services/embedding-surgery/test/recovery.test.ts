@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import path from 'node:path';
 import { test } from 'node:test';
 import type { ReduceSpec, RestoreSpec } from '@pemmican/contract/surgery';
+import { entryOf, writeSafetensors, type TensorEntry } from '@pemmican/safetensors';
+import { makeTinyModel } from '@pemmican/testkit';
 import { reduceJob } from '../src/reduce-job.ts';
 import { restoreJob } from '../src/restore-job.ts';
 import { REPOSITORY, reduceSpec, restoreSpec, temporaryFolder } from './harness.ts';
@@ -54,4 +56,48 @@ test('reduceJob and restoreJob never replace what somebody else has put at the o
   await reduceJob({ ...reduce, overwrite: true }, hooks(false));
   assert.equal(existsSync(path.join(outputUri, 'notes.txt')), false);
   rmSync(outputUri, { recursive: true });
+});
+
+test('restoreJob takes its own finished merge of an adapter for its own after a kill, and nothing else', async (t) => {
+  const folder = temporaryFolder(t);
+  const [model, adapter, outputUri] = ['model', 'adapter', 'merged'].map((name) => path.join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await makeTinyModel(model);
+  mkdirSync(adapter);
+  const fields = { peft_type: 'LORA', r: 2, lora_alpha: 4, target_modules: ['query'], base_model_name_or_path: model };
+  writeFileSync(path.join(adapter, 'adapter_config.json'), JSON.stringify(fields));
+  const query = 'base_model.model.bert.encoder.layer.0.attention.self.query';
+  const parts: Uint8Array[] = [];
+  const tensor = (name: string, shape: readonly number[]): TensorEntry =>
+    entryOf(`${query}.${name}.weight`, 'F32', shape, new Uint8Array(new Float32Array(64).fill(0.5).buffer));
+  await writeSafetensors(
+    { name: 'adapter_model.safetensors', write: (bytes) => Promise.resolve(void parts.push(bytes.slice())) },
+    [tensor('lora_A', [2, 32]), tensor('lora_B', [32, 2])],
+  );
+  writeFileSync(path.join(adapter, 'adapter_model.safetensors'), Buffer.concat(parts));
+
+  const spec = restoreSpec({ modelUri: model, trainedUri: adapter, outputUri }).operation!.value as RestoreSpec;
+  const result = await restoreJob(spec, hooks(false));
+  assert.equal(result.mergedModuleCount, 1);
+  const weightsFile = path.join(outputUri, 'model.safetensors');
+  const { ino } = statSync(weightsFile);
+  assert.deepEqual(await restoreJob(spec, hooks(true)), result);
+  assert.equal(statSync(weightsFile).ino, ino, 'nothing was written again');
+  await assert.rejects(restoreJob(spec, hooks(false)), { code: 'DESTINATION_EXISTS' });
+  const weights = readFileSync(weightsFile);
+  for (const changed of [
+    weights.subarray(0, weights.length - 4),
+    Buffer.concat([weights, Buffer.alloc(1)]),
+    Buffer.from(weights.map((byte, index) => (index === weights.length - 1 ? byte ^ 1 : byte))),
+  ]) {
+    writeFileSync(weightsFile, changed);
+    await assert.rejects(restoreJob(spec, hooks(true)), { code: 'DESTINATION_EXISTS' });
+    assert.ok(readFileSync(weightsFile).equals(changed), 'what is there stays');
+  }
+  writeFileSync(weightsFile, weights);
+  rmSync(path.join(outputUri, 'config.json'));
+  await assert.rejects(restoreJob(spec, hooks(true)), { code: 'DESTINATION_EXISTS' });
 });

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { hubOptionsFromEnvironment, type HubOptions } from '@pemmican/storage';
+import { SECURITY_VARIABLES, readServerSecurity, type ServerSecurity } from '@pemmican/rpc';
+import { ArtifactRoots, hubOptionsFromEnvironment, type HubOptions } from '@pemmican/storage';
 import { z } from 'zod';
 
 const schema = z.object({
@@ -22,13 +23,17 @@ const schema = z.object({
 /** What the trainer's process is told by its environment. */
 export interface TrainerConfig {
   readonly listen: string;
+  /** TLS, tokens, limits of a caller. */
+  readonly security: ServerSecurity;
+  /** Folders that callers' paths have to be in (`PEMMICAN_ARTIFACT_ROOTS`, separated by colons); all where it is not set. */
+  readonly artifactRoots: ArtifactRoots;
   readonly stateDirectory: string;
   readonly hub: HubOptions;
   readonly maxConcurrentRuns: number;
   readonly maxQueuedRuns: number;
   readonly maxRestarts: number;
   readonly tensorflow: 'cpu' | 'gpu';
-  /** The environment itself, for child processes. */
+  /** The environment without what guards the service: what child processes get. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
@@ -45,13 +50,20 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   return Object.freeze({
     listen: parsed.data.PEMMICAN_LISTEN,
+    security: readServerSecurity(environment),
+    artifactRoots: ArtifactRoots.parse(environment['PEMMICAN_ARTIFACT_ROOTS']),
     stateDirectory: path.resolve(parsed.data.PEMMICAN_STATE_DIRECTORY),
     hub: hubOptionsFromEnvironment(environment, parsed.data.PEMMICAN_CACHE_DIR),
     maxConcurrentRuns: parsed.data.PEMMICAN_MAX_CONCURRENT_RUNS,
     maxQueuedRuns: parsed.data.PEMMICAN_MAX_QUEUED_RUNS,
     maxRestarts: parsed.data.PEMMICAN_MAX_RESTARTS,
     tensorflow: parsed.data.PEMMICAN_TENSORFLOW,
-    environment,
+    environment: withoutGuards(environment),
     logLevel: parsed.data.PEMMICAN_LOG_LEVEL,
   });
+}
+
+function withoutGuards(environment: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+  const guards: readonly string[] = Object.values(SECURITY_VARIABLES);
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !guards.includes(name)));
 }

@@ -35,6 +35,7 @@ const METRIC_NAMES: Readonly<Record<Metric, MetricName | undefined>> = {
   [Metric.PERPLEXITY]: 'perplexity',
   [Metric.PRECISION]: 'precision',
   [Metric.RECALL]: 'recall',
+  [Metric.EXACT_MATCH]: 'exact_match',
 };
 
 const TASK_NAMES: Readonly<Record<Task, TaskName>> = {
@@ -44,6 +45,7 @@ const TASK_NAMES: Readonly<Record<Task, TaskName>> = {
   [Task.MASKED_LM]: 'masked-lm',
   [Task.CAUSAL_LM]: 'causal-lm',
   [Task.TOKEN_CLASSIFICATION]: 'token-classification',
+  [Task.QUESTION_ANSWERING]: 'question-answering',
   [Task.SEQ2SEQ_LM]: 'seq2seq-lm',
 };
 
@@ -84,8 +86,12 @@ export function toTrainingOptions(message: OptionsMessage | undefined): Training
     metricForBestModel: METRIC_NAMES[message.metricForBestModel] ?? defaultMetric(task),
     bf16: message.bf16,
     mlmProbability: message.mlmProbability ?? defaults.mlmProbability,
+    nBestSize: message.nBestSize ?? defaults.nBestSize,
+    maxAnswerLength: message.maxAnswerLength ?? defaults.maxAnswerLength,
+    nullScoreDiffThreshold: message.nullScoreDiffThreshold ?? defaults.nullScoreDiffThreshold,
     freezeEmbeddings: message.freezeEmbeddings,
     freeze: message.freeze,
+    restrictedSoftmax: message.restrictedSoftmax,
     lora: message.lora === undefined ? undefined : toLoraOptions(message.lora),
   };
 }

@@ -2,18 +2,13 @@ import type { EstimateMemoryRequest, EstimateMemoryResponse, MemoryEstimate } fr
 import { Checkpoint } from '@pemmican/safetensors';
 import { openFolder, type HubOptions } from '@pemmican/storage';
 import { buildTrainingProgram, type TrainingOptions, type TrainingProgram } from '@pemmican/training';
-import { isLanguageModeling, parseModel, requireTask, tiedAsIn, type Model } from '@pemmican/models';
+import { isLanguageModeling, parseModel, requireTask, tiedAsIn, type Model, type Task } from '@pemmican/models';
 import { toTrainingOptions } from './convert-options.ts';
+import { ENGINE_BYTES } from './memory-limit.ts';
 import { readModelConfig } from './model-config.ts';
 import { modelToTrain } from './model-to-train.ts';
 
 const MAX_BATCH_SIZE = 65_536;
-
-/**
- * Resident bytes of a run's process with the engine loaded and nothing in it: Node, mapped libraries, thread pools.
- * Measured with `tools/benchmarks/src/engine-idle.ts`; it comes on top of what the plan counts.
- */
-const ENGINE_BYTES = 400_000_000;
 
 /** The memory report of a model, full and reduced, from the plan of the very graph that would train. */
 export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOptions): Promise<EstimateMemoryResponse> {
@@ -27,24 +22,41 @@ export async function estimateMemory(request: EstimateMemoryRequest, hub: HubOpt
   const headName = base.headWeightName(options.task);
   const headLabels = checkpoint.has(headName) ? (checkpoint.get(headName).shape[0] ?? 2) : 2;
   const labelCount = request.options?.labelNames.length || request.options?.numLabels || headLabels;
+  const outputRows = outputRowsOf(base, checkpoint, options.task);
   const { model } = await withClosing(checkpoint, () =>
-    modelToTrain(base, checkpoint, options, { labelCount, vocabRows: base.vocabSize }),
+    modelToTrain(base, checkpoint, options, { labelCount, vocabRows: base.vocabSize, outputRows }),
   );
+  const isTied = model.isTied(options.task);
   const estimate = (vocabRows: number): MemoryEstimate =>
-    estimateRows({ model, options, labelCount, vocabRows, request });
+    estimateRows({
+      model,
+      options,
+      labelCount,
+      vocabRows,
+      outputRows: options.restrictedSoftmax ? Math.min(vocabRows, outputRows) : outputRows,
+      request,
+    });
   return {
     full: estimate(model.vocabSize),
-    // A language model's softmax reads every row, so none can be left out.
+    // The softmax of a language model whose matrices are tied reads every row, so none can be left out without another loss.
     reduced:
-      request.reducedVocabSize === 0 || isLanguageModeling(options.task)
+      request.reducedVocabSize === 0 || (isLanguageModeling(options.task) && isTied && !options.restrictedSoftmax)
         ? undefined
         : estimate(request.reducedVocabSize),
     batchSize: options.perDeviceTrainBatchSize,
     sequenceLength: request.sequenceLength,
     targetLength: request.targetLength,
-    tiedEmbeddings: model.isTied(options.task),
+    tiedEmbeddings: isTied,
     engineBytes: ENGINE_BYTES,
   };
+}
+
+/** Rows of an output matrix of its own as the folder has it: all of them, where its input side alone is reduced. */
+function outputRowsOf(model: Model, checkpoint: Checkpoint, task: Task): number {
+  const outputMatrixName = model.outputMatrixName(task);
+  const names = outputMatrixName === undefined ? [] : model.checkpointNames(outputMatrixName);
+  const name = names.find((candidate) => checkpoint.has(candidate));
+  return (name === undefined ? undefined : checkpoint.get(name).shape[0]) ?? model.vocabSize;
 }
 
 async function withClosing<Value>(checkpoint: Checkpoint, read: () => Value): Promise<Value> {
@@ -60,14 +72,17 @@ function estimateRows(asked: {
   options: TrainingOptions;
   labelCount: number;
   vocabRows: number;
+  outputRows: number;
   request: EstimateMemoryRequest;
 }): MemoryEstimate {
-  const { model, options, labelCount, vocabRows, request } = asked;
+  const { model, options, labelCount, vocabRows, outputRows, request } = asked;
   const program = buildTrainingProgram(model, {
     task: options.task,
     labelCount,
     vocabRows,
-    paddingIndex: undefined,
+    outputRows,
+    // Which row it is does not matter to the plan.
+    paddingIndex: model.padTokenId === undefined ? undefined : 0,
     dropout: options.dropout,
     gradientCheckpointing: options.gradientCheckpointing,
     bf16: options.bf16,

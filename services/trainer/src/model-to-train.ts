@@ -27,15 +27,15 @@ export function modelToTrain(
   base: Model,
   checkpoint: Checkpoint,
   options: TrainingOptions,
-  shape: { readonly labelCount: number; readonly vocabRows: number },
+  shape: { readonly labelCount: number; readonly vocabRows: number; readonly outputRows?: number },
 ): ModelToTrain {
   if (options.lora === undefined)
     return { model: freezeParameters(base, frozenPatterns(base, options)), lora: undefined };
-  const specs = base.parameters(options.task, shape.labelCount, shape.vocabRows);
+  const specs = base.parameters(options.task, shape.labelCount, shape.vocabRows, shape.outputRows);
   const lora = { ...options.lora, drawnModules: drawnModules(base, checkpoint, specs) };
   const model = withLora(base, lora);
   // Here and not when the graph is built: a target that does not exist is a fault of the request.
-  model.parameters(options.task, shape.labelCount, shape.vocabRows);
+  model.parameters(options.task, shape.labelCount, shape.vocabRows, shape.outputRows);
   return { model, lora };
 }
 

@@ -16,6 +16,7 @@ import { runChild, type ChildEnd } from './child-process.ts';
 import type { ChildMessage } from './child/messages.ts';
 import type { TrainerConfig } from './config.ts';
 import { toSampleMessage } from './convert-sample.ts';
+import type { RunMetrics } from './run-metrics.ts';
 import { toStatus } from './status.ts';
 import { validateRunSpec } from './validate.ts';
 
@@ -42,12 +43,17 @@ class ChildFailure extends Error {
   }
 }
 
+/** What all runs of a service share. */
+export interface RunEnvironment {
+  readonly config: TrainerConfig;
+  readonly sampler: DeviceMemorySampler;
+  /** Process ids of the runs that go on, by name. */
+  readonly processOf: Map<string, number>;
+  readonly metrics: RunMetrics;
+}
+
 /** Runs as jobs: each in a child process, which is started again from its last checkpoint when it is killed. */
-export function runKind(
-  config: TrainerConfig,
-  sampler: DeviceMemorySampler,
-  processOf: Map<string, number>,
-): JobKind<RunTypes> {
+export function runKind(environment: RunEnvironment): JobKind<RunTypes> {
   return {
     collection: 'runs',
     specCodec: RunSpec,
@@ -64,27 +70,18 @@ export function runKind(
       endTime: fields.endTime,
     }),
     validate: (spec) => Promise.resolve(validateRunSpec(spec)),
-    execute: (context) => new RunExecution(config, sampler, processOf, context).execute(),
+    execute: (context) => new RunExecution(environment, context).execute(),
     toStatus: (error) => (error instanceof ChildFailure ? error.status : toStatus(error)),
   };
 }
 
 class RunExecution {
-  readonly #config: TrainerConfig;
-  readonly #sampler: DeviceMemorySampler;
-  readonly #processOf: Map<string, number>;
+  readonly #environment: RunEnvironment;
   readonly #context: JobContext<RunTypes>;
   #progress: RunProgress = { step: 0, totalSteps: 0, epoch: 0, restartCount: 0, checkpointStep: 0 };
 
-  constructor(
-    config: TrainerConfig,
-    sampler: DeviceMemorySampler,
-    processOf: Map<string, number>,
-    context: JobContext<RunTypes>,
-  ) {
-    this.#config = config;
-    this.#sampler = sampler;
-    this.#processOf = processOf;
+  constructor(environment: RunEnvironment, context: JobContext<RunTypes>) {
+    this.#environment = environment;
     this.#context = context;
   }
 
@@ -101,7 +98,8 @@ class RunExecution {
           throw this.#context.signal.reason;
         case 'died':
           this.#context.signal.throwIfAborted();
-          if (restartCount >= this.#config.maxRestarts) throw tooManyRestarts(this.#context.name, restartCount, end);
+          if (restartCount >= this.#environment.config.maxRestarts)
+            throw tooManyRestarts(this.#context.name, restartCount, end);
           this.#emit({
             $case: 'log',
             value: {
@@ -126,20 +124,21 @@ class RunExecution {
           traceContext: activeTraceContext(),
         },
         memoryBudgetBytes: spec.memoryBudgetBytes,
-        tensorflow: this.#config.tensorflow,
-        environment: this.#config.environment,
+        tensorflow: this.#environment.config.tensorflow,
+        environment: this.#environment.config.environment,
         signal,
         onMessage: (message) => {
           this.#receive(message);
         },
         onStart: (pid) => {
-          this.#processOf.set(name, pid);
+          this.#environment.processOf.set(name, pid);
           void this.#sample(pid, sampling.signal);
         },
       });
     } finally {
       sampling.abort();
-      this.#processOf.delete(name);
+      this.#environment.processOf.delete(name);
+      this.#environment.metrics.end(name);
     }
   }
 
@@ -147,13 +146,15 @@ class RunExecution {
     if (message.type !== 'event') return;
     this.#progress = RunProgress.decode(message.progress);
     const { event } = WatchRunResponse.decode(message.event);
-    if (event !== undefined) this.#context.emit(event, this.#progress);
+    if (event === undefined) return;
+    this.#environment.metrics.record(this.#context.name, event);
+    this.#context.emit(event, this.#progress);
   }
 
   async #sample(pid: number, signal: AbortSignal): Promise<void> {
     const intervalMs = this.#context.spec.memorySampleIntervalMs || DEFAULT_SAMPLE_INTERVAL_MS;
     try {
-      for await (const samples of this.#sampler.watch({ intervalMs, pid: () => pid, signal })) {
+      for await (const samples of this.#environment.sampler.watch({ intervalMs, pid: () => pid, signal })) {
         if (signal.aborted) return;
         // A process that has ended, while Node has not told it yet, holds nothing: that is no measurement of the run.
         const ofProcess = samples.filter(({ source, processBytes }) => source !== 'HOST' || processBytes > 0);
@@ -173,6 +174,7 @@ class RunExecution {
   }
 
   #emit(event: RunEvent): void {
+    this.#environment.metrics.record(this.#context.name, event);
     this.#context.emit(event);
   }
 }

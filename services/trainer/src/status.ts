@@ -21,6 +21,7 @@ export const ERROR_RULES: readonly ErrorRule[] = [
       NOT_A_FILE: INVALID_ARGUMENT,
       NOT_A_FOLDER: INVALID_ARGUMENT,
       ACCESS_DENIED: PERMISSION_DENIED,
+      OUTSIDE_ROOTS: PERMISSION_DENIED,
       READ_ONLY: PERMISSION_DENIED,
       DISK_FULL: RESOURCE_EXHAUSTED,
       DESTINATION_EXISTS: FAILED_PRECONDITION,
@@ -31,6 +32,7 @@ export const ERROR_RULES: readonly ErrorRule[] = [
   { name: 'SafetensorsError', codes: { MissingFile: NOT_FOUND, '*': INVALID_ARGUMENT } },
   { name: 'TokenizerError', codes: { '*': INVALID_ARGUMENT } },
   { name: 'DatasetError', codes: { '*': INVALID_ARGUMENT } },
+  { name: 'SequenceError', codes: { '*': FAILED_PRECONDITION } },
   { name: 'VocabularyError', codes: { INVALID_MANIFEST: INVALID_ARGUMENT, '*': FAILED_PRECONDITION } },
   {
     name: 'ModelError',

@@ -16,6 +16,7 @@ import type { TrainerConfig } from './config.ts';
 import { toSampleMessage } from './convert-sample.ts';
 import { estimateMemory } from './estimate.ts';
 import { runKind, type RunTypes } from './run-kind.ts';
+import { RunMetrics } from './run-metrics.ts';
 import { ERROR_RULES } from './status.ts';
 import { validateEstimateRequest, validatePredictRequest, validateWatchDeviceMemory } from './validate.ts';
 
@@ -32,13 +33,19 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
   const logger = createLogger('trainer', config.logLevel);
   const sampler = new DeviceMemorySampler({ useGpu: config.tensorflow === 'gpu' });
   const processOf = new Map<string, number>();
-  const jobs = new JobService<RunTypes>(runKind(config, sampler, processOf), {
+  const jobs = new JobService<RunTypes>(runKind({ config, sampler, processOf, metrics: new RunMetrics() }), {
     storeFile: path.join(config.stateDirectory, 'runs.sqlite'),
     concurrency: config.maxConcurrentRuns,
     maxQueued: config.maxQueuedRuns,
     logger,
   });
-  const handlers = new Handlers({ rules: ERROR_RULES, logger });
+  const handlers = new Handlers({
+    rules: ERROR_RULES,
+    logger,
+    guard: (request) => {
+      config.artifactRoots.checkRequest(request);
+    },
+  });
   const implementation: TrainerServiceServer = {
     createRun: handlers.unary(async (request) => ({ run: await jobs.create(request) })),
     getRun: handlers.unary(({ name }) => ({ run: jobs.get(name) })),
@@ -78,6 +85,7 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
         name: 'pemmican.trainer.v1.TrainerService',
         definition: TrainerServiceService,
         implementation: implementation,
+        readMethods: ['GetRun', 'ListRuns', 'WatchRun', 'EstimateMemory', 'WatchDeviceMemory'],
       },
     ],
     close: () => jobs.close(),

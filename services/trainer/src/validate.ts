@@ -1,16 +1,17 @@
 import { RecordKind, Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
 import {
   Task,
+  TrainingOptions,
   type EstimateMemoryRequest,
   type PredictRequest,
   type RunSpec,
-  type TrainingOptions,
   type WatchDeviceMemoryRequest,
 } from '@pemmican/contract/trainer';
 import { FieldViolations } from '@pemmican/rpc';
 import { StorageError, localPath, parseLocation } from '@pemmican/storage';
 import { findOptionProblems } from '@pemmican/training';
 import { toTrainingOptions } from './convert-options.ts';
+import { checkSequences } from './validate-sequences.ts';
 
 // transformers' own limit for the longest inputs there are; the model's positions are checked when it is open.
 const MAX_SEQUENCE_LENGTH = 1_000_000;
@@ -43,6 +44,7 @@ export function validateRunSpec(spec: RunSpec): void {
   for (const { field, message } of findOptionProblems(toTrainingOptions(spec.options)))
     violations.add(`spec.options.${toSnakeCase(field)}`, message);
   checkLabelNames(violations, 'spec.options', spec.options);
+  checkBatchSizeSearch(violations, 'spec.options', spec.options);
   violations.throwIfAny();
 }
 
@@ -66,6 +68,12 @@ export function validatePredictRequest(request: PredictRequest): void {
     'memory_budget_bytes',
     `is ${request.memoryBudgetBytes}, must not be negative`,
   );
+  // The options of a prediction are those of an evaluation, with the same limits.
+  const { nBestSize, maxAnswerLength, nullScoreDiffThreshold } = request;
+  const options = toTrainingOptions(
+    TrainingOptions.fromPartial({ nBestSize, maxAnswerLength, nullScoreDiffThreshold }),
+  );
+  for (const { field, message } of findOptionProblems(options)) violations.add(toSnakeCase(field), message);
   violations.throwIfAny();
 }
 
@@ -122,6 +130,7 @@ function checkDataset(violations: FieldViolations, field: string, dataset: Datas
     `${field}.max_sequence_length`,
     `is ${dataset.maxSequenceLength}, must be at most ${MAX_SEQUENCE_LENGTH}`,
   );
+  checkQuestions(violations, field, dataset, task);
   const isOfWords = dataset.recordKind === RecordKind.WORDS;
   violations.check(
     isOfWords === (task === Task.TOKEN_CLASSIFICATION),
@@ -136,6 +145,7 @@ function checkDataset(violations: FieldViolations, field: string, dataset: Datas
     `${field}.text_pair_column`,
     'must be empty: words have no second text',
   );
+  checkSequences(violations, field, dataset, task);
   const seen = new Set<number>();
   dataset.files.forEach((file, index) => {
     checkLocation(violations, `${field}.files[${index}].uri`, file.uri, localPath);
@@ -143,6 +153,23 @@ function checkDataset(violations: FieldViolations, field: string, dataset: Datas
     violations.check(!seen.has(file.split), `${field}.files[${index}].split`, 'is there twice');
     seen.add(file.split);
   });
+}
+
+function checkQuestions(violations: FieldViolations, field: string, dataset: DatasetSpec, task: Task): void {
+  const isOfQuestions = dataset.recordKind === RecordKind.QUESTIONS;
+  violations.check(
+    isOfQuestions === (task === Task.QUESTION_ANSWERING),
+    `${field}.record_kind`,
+    isOfQuestions
+      ? 'is questions, which question answering takes and no other task'
+      : 'must be questions for question answering',
+  );
+  const { docStride, maxSequenceLength } = dataset;
+  violations.check(
+    !isOfQuestions || docStride === undefined || maxSequenceLength === 0 || docStride < maxSequenceLength,
+    `${field}.doc_stride`,
+    `is ${docStride}, must be below max_sequence_length ${maxSequenceLength}`,
+  );
 }
 
 /** What only records of source and target have. */
@@ -184,6 +211,16 @@ function checkLabelNames(violations: FieldViolations, field: string, options: Tr
     names.length === 0 || count === 0 || names.length === count,
     `${field}.label_names`,
     `has ${names.length} names, num_labels is ${count}`,
+  );
+}
+
+function checkBatchSizeSearch(violations: FieldViolations, field: string, options: TrainingOptions | undefined): void {
+  const bytes = options?.autoFindMemoryBytes ?? 0;
+  violations.check(bytes >= 0, `${field}.auto_find_memory_bytes`, `is ${bytes}, must not be negative`);
+  violations.check(
+    bytes === 0 || options?.autoFindBatchSize === true,
+    `${field}.auto_find_memory_bytes`,
+    'must be 0 without auto_find_batch_size, which alone asks for it',
   );
 }
 

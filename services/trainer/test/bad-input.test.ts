@@ -357,6 +357,8 @@ test('a request whose records are not of the kind that the task takes is refused
     ],
     [Task.CAUSAL_LM, RecordKind.SOURCE_AND_TARGET, /spec\.dataset\.record_kind.*is source and target, which/],
     [Task.REGRESSION, RecordKind.WORDS, /spec\.dataset\.record_kind.*is words, which token classification takes/],
+    [Task.QUESTION_ANSWERING, RecordKind.TEXT, /spec\.dataset\.record_kind.*must be questions for question answering/],
+    [Task.MASKED_LM, RecordKind.QUESTIONS, /spec\.dataset\.record_kind.*is questions, which question answering takes/],
   ] as const)
     await assert.rejects(finish(trainer, { ...fields, dataset: { recordKind }, options: { task } }), (error) => {
       const { code, message: told } = refusalOf(error);
@@ -364,6 +366,18 @@ test('a request whose records are not of the kind that the task takes is refused
       assert.match(told, message);
       return true;
     });
+  const asked = {
+    ...{ ...fields, dataset: { recordKind: RecordKind.QUESTIONS, maxSequenceLength: 64, docStride: 64 } },
+    options: { task: Task.QUESTION_ANSWERING, nBestSize: 0, maxAnswerLength: 0, metricForBestModel: Metric.ACCURACY },
+  };
+  await assert.rejects(finish(trainer, asked), (error) => {
+    const { message } = refusalOf(error);
+    assert.match(message, /doc_stride.*is 64, must be below max_sequence_length 64/);
+    assert.match(message, /n_best_size.*nBestSize is 0, expected an integer from 1 to 1000/);
+    assert.match(message, /max_answer_length.*maxAnswerLength is 0, expected an integer from 1/);
+    assert.match(message, /metric_for_best_model.*expected one of loss, exact_match, f1 for question-answering/);
+    return true;
+  });
   const options = { task: Task.TOKEN_CLASSIFICATION, labelNames: ['O', 'B-X', 'O'], numLabels: 2 };
   const request = { ...fields, dataset: { recordKind: RecordKind.WORDS, textPairColumn: 'pair' }, options };
   await assert.rejects(finish(trainer, request), (error) => {

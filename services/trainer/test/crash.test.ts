@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Split } from '@pemmican/contract/vocabulary';
+import { DatasetSpec, Split } from '@pemmican/contract/vocabulary';
 import {
   RunState,
   TrainingOptions,
@@ -31,7 +31,7 @@ function request(output: string): CreateRunRequest {
     spec: {
       modelUri: path.join(work, 'model'),
       outputUri: path.join(work, output),
-      dataset: {
+      dataset: DatasetSpec.fromPartial({
         files,
         textColumn: '',
         textPairColumn: '',
@@ -39,10 +39,7 @@ function request(output: string): CreateRunRequest {
         skipInvalid: false,
         maxSequenceLength: 32,
         recordKind: 0,
-        targetColumn: '',
-        sourcePrefix: '',
-        maxTargetLength: 0,
-      },
+      }),
       // Shuffling, dropout and decay on: everything that a resumed run has to repeat. Small batches make many steps.
       options: TrainingOptions.fromPartial({
         maxSteps: STEPS,

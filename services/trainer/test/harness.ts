@@ -1,4 +1,4 @@
-import { Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
+import { DatasetSpec, Split } from '@pemmican/contract/vocabulary';
 import {
   PredictRequest,
   RunState,
@@ -31,7 +31,7 @@ export function runRequest(fields: RunFields): CreateRunRequest {
     spec: {
       modelUri: fields.model,
       outputUri: fields.output,
-      dataset: {
+      dataset: DatasetSpec.fromPartial({
         files,
         textColumn: '',
         textPairColumn: '',
@@ -39,11 +39,13 @@ export function runRequest(fields: RunFields): CreateRunRequest {
         skipInvalid: false,
         maxSequenceLength: 32,
         recordKind: 0,
-        targetColumn: '',
-        sourcePrefix: '',
-        maxTargetLength: 0,
+        docStride: undefined,
+        questionColumn: '',
+        contextColumn: '',
+        answersColumn: '',
+        version2WithNegative: false,
         ...fields.dataset,
-      },
+      }),
       options: TrainingOptions.fromPartial({ maxSteps: 2, perDeviceTrainBatchSize: 8, ...fields.options }),
       memoryBudgetBytes: fields.memoryBudgetBytes ?? 0,
       resumeFromCheckpoint: fields.resumeFromCheckpoint ?? '',

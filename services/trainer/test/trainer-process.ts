@@ -23,13 +23,15 @@ export class TrainerProcess {
   #process: ChildProcess | undefined;
   #client: TrainerServiceClient | undefined;
 
-  constructor(folder: string) {
+  /** @param environment what it is told beside its folder */
+  constructor(folder: string, environment: Record<string, string> = {}) {
     this.#address = `unix:${path.join(folder, 'trainer.sock')}`;
     this.#environment = {
       PEMMICAN_LISTEN: this.#address,
       PEMMICAN_STATE_DIRECTORY: path.join(folder, 'state'),
       PEMMICAN_MAX_RESTARTS: '1000',
       PEMMICAN_LOG_LEVEL: 'silent',
+      ...environment,
     };
   }
 

@@ -1,4 +1,4 @@
-import { RecordKind } from '@pemmican/contract/vocabulary';
+import { DatasetSpec, RecordKind } from '@pemmican/contract/vocabulary';
 import type {
   Analysis,
   AnalysisSpec,
@@ -37,7 +37,7 @@ export async function createFromRecords(
     if (spec === undefined) throw invalid('spec', 'must be set in the first message');
     if (spool.recordCount === 0) throw invalid('batch', 'no record was sent');
     const files = await spool.finish();
-    const dataset = {
+    const dataset = DatasetSpec.create({
       files,
       textColumn: TEXT_COLUMN,
       textPairColumn: spool.hasPairs ? TEXT_PAIR_COLUMN : '',
@@ -45,10 +45,8 @@ export async function createFromRecords(
       skipInvalid: false,
       maxSequenceLength: spec.dataset?.maxSequenceLength ?? 0,
       recordKind: RecordKind.TEXT,
-      targetColumn: '',
-      sourcePrefix: '',
-      maxTargetLength: 0,
-    };
+      blockSize: spec.dataset?.blockSize ?? 0,
+    });
     return { analysis: await intake.createAnalysis({ ...spec, dataset }), recordCount: spool.recordCount };
   } catch (error) {
     await spool.abort();
@@ -62,8 +60,8 @@ function firstSpec(content: CreateAnalysisFromRecordsRequest['content']): Analys
     throw invalid('spec.dataset.files', 'must be empty: the records follow in the stream');
   if (content.value.dataset?.recordKind === RecordKind.WORDS)
     throw invalid('spec.dataset.record_kind', 'must not be words: the records of the stream are texts');
-  if (content.value.dataset?.recordKind === RecordKind.SOURCE_AND_TARGET)
-    throw invalid('spec.dataset.record_kind', 'must not be source and target: the records of the stream are texts');
+  if ((content.value.dataset?.recordKind ?? RecordKind.TEXT) > RecordKind.TEXT)
+    throw invalid('spec.dataset.record_kind', 'must be text: the records of the stream are texts');
   return content.value;
 }
 

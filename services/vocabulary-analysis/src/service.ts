@@ -48,7 +48,13 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
   });
   const spoolFolder = spoolFolderOf(config);
   sweepSpools(spoolFolder, unfinishedFiles(jobs));
-  const handlers = new Handlers({ rules: ERROR_RULES, logger });
+  const handlers = new Handlers({
+    rules: ERROR_RULES,
+    logger,
+    guard: (request) => {
+      config.artifactRoots.checkRequest(request);
+    },
+  });
   const implementation: VocabularyAnalysisServiceServer = {
     createAnalysis: handlers.unary(async (request) => {
       const analysis = await jobs.create(request);
@@ -97,6 +103,7 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
         name: 'pemmican.vocabulary.v1.VocabularyAnalysisService',
         definition: VocabularyAnalysisServiceService,
         implementation: implementation,
+        readMethods: ['GetAnalysis', 'ListAnalyses', 'WatchAnalysis', 'DownloadProfile'],
       },
     ],
     close: () => jobs.close(),

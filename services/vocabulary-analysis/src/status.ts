@@ -11,6 +11,7 @@ export const ERROR_RULES: readonly ErrorRule[] = [
     codes: {
       NOT_FOUND,
       ACCESS_DENIED: PERMISSION_DENIED,
+      OUTSIDE_ROOTS: PERMISSION_DENIED,
       READ_ONLY: PERMISSION_DENIED,
       DISK_FULL: RESOURCE_EXHAUSTED,
       DOWNLOAD_FAILED: UNAVAILABLE,
@@ -24,6 +25,7 @@ export const ERROR_RULES: readonly ErrorRule[] = [
   },
   { name: 'TokenizerError', codes: { UNSUPPORTED_COMPONENT: FAILED_PRECONDITION, '*': INVALID_ARGUMENT } },
   { name: 'DatasetError', codes: { '*': INVALID_ARGUMENT } },
+  { name: 'SequenceError', codes: { '*': FAILED_PRECONDITION } },
   {
     name: 'VocabularyError',
     codes: { INVALID_OPTION: INVALID_ARGUMENT, INVALID_PROFILE: INVALID_ARGUMENT, '*': FAILED_PRECONDITION },

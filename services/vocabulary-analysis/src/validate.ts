@@ -2,6 +2,7 @@ import { RecordKind, type AnalysisSpec, type DatasetSpec } from '@pemmican/contr
 import { FieldViolations } from '@pemmican/rpc';
 import { StorageError, localPath, parseLocation } from '@pemmican/storage';
 import { isKnownFormat, toSplitName } from './convert/analysis-request.ts';
+import { checkSequences } from './validate-sequences.ts';
 
 const MAX_SEQUENCE_LENGTH = 1_000_000;
 export const MAX_PAD_MULTIPLE = 65_536;
@@ -32,6 +33,7 @@ export function validateAnalysisSpec(spec: AnalysisSpec): void {
       'must be empty: words have no second text',
     );
     checkTargets(violations, dataset);
+    checkSequences(violations, 'spec.dataset', dataset);
     const seen = new Set<number>();
     dataset.files.forEach((file, index) => {
       checkUri(violations, `spec.dataset.files[${index}].uri`, file.uri, localPath);

@@ -64,6 +64,7 @@ const request = (files: readonly RequestedFile[]): AnalysisRequest => ({
   isLabelColumnRequired: false,
   maxSequenceLength: 17,
   keepTokenIds: [],
+  replacementSeed: undefined,
   padToMultipleOf: 0,
   minCount: 0,
   maxRows: 0,

@@ -18,7 +18,7 @@ import {
   type Split,
   type WatchAnalysisResponse,
 } from '@pemmican/contract/vocabulary';
-import { startServer } from '@pemmican/rpc';
+import { createLogger, startServer } from '@pemmican/rpc';
 import { describeStatus, type Failure } from '@pemmican/testkit';
 import { createVocabularyAnalysisService, readConfig } from '../src/mod.ts';
 
@@ -48,7 +48,12 @@ export async function startService(
       ...environment,
     }),
   );
-  const server = await startServer({ services: service.services, listen, descriptorSet: readDescriptorSet() });
+  const server = await startServer({
+    services: service.services,
+    listen,
+    descriptorSet: readDescriptorSet(),
+    logger: createLogger('test', 'silent'),
+  });
   const client = connect(listen);
   context.after(async () => {
     client.close();

@@ -24,6 +24,7 @@ function smallRequest(folder: string): AnalysisRequest {
     isLabelColumnRequired: false,
     maxSequenceLength: 128,
     keepTokenIds: [],
+    replacementSeed: undefined,
     padToMultipleOf: 0,
     minCount: 0,
     maxRows: 0,

@@ -7,7 +7,17 @@ import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { REPOSITORY_ROOT } from './step.ts';
 
-const LIBRARIES = ['safetensors', 'tokenizer', 'dataset', 'vocabulary', 'embedding', 'graph', 'models', 'training'];
+const LIBRARIES = [
+  'safetensors',
+  'tokenizer',
+  'dataset',
+  'sequences',
+  'vocabulary',
+  'embedding',
+  'graph',
+  'models',
+  'training',
+];
 
 function deno(...parameters: string[]): void {
   const { status, error } = spawnSync('deno', parameters, { cwd: REPOSITORY_ROOT, stdio: 'inherit' });

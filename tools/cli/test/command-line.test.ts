@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 
-import { Task, type CreateRunRequest } from '@pemmican/contract/trainer';
+import { Metric, Task, type CreateRunRequest } from '@pemmican/contract/trainer';
 import { RecordKind } from '@pemmican/contract/vocabulary';
 
 import { TemporaryFolder, runCli } from './run-cli.ts';
@@ -27,7 +27,8 @@ test('train has the options of the contract with their defaults', async () => {
   const defaults: Record<string, string> = {
     '--text-column': '"text"; "tokens" for words',
     '--label-column': '"label"; "ner_tags" for words',
-    '--max-seq-length': '128',
+    '--max-seq-length': '128; 384 in question-answering',
+    '--doc-stride': '128',
     '--task': '"sequence-classification"',
     '--num-train-epochs': '3',
     '--per-device-train-batch-size': '16',
@@ -146,6 +147,17 @@ test('train passes on every hyper-parameter', async () => {
   assert.equal(dataset?.skipInvalid, true);
 });
 
+test('train asks for a batch size that fits --memory only where one is to be found', async () => {
+  const found = await requestOfTrain('--auto-find-batch-size', '--memory', '2GiB');
+  assert.equal(found?.spec?.options?.autoFindBatchSize, true);
+  assert.equal(found.spec.options.autoFindMemoryBytes, 2 * 2 ** 30);
+  const given = await requestOfTrain();
+  assert.equal(given?.spec?.options?.autoFindBatchSize, false);
+  const refused = await runCli(['train', '--model', '/m', '--train-file', '/t', '--output', '/o', '--memory', '2GiB']);
+  assert.equal(refused.exitCode, 2);
+  assert.match(refused.stderr, /--memory is what a batch size is found for; add --auto-find-batch-size/);
+});
+
 test('analyze writes the profile whole and prints the table', async () => {
   using folder = new TemporaryFolder();
   const services = await ScriptedServices.start();
@@ -200,6 +212,85 @@ test('token-classification asks for words, under the column names of Hugging Fac
   const named = await requestOfTrain(...task, '--text-column', 'words', '--label-column', 'pos_tags');
   assert.deepEqual(columnsOf(named), ['words', 'pos_tags', RecordKind.WORDS]);
   assert.deepEqual(columnsOf(await requestOfTrain()), ['text', 'label', RecordKind.TEXT]);
+});
+
+test('train asks for windows of questions with the names of run_qa.py and its lengths', async () => {
+  const task = ['--task', 'question-answering'];
+  const { dataset, options } = (await requestOfTrain(...task))?.spec ?? {};
+  assert.deepEqual(
+    [dataset?.recordKind, dataset?.maxSequenceLength, dataset?.docStride, dataset?.version2WithNegative],
+    [RecordKind.QUESTIONS, 384, undefined, false],
+  );
+  assert.equal(options?.task, Task.QUESTION_ANSWERING);
+  const named = await requestOfTrain(
+    ...[...task, '--doc-stride', '64', '--max-seq-length', '256', '--version-2-with-negative'],
+    ...['--question-column', 'q', '--context-column', 'c', '--answers-column', 'a'],
+    ...['--n-best-size', '5', '--max-answer-length', '15', '--null-score-diff-threshold', '-1.5'],
+    ...['--metric-for-best-model', 'exact_match'],
+  );
+  const { dataset: asked, options: chosen } = named?.spec ?? {};
+  assert.deepEqual([asked?.maxSequenceLength, asked?.docStride, asked?.version2WithNegative], [256, 64, true]);
+  assert.deepEqual([asked?.questionColumn, asked?.contextColumn, asked?.answersColumn], ['q', 'c', 'a']);
+  assert.deepEqual(
+    [chosen?.nBestSize, chosen?.maxAnswerLength, chosen?.nullScoreDiffThreshold, chosen?.metricForBestModel],
+    [5, 15, -1.5, Metric.EXACT_MATCH],
+  );
+  assert.equal((await requestOfTrain())?.spec?.dataset?.maxSequenceLength, 128);
+});
+
+test('causal-lm asks for prompts, messages and blocks, by the names of TRL and run_clm.py', async () => {
+  const task = ['--task', 'causal-lm'];
+  const datasetOf = async (...argv: string[]): Promise<unknown[]> => {
+    const { dataset } = (await requestOfTrain(...task, ...argv))?.spec ?? {};
+    return [dataset?.recordKind, dataset?.blockSize, dataset?.assistantOnlyLoss];
+  };
+  assert.deepEqual(await datasetOf('--completion-column', 'answer'), [RecordKind.PROMPT_AND_COMPLETION, 0, false]);
+  assert.deepEqual(await datasetOf('--assistant-only-loss', '--packing'), [RecordKind.MESSAGES, 128, true]);
+  assert.deepEqual(await datasetOf('--packing', '--max-seq-length', '64'), [RecordKind.TEXT, 64, false]);
+  assert.deepEqual(await datasetOf('--packing', '--block-size', '32'), [RecordKind.TEXT, 32, false]);
+  using folder = new TemporaryFolder();
+  writeFileSync(folder.join('template.jinja'), '{{ messages }}');
+  const given = await requestOfTrain(...task, '--chat-template-path', folder.join('template.jinja'));
+  assert.deepEqual(
+    [given?.spec?.dataset?.chatTemplate, given?.spec?.dataset?.recordKind],
+    ['{{ messages }}', RecordKind.MESSAGES],
+  );
+});
+
+test("options of a language model's records that do not go together are bad usage", async () => {
+  const services = await ScriptedServices.start({});
+  try {
+    for (const [argv, message] of [
+      [
+        ['--messages-column', 'messages'],
+        /--messages-column is for --task causal-lm, the task is sequence-classification/,
+      ],
+      [
+        ['--task', 'regression', '--packing'],
+        /--packing is for --task causal-lm and masked-lm, the task is regression/,
+      ],
+      [
+        ['--task', 'masked-lm', '--prompt-column', 'p'],
+        /--prompt-column is for --task causal-lm, the task is masked-lm/,
+      ],
+      [['--task', 'causal-lm', '--block-size', '1'], /'--block-size <tokens>' argument '1' is invalid/],
+      [
+        ['--task', 'causal-lm', '--prompt-column', 'p', '--assistant-only-loss'],
+        /Records are prompts with completions or messages, not both/,
+      ],
+      [
+        ['--task', 'causal-lm', '--chat-template-path', '/no/file'],
+        /\/no\/file: the chat template cannot be read: ENOENT/,
+      ],
+    ] as const) {
+      const files = ['--model', '/m', '--train-file', '/f', '--output', '/o', '--server', services.address];
+      const result = await runCli(['train', ...files, ...argv]);
+      assert.equal(result.exitCode, 2, result.stderr);
+      assert.match(result.stderr, message);
+    }
+  } finally {
+    services.stop();
+  }
 });
 
 function columnsOf(request: CreateRunRequest | undefined): unknown[] {

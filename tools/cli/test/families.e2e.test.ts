@@ -7,7 +7,13 @@ import { ensureAsset, type AssetName } from '@pemmican/setup';
 import type { Report } from '../src/report/report.ts';
 import { ask, pemmican, python, tryPemmican } from './processes.ts';
 import { TemporaryFolder } from './run-cli.ts';
-import { sentenceLines, taggedLines } from './sentences.ts';
+import { questionLines, sentenceLines, taggedLines } from './sentences.ts';
+
+/** Answers with positions in code points, and the logits of each record's windows. */
+interface Answers {
+  readonly answers: readonly { answer: string; start: number; end: number; score?: number }[];
+  readonly logits: readonly (readonly { start: number[]; end: number[] }[])[];
+}
 
 const TIMEOUT_MS = 1_200_000;
 
@@ -128,6 +134,58 @@ describe('the main job on every kind of family', { timeout: TIMEOUT_MS }, () => 
       for (const [word, values] of words.entries())
         for (const [column, value] of (values ?? []).entries())
           assert.ok(Math.abs(value - theirs.logits[record]![word]![column]!) < 1e-4, `record ${record}, word ${word}`);
+    assert.ok(Math.abs(last.loss - theirs.loss) < 1e-5 * theirs.loss, `${last.loss}, transformers ${theirs.loss}`);
+  });
+
+  test('run teaches a model to find answers with the used rows, and transformers finds the same ones with the same loss', async () => {
+    const lines = await questionLines();
+    const [train, dev, output] = [
+      folder.join('asked.jsonl'),
+      folder.join('dev-asked.jsonl'),
+      folder.join('answers-out'),
+    ];
+    writeFileSync(train, lines.slice(0, 24).join(''));
+    writeFileSync(dev, lines.slice(24, 32).join(''));
+    // So short a limit that most contexts take several windows.
+    const data = ['--task', 'question-answering', '--max-seq-length', '48', '--doc-stride', '12'];
+    // One window at a time, so that no padding has a part in the loss; all starts and ends are looked at.
+    const choice = ['--per-device-eval-batch-size', '1', '--n-best-size', '48', '--max-answer-length', '6'];
+    const report = JSON.parse(
+      pemmican(
+        'run',
+        ...[...data, ...choice],
+        ...['--model', folder.join('electra'), '--output', output, '--train-file', train, '--validation-file', dev],
+        ...['--max-steps', '40', '--per-device-train-batch-size', '8', '--learning-rate', '1e-2', '--dropout', '0'],
+        ...['--metric-for-best-model', 'exact_match', '--load-best-model-at-end', '--gradient-checkpointing'],
+        '--json',
+      ),
+    ) as Report;
+    assert.ok(report.vocabulary !== null && report.vocabulary.reducedVocabSize < report.vocabulary.fullVocabSize / 10);
+    const { before: first, after: last } = report.evaluation;
+    assert.ok(first !== null && last !== null && last.recordCount === 8);
+    assert.ok(last.f1! >= last.exactMatch! && last.exactMatch! >= 0 && last.f1! <= 1);
+    const ours = JSON.parse(
+      pemmican('predict', ...data, ...choice, '--model', output, '--file', dev, '--json'),
+    ) as Answers;
+    const theirs = ask<Answers & { missing: string[]; architecture: string; loss: number }>(
+      ...(['transformers_answers.py', output, dev, '48', '12', '6'] as const),
+    );
+    assert.deepEqual(theirs.missing, []);
+    assert.equal(theirs.architecture, 'ElectraForQuestionAnswering');
+    assert.deepEqual(
+      ours.answers.map(({ score: _, ...answer }) => answer),
+      theirs.answers,
+    );
+    assert.ok(ours.answers.every(({ score }) => score! > 0 && score! <= 1));
+    assert.ok(theirs.logits.some((windows) => windows.length > 1));
+    for (const [record, windows] of theirs.logits.entries())
+      for (const [window, bounds] of windows.entries())
+        for (const bound of ['start', 'end'] as const)
+          for (const [token, value] of bounds[bound].entries())
+            assert.ok(
+              Math.abs(value - ours.logits[record]![window]![bound][token]!) < 1e-4,
+              `record ${record}, ${bound}`,
+            );
     assert.ok(Math.abs(last.loss - theirs.loss) < 1e-5 * theirs.loss, `${last.loss}, transformers ${theirs.loss}`);
   });
 

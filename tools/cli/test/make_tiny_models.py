@@ -21,6 +21,10 @@ FAMILIES = {
     "gpt2": ("GPT2LMHeadModel", "GPT2Config", dict(n_embd=16, n_layer=2, n_head=4, n_positions=140)),
     "qwen3": ("Qwen3ForCausalLM", "Qwen3Config", {
         **DECODER, "head_dim": 8, "tie_word_embeddings": True, "pad_token_id": 151643}),
+    "qwen3-untied": ("Qwen3ForCausalLM", "Qwen3Config", {
+        **DECODER, "head_dim": 8, "tie_word_embeddings": False, "pad_token_id": 151643}),
+    "bert-untied": ("BertForMaskedLM", "BertConfig", {**ENCODER, "tie_word_embeddings": False}),
+    "bert-tied": ("BertForMaskedLM", "BertConfig", {**ENCODER, "tie_word_embeddings": True}),
 }
 
 folder, chosen = sys.argv[1], [argument.split("=") for argument in sys.argv[2:]]

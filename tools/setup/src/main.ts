@@ -4,6 +4,7 @@
  */
 import { ASSET_NAMES, ASSETS, DEFAULT_ASSET_NAMES, type AssetName } from './asset-list.ts';
 import { ensureAsset, requireAssetName } from './assets.ts';
+import { DATA_ASSET_NAMES } from './data/asset-list.ts';
 import { SetupError } from './error.ts';
 import { OPTIONAL_MODEL_ASSET_NAMES } from './optional-models.ts';
 import { ensurePythonEnvironment } from './python-environment.ts';
@@ -15,6 +16,7 @@ const USAGE = `usage: node tools/setup/src/main.ts VERB
   assets [NAME...]     models and data: ${DEFAULT_ASSET_NAMES.join(', ')} (all of these without a name);
                        more models: ${OPTIONAL_MODEL_ASSET_NAMES.join(', ')} (every model: models)
                        tokenizers of other models: ${TOKENIZER_ASSET_NAMES.join(', ')} (all of these: tokenizers)
+                       labelled text of the benchmarks: ${DATA_ASSET_NAMES.join(', ')} (all of these: data)
   python               the Python environment of the oracle tests and benchmarks
   all [--gpu]          what the demo takes
   demo [OPTIONS]       what \`pemmican demo OPTIONS\` takes
@@ -28,9 +30,10 @@ async function ensureAssets(names: readonly AssetName[]): Promise<void> {
   for (const name of names) await ensureAsset(name, options);
 }
 
-/** What a word after `assets` means: one asset, or the group of all models or tokenizers. */
+/** What a word after `assets` means: one asset, or the group of all models, data or tokenizers. */
 function namedAssets(word: string): readonly AssetName[] {
-  if (word === 'models') return ASSET_NAMES.filter((name) => ASSETS[name].place.startsWith('models/'));
+  if (word === 'models' || word === 'data')
+    return ASSET_NAMES.filter((name) => ASSETS[name].place.startsWith(`${word}/`));
   return word === 'tokenizers' ? TOKENIZER_ASSET_NAMES : [requireAssetName(word)];
 }
 

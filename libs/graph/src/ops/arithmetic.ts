@@ -124,6 +124,18 @@ export function addConstant(builder: GraphBuilder, x: Tensor, term: Tensor): Ten
   return output;
 }
 
+/** `x * factor` where no gradient flows to `factor` (a mask of tokens). */
+export function multiplyConstant(builder: GraphBuilder, x: Tensor, factor: Tensor): Tensor {
+  const output = binary(builder, 'Mul', x, factor);
+  if (!shapesEqual(output.shape, x.shape))
+    throw new GraphError(
+      'SHAPE_MISMATCH',
+      `multiplyConstant of shapes ${formatShape(x.shape)} and ${formatShape(factor.shape)}`,
+    );
+  builder.record({ inputs: [x], output, backward: (dy) => [dense(binary(builder, 'Mul', dy, factor))] });
+  return output;
+}
+
 /** Converts elements; the gradient is converted back. */
 export function cast(builder: GraphBuilder, x: Tensor, dtype: Dtype): Tensor {
   if (x.dtype === dtype) return x;

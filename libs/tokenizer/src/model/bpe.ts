@@ -2,9 +2,10 @@ import type { Component } from '../component.ts';
 import { TokenizerError } from '../error.ts';
 import type { MergeTable } from './merge-table.ts';
 import { Merger } from './merger.ts';
-import type { Model } from './model.ts';
+import type { Model, PlacedToken } from './model.ts';
 import { readMerges } from './read-merges.ts';
 import { readVocabulary } from './vocabulary.ts';
+import { utf8Length } from '../unicode/utf8.ts';
 
 /** Byte pair encoding (arXiv 1508.07909; tokenizers' `bpe/model.rs`). */
 export class Bpe implements Model {
@@ -49,35 +50,62 @@ export class Bpe implements Model {
     return this.#merger.merge(this.#symbols(piece));
   }
 
-  /** Ids of the characters, from which merging starts. */
-  #symbols(piece: string): number[] {
+  tokenizeWithPlaces(piece: string): PlacedToken[] {
+    const whole = this.ignoresMerges ? this.vocabulary.get(piece) : undefined;
+    if (whole !== undefined) return [{ id: whole, startByte: 0, endByte: utf8Length(piece) }];
+    const lengths: number[] = [];
+    const symbols = this.#symbols(piece, lengths);
+    const firsts: number[] = [];
+    let startByte = 0;
+    return this.#merger.merge(symbols, firsts).map((id, index) => {
+      // Where a token begins is what the tokens before it are long: characters that are lost have no length.
+      const byteCount = lengths.slice(firsts[index], firsts[index + 1]).reduce((sum, length) => sum + length, 0);
+      const token = { id, startByte, endByte: startByte + byteCount };
+      startByte = token.endByte;
+      return token;
+    });
+  }
+
+  /**
+   * Ids of the characters, from which merging starts.
+   * @param lengths gets, by id, the bytes that it stands for
+   */
+  #symbols(piece: string, lengths?: number[]): number[] {
     const symbols: number[] = [];
     let unknownId: number | undefined;
+    let unknownLength = 0;
     const flush = (): void => {
-      if (unknownId !== undefined) symbols.push(unknownId);
+      if (unknownId !== undefined) {
+        symbols.push(unknownId);
+        lengths?.push(unknownLength);
+      }
       unknownId = undefined;
+      unknownLength = 0;
     };
     for (let index = 0; index < piece.length;) {
       const end = index + ((piece.codePointAt(index) ?? 0) > 0xffff ? 2 : 1);
-      const symbol =
-        (index > 0 ? this.prefix : '') + piece.slice(index, end) + (end === piece.length ? this.suffix : '');
+      const character = piece.slice(index, end);
+      const symbol = (index > 0 ? this.prefix : '') + character + (end === piece.length ? this.suffix : '');
       index = end;
       const id = this.vocabulary.get(symbol);
       if (id !== undefined) {
         flush();
         symbols.push(id);
+        lengths?.push(utf8Length(character));
         continue;
       }
       const bytes = this.#bytesOf(symbol);
       if (bytes !== undefined) {
         // As in the reference library, an unknown token that is pending comes after the bytes.
         symbols.push(...bytes);
+        lengths?.push(...bytes.map(() => 1));
         continue;
       }
       // Without an unknown token such a character is lost.
       if (this.#unkToken === undefined) continue;
       if (!this.fusesUnknown) flush();
       unknownId = this.unkTokenId ?? this.#failUnknown();
+      if (lengths !== undefined) unknownLength += utf8Length(character);
     }
     flush();
     return symbols;

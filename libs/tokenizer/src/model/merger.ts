@@ -20,10 +20,16 @@ export class Merger {
     this.#merges = merges;
   }
 
-  /** @returns the ids that are left when no pair can be merged any more */
-  merge(symbols: readonly number[]): number[] {
+  /**
+   * @param firsts gets, by id that is left, the position of the first symbol that it was made of
+   * @returns the ids that are left when no pair can be merged any more
+   */
+  merge(symbols: readonly number[], firsts?: number[]): number[] {
     const count = symbols.length;
-    if (count < 2) return symbols.slice();
+    if (count < 2) {
+      firsts?.push(...symbols.keys());
+      return symbols.slice();
+    }
     this.#load(symbols);
     for (let position = 0; position + 1 < count; position++) this.#offer(position);
     for (let key = this.#heap.pop(); key !== undefined; key = this.#heap.pop()) {
@@ -31,7 +37,10 @@ export class Merger {
       this.#mergeAt(key - rank * POSITION_COUNT, rank);
     }
     const ids: number[] = [];
-    for (let position = 0; position >= 0; position = this.#next[position] ?? -1) ids.push(this.#symbols[position] ?? 0);
+    for (let position = 0; position >= 0; position = this.#next[position] ?? -1) {
+      ids.push(this.#symbols[position] ?? 0);
+      firsts?.push(position);
+    }
     return ids;
   }
 

@@ -4,7 +4,7 @@ import { MAX_TOKEN_LENGTH, MAX_VOCAB_SIZE } from '../limits.ts';
 import { characterLength } from '../unicode/utf8.ts';
 import { byteTokenIds } from './bpe.ts';
 import { ByteTrie } from './byte-trie.ts';
-import type { Model } from './model.ts';
+import type { Model, PlacedToken } from './model.ts';
 import { storedScore } from './stored-score.ts';
 
 // What an unknown character costs beyond the worst piece (SentencePiece's kUnkPenalty).
@@ -79,8 +79,18 @@ export class Unigram implements Model {
     return this.tokenizeBytes(this.#encoder.encode(piece));
   }
 
-  /** @param bytes valid UTF-8 */
-  tokenizeBytes(bytes: Uint8Array): number[] {
+  tokenizeWithPlaces(piece: string): PlacedToken[] {
+    const bounds: number[] = [];
+    const ids = this.tokenizeBytes(this.#encoder.encode(piece), bounds);
+    return ids.map((id, index) => ({ id, startByte: bounds[2 * index] ?? 0, endByte: bounds[2 * index + 1] ?? 0 }));
+  }
+
+  /**
+   * @param bytes valid UTF-8
+   * @param bounds gets, by id, the start and the end of the bytes that it stands for; those that one unknown stretch has
+   *   become all have that of the stretch
+   */
+  tokenizeBytes(bytes: Uint8Array, bounds?: number[]): number[] {
     this.#findBestPaths(bytes);
     const ids: number[] = [];
     for (let end = bytes.length; end > 0;) {
@@ -90,10 +100,16 @@ export class Unigram implements Model {
         // Unknown characters next to each other are one unknown token.
         while (start > 0 && this.#bestIds[start] === id) start = this.#bestStarts[start] ?? 0;
         // From the end, since the whole list is turned round.
-        ids.push(...this.#unknownIds(bytes.subarray(start, end), id).reverse());
-      } else ids.push(id);
+        const unknownIds = this.#unknownIds(bytes.subarray(start, end), id).reverse();
+        ids.push(...unknownIds);
+        if (bounds !== undefined) for (const _ of unknownIds) bounds.push(end, start);
+      } else {
+        ids.push(id);
+        bounds?.push(end, start);
+      }
       end = start;
     }
+    bounds?.reverse();
     return ids.reverse();
   }
 

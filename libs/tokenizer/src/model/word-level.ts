@@ -1,7 +1,8 @@
 import type { Component } from '../component.ts';
 import { TokenizerError } from '../error.ts';
-import type { Model } from './model.ts';
+import type { Model, PlacedToken } from './model.ts';
 import { readVocabulary } from './vocabulary.ts';
+import { utf8Length } from '../unicode/utf8.ts';
 
 /** A token for each piece. */
 export class WordLevel implements Model {
@@ -22,5 +23,9 @@ export class WordLevel implements Model {
     if (id === undefined)
       throw new TokenizerError('INVALID_TOKENIZER', 'The WordLevel model meets an unknown word and has no unk_token');
     return [id];
+  }
+
+  tokenizeWithPlaces(piece: string): PlacedToken[] {
+    return this.tokenize(piece).map((id) => ({ id, startByte: 0, endByte: utf8Length(piece) }));
   }
 }

@@ -1,6 +1,7 @@
 import type { Component } from '../component.ts';
 import { readVocabulary } from './vocabulary.ts';
-import type { Model } from './model.ts';
+import type { Model, PlacedToken } from './model.ts';
+import { utf8Length } from '../unicode/utf8.ts';
 
 /** Longest match first, from the left (arXiv 1609.08144; tokenizers' `wordpiece/mod.rs`). */
 export class WordPiece implements Model {
@@ -36,6 +37,21 @@ export class WordPiece implements Model {
       start = match.end;
     }
     return ids;
+  }
+
+  tokenizeWithPlaces(piece: string): PlacedToken[] {
+    const tokens: PlacedToken[] = [];
+    let byte = 0;
+    const isTooLong = piece.length > this.maxCharacters && [...piece].length > this.maxCharacters;
+    for (let start = 0; start < piece.length;) {
+      const match = isTooLong ? undefined : this.#longestMatch(piece, start);
+      if (match === undefined) return [{ id: this.unkTokenId, startByte: 0, endByte: utf8Length(piece) }];
+      const endByte = byte + utf8Length(piece.slice(start, match.end));
+      tokens.push({ id: match.id, startByte: byte, endByte });
+      byte = endByte;
+      start = match.end;
+    }
+    return tokens;
   }
 
   #longestMatch(piece: string, start: number): { id: number; end: number } | undefined {

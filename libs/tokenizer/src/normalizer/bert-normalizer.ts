@@ -1,6 +1,7 @@
+import type { AlignedText } from '../aligned-text.ts';
 import type { Component } from '../component.ts';
 import { bertChinese, bertRemoved, lowercase, nonspacingMark, whiteSpace } from '../unicode/character-classes.ts';
-import { decompose } from '../unicode/normalization.ts';
+import { alignForm, decompose } from '../unicode/normalization.ts';
 import type { Normalizer } from './normalizer.ts';
 
 // Printable ASCII and spaces: nothing to clean, separate or decompose.
@@ -29,16 +30,28 @@ export class BertNormalizer implements Normalizer {
     return this.#lowercases ? mapCharacters(result, lowercase) : result;
   }
 
+  align(text: AlignedText): AlignedText {
+    if (PLAIN_ASCII.test(text.text)) return this.#lowercases ? text.withText(text.text.toLowerCase()) : text;
+    let result = text.mapCharacters((...each) => this.#cleaned(...each));
+    if (this.#stripsAccents)
+      result = alignForm(result, 'NFD').mapCharacters((character, codePoint) =>
+        nonspacingMark.has(codePoint) ? '' : character,
+      );
+    return this.#lowercases
+      ? result.mapCharacters((character, codePoint) => lowercase.get(codePoint) ?? character)
+      : result;
+  }
+
   #clean(text: string): string {
     let result = '';
-    for (const character of text) {
-      const codePoint = character.codePointAt(0) ?? 0;
-      if (this.#cleansText && bertRemoved.has(codePoint)) continue;
-      if (this.#cleansText && whiteSpace.has(codePoint)) result += ' ';
-      else if (this.#separatesChinese && bertChinese.has(codePoint)) result += ` ${character} `;
-      else result += character;
-    }
+    for (const character of text) result += this.#cleaned(character, character.codePointAt(0) ?? 0);
     return result;
+  }
+
+  #cleaned(character: string, codePoint: number): string {
+    if (this.#cleansText && bertRemoved.has(codePoint)) return '';
+    if (this.#cleansText && whiteSpace.has(codePoint)) return ' ';
+    return this.#separatesChinese && bertChinese.has(codePoint) ? ` ${character} ` : character;
   }
 }
 

@@ -1,6 +1,7 @@
+import type { AlignedText } from '../aligned-text.ts';
 import type { Component } from '../component.ts';
-import { toByteCharacters } from '../unicode/byte-characters.ts';
-import { NORMALIZATION_FORMS, normalizeText } from '../unicode/normalization.ts';
+import { alignBytes, toByteCharacters } from '../unicode/byte-characters.ts';
+import { NORMALIZATION_FORMS, alignForm, normalizeText } from '../unicode/normalization.ts';
 import { BertNormalizer } from './bert-normalizer.ts';
 import { Lowercase } from './lowercase.ts';
 import { Nmt } from './nmt.ts';
@@ -26,12 +27,13 @@ const SUPPORTED = [
 /** The normalizer that a component of tokenizer.json describes. */
 export function createNormalizer(component: Component): Normalizer {
   const form = NORMALIZATION_FORMS.find((each) => each === component.type);
-  if (form !== undefined) return { normalize: (text) => normalizeText(text, form) };
+  if (form !== undefined)
+    return { normalize: (text) => normalizeText(text, form), align: (text) => alignForm(text, form) };
   switch (component.type) {
     case 'BertNormalizer':
       return new BertNormalizer(component);
     case 'ByteLevel':
-      return { normalize: toByteCharacters };
+      return { normalize: toByteCharacters, align: alignBytes };
     case 'Lowercase':
       return new Lowercase();
     case 'Nmt':
@@ -40,7 +42,7 @@ export function createNormalizer(component: Component): Normalizer {
       return new Precompiled(component);
     case 'Prepend': {
       const prefix = component.text('prepend');
-      return { normalize: (text) => (text === '' ? '' : prefix + text) };
+      return { normalize: (text) => (text === '' ? '' : prefix + text), align: (text) => text.prepend(prefix) };
     }
     case 'Replace':
       return new Replace(component);
@@ -50,7 +52,10 @@ export function createNormalizer(component: Component): Normalizer {
       return new StripAccents();
     case 'Sequence': {
       const parts = component.children('normalizers').map((part) => createNormalizer(part));
-      return { normalize: (text) => parts.reduce<string>((result, part) => part.normalize(result), text) };
+      return {
+        normalize: (text) => parts.reduce<string>((result, part) => part.normalize(result), text),
+        align: (text) => parts.reduce<AlignedText>((result, part) => part.align(result), text),
+      };
     }
     default:
       return component.unsupported(`the normalizer ${component.type}`, SUPPORTED);

@@ -1,3 +1,4 @@
+import type { AlignedText } from '../aligned-text.ts';
 import { lowercase } from '../unicode/character-classes.ts';
 import { mapCharacters } from './bert-normalizer.ts';
 import type { Normalizer } from './normalizer.ts';
@@ -6,5 +7,9 @@ import type { Normalizer } from './normalizer.ts';
 export class Lowercase implements Normalizer {
   normalize(text: string): string {
     return mapCharacters(text, lowercase);
+  }
+
+  align(text: AlignedText): AlignedText {
+    return text.mapCharacters((character, codePoint) => lowercase.get(codePoint) ?? character);
   }
 }

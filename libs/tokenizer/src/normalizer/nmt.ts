@@ -1,3 +1,4 @@
+import type { AlignedText } from '../aligned-text.ts';
 import type { Normalizer } from './normalizer.ts';
 
 // tokenizers' `normalizers/unicode.rs`, do_nmt.
@@ -8,5 +9,9 @@ const SPACES = /[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/g;
 export class Nmt implements Normalizer {
   normalize(text: string): string {
     return text.replace(REMOVED, '').replace(SPACES, ' ');
+  }
+
+  align(text: AlignedText): AlignedText {
+    return text.mapCharacters((character) => this.normalize(character));
   }
 }

@@ -1,3 +1,4 @@
+import type { AlignedText } from '../aligned-text.ts';
 import type { Component } from '../component.ts';
 import { TokenizerError } from '../error.ts';
 import { MAX_CHARSMAP_BYTES } from '../limits.ts';
@@ -44,6 +45,34 @@ export class Precompiled implements Normalizer {
       result += this.#normalizeGraphemes(text.slice(first, start));
     }
     return result + this.#normalizeAscii(text.slice(start));
+  }
+
+  align(text: AlignedText): AlignedText {
+    const characters: string[] = [];
+    const changes: number[] = [];
+    const replace = (old: string, replacement: string): void => {
+      const found = [...replacement];
+      characters.push(...found);
+      changes.push(...found.map(() => 0));
+      const surplus = found.length - [...old].length;
+      if (surplus > 0) changes.fill(1, -surplus);
+      // What is lost without a replacement is lost after the character before it.
+      else if (changes.length > 0) changes[changes.length - 1] = (changes.at(-1) ?? 0) + surplus;
+    };
+    let isChanged = false;
+    for (const { segment } of this.#segmenter.segment(text.text))
+      for (const part of this.#partsOf(segment)) {
+        const replacement = this.#lookUp(part);
+        isChanged ||= replacement !== undefined;
+        replace(part, replacement ?? part);
+      }
+    return isChanged ? text.transform(characters, changes) : text;
+  }
+
+  /** What is looked up of a grapheme: itself, or each of its characters. */
+  #partsOf(grapheme: string): readonly string[] {
+    const isShort = this.#encoder.encode(grapheme).length < MAX_GRAPHEME_BYTES;
+    return isShort && this.#lookUp(grapheme) !== undefined ? [grapheme] : [...grapheme];
   }
 
   #normalizeAscii(text: string): string {

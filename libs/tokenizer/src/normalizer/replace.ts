@@ -1,3 +1,4 @@
+import type { AlignedText } from '../aligned-text.ts';
 import type { Component } from '../component.ts';
 import { createExpression } from '../regex/create-expression.ts';
 import type { Expression } from '../regex/expression.ts';
@@ -27,5 +28,18 @@ export class Replace implements Normalizer {
       position = matches[index + 1] ?? position;
     }
     return result + text.slice(position);
+  }
+
+  align(text: AlignedText): AlignedText {
+    return text.text === '' ? text : text.replace(this.#matchesOf(text.text), this.#content);
+  }
+
+  #matchesOf(text: string): readonly number[] {
+    if (typeof this.#pattern !== 'string') return this.#pattern.find(text);
+    const matches: number[] = [];
+    const { length } = this.#pattern;
+    for (let at = text.indexOf(this.#pattern); at >= 0; at = text.indexOf(this.#pattern, at + length))
+      matches.push(at, at + length);
+    return matches;
   }
 }

@@ -52,6 +52,11 @@ export function createPreTokenizer(component: Component): PreTokenizer {
             (pieces, part) => pieces.flatMap((piece, index) => part.split(piece, isFirst && index === 0)),
             [text],
           ),
+        splitAligned: (text, isFirst) =>
+          parts.reduce(
+            (pieces, part) => pieces.flatMap((piece, index) => part.splitAligned(piece, isFirst && index === 0)),
+            [text],
+          ),
       };
     }
     default:

@@ -1,5 +1,6 @@
+import type { AlignedText } from '../aligned-text.ts';
 import type { Component } from '../component.ts';
-import type { PreTokenizer } from './pre-tokenizer.ts';
+import { slices, type PreTokenizer } from './pre-tokenizer.ts';
 
 /** Pieces of a number of characters each. */
 export class FixedLength implements PreTokenizer {
@@ -11,10 +12,21 @@ export class FixedLength implements PreTokenizer {
   }
 
   split(text: string): string[] {
+    return slices(text, this.#rangesOf(text));
+  }
+
+  splitAligned(text: AlignedText): AlignedText[] {
+    return slices(text, this.#rangesOf(text.text));
+  }
+
+  #rangesOf(text: string): number[] {
     const characters = [...text];
-    const pieces: string[] = [];
-    for (let start = 0; start < characters.length; start += this.#length)
-      pieces.push(characters.slice(start, start + this.#length).join(''));
-    return pieces;
+    const ranges: number[] = [];
+    for (let first = 0, start = 0; first < characters.length; first += this.#length) {
+      const end = start + characters.slice(first, first + this.#length).join('').length;
+      ranges.push(start, end);
+      start = end;
+    }
+    return ranges;
   }
 }

@@ -1,5 +1,6 @@
+import type { AlignedText } from '../aligned-text.ts';
 import type { Component } from '../component.ts';
-import type { PreTokenizer } from './pre-tokenizer.ts';
+import { slices, type PreTokenizer } from './pre-tokenizer.ts';
 
 /** Spaces become a visible mark that begins the word after it (SentencePiece). */
 export class Metaspace implements PreTokenizer {
@@ -21,15 +22,31 @@ export class Metaspace implements PreTokenizer {
   split(text: string, isFirst: boolean): string[] {
     if (text === '') return [];
     let marked = text.replaceAll(' ', this.#mark);
-    const isPrepending = this.#prepends === 'always' || (this.#prepends === 'first' && isFirst);
-    if (isPrepending && !marked.startsWith(this.#mark)) marked = this.#mark + marked;
-    if (!this.#splits) return [marked];
-    const pieces: string[] = [];
+    if (this.#isPrepending(marked, isFirst)) marked = this.#mark + marked;
+    return slices(marked, this.#rangesOf(marked));
+  }
+
+  splitAligned(text: AlignedText, isFirst: boolean): AlignedText[] {
+    if (text.text === '') return [];
+    let marked = text.mapCharacters((character) => (character === ' ' ? this.#mark : character));
+    if (this.#isPrepending(marked.text, isFirst)) marked = marked.prepend(this.#mark);
+    return slices(marked, this.#rangesOf(marked.text));
+  }
+
+  #isPrepending(marked: string, isFirst: boolean): boolean {
+    const prepends = this.#prepends === 'always' || (this.#prepends === 'first' && isFirst);
+    return prepends && !marked.startsWith(this.#mark);
+  }
+
+  #rangesOf(marked: string): number[] {
+    if (!this.#splits) return [0, marked.length];
+    const ranges: number[] = [];
     let start = 0;
     for (let next = marked.indexOf(this.#mark, 1); next >= 0; next = marked.indexOf(this.#mark, next + 1)) {
-      pieces.push(marked.slice(start, next));
+      ranges.push(start, next);
       start = next;
     }
-    return [...pieces, marked.slice(start)];
+    ranges.push(start, marked.length);
+    return ranges;
   }
 }

@@ -1,4 +1,5 @@
 import type { Component } from '../component.ts';
+import { slices } from './pre-tokenizer.ts';
 
 /** What becomes of a delimiter (tokenizers' SplitDelimiterBehavior). */
 export const SPLIT_BEHAVIORS = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'] as const;
@@ -27,10 +28,20 @@ export function splitAt(
   behavior: SplitBehavior,
   isInverted = false,
 ): string[] {
+  return slices(text, rangesAt(text, matches, behavior, isInverted));
+}
+
+/** {@link splitAt} as starts and ends of the pieces. */
+export function rangesAt(
+  text: string,
+  matches: readonly number[],
+  behavior: SplitBehavior,
+  isInverted = false,
+): number[] {
   const parts = partsOf(text, matches, isInverted);
   const kept = behavior === 'Removed' ? parts.filter((part) => !part.isDelimiter) : merge(parts, behavior);
   // Empty matches leave empty pieces, which nobody sees.
-  return kept.filter(({ start, end }) => start < end).map(({ start, end }) => text.slice(start, end));
+  return kept.flatMap(({ start, end }) => (start < end ? [start, end] : []));
 }
 
 function partsOf(text: string, matches: readonly number[], isInverted: boolean): Part[] {

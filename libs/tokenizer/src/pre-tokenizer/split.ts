@@ -1,8 +1,9 @@
+import type { AlignedText } from '../aligned-text.ts';
 import type { Component } from '../component.ts';
 import { createExpression } from '../regex/create-expression.ts';
 import type { Expression } from '../regex/expression.ts';
-import type { PreTokenizer } from './pre-tokenizer.ts';
-import { readBehavior, splitAt, type SplitBehavior } from './split-behavior.ts';
+import { slices, type PreTokenizer } from './pre-tokenizer.ts';
+import { rangesAt, readBehavior, type SplitBehavior } from './split-behavior.ts';
 
 /** Splits at what a string or a regular expression matches. */
 export class Split implements PreTokenizer {
@@ -17,6 +18,14 @@ export class Split implements PreTokenizer {
   }
 
   split(text: string): string[] {
-    return splitAt(text, this.#expression.find(text), this.#behavior, this.#isInverted);
+    return slices(text, this.#rangesOf(text));
+  }
+
+  splitAligned(text: AlignedText): AlignedText[] {
+    return slices(text, this.#rangesOf(text.text));
+  }
+
+  #rangesOf(text: string): number[] {
+    return rangesAt(text, this.#expression.find(text), this.#behavior, this.#isInverted);
   }
 }

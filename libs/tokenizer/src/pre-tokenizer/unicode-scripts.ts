@@ -1,5 +1,6 @@
+import type { AlignedText } from '../aligned-text.ts';
 import { SCRIPT_RUNS } from '../unicode/script-tables.ts';
-import type { PreTokenizer } from './pre-tokenizer.ts';
+import { slices, type PreTokenizer } from './pre-tokenizer.ts';
 
 /**
  * Splits where the script changes. Characters of no script (spaces among them) go with those before them, and are lost at
@@ -9,21 +10,29 @@ export class UnicodeScripts implements PreTokenizer {
   readonly #scripts = parseScripts();
 
   split(text: string): string[] {
-    const pieces: string[] = [];
+    return slices(text, this.#rangesOf(text));
+  }
+
+  splitAligned(text: AlignedText): AlignedText[] {
+    return slices(text, this.#rangesOf(text.text));
+  }
+
+  #rangesOf(text: string): number[] {
+    const ranges: number[] = [];
     let start = -1;
     let lastScript = 0;
     for (let index = 0; index < text.length;) {
       const codePoint = text.codePointAt(index) ?? 0;
       const script = this.#scripts[codePoint] ?? 0;
       if (script !== 0 && script !== lastScript) {
-        if (start >= 0) pieces.push(text.slice(start, index));
+        if (start >= 0) ranges.push(start, index);
         start = index;
         lastScript = script;
       }
       index += codePoint > 0xffff ? 2 : 1;
     }
-    if (start >= 0) pieces.push(text.slice(start));
-    return pieces;
+    if (start >= 0) ranges.push(start, text.length);
+    return ranges;
   }
 }
 

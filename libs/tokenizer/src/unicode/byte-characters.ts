@@ -1,3 +1,5 @@
+import type { AlignedText } from '../aligned-text.ts';
+
 /**
  * The characters that stand for the 256 bytes in byte-level tokenizers (GPT-2's `bytes_to_unicode`): printable bytes of
  * Latin-1 for themselves, the others for U+0100 and up in order.
@@ -21,4 +23,9 @@ export function toByteCharacters(text: string): string {
   let result = '';
   for (const byte of encoder.encode(text)) result += BYTE_CHARACTERS[byte] ?? '';
   return result;
+}
+
+/** {@link toByteCharacters}, each character's bytes with where the character came from. */
+export function alignBytes(text: AlignedText): AlignedText {
+  return VISIBLE_ASCII.test(text.text) ? text : text.mapCharacters((character) => toByteCharacters(character));
 }

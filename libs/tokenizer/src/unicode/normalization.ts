@@ -1,3 +1,4 @@
+import type { AlignedText } from '../aligned-text.ts';
 import { CodePointSet, parseMap, parseRanges, unionOf } from './code-point-set.ts';
 import { COMPATIBILITY_DECOMPOSITION } from './compatibility-tables.ts';
 import { CANONICAL_DECOMPOSITION, COMBINING_CLASS, COMPOSITION_EXCLUSION } from './tables.ts';
@@ -32,65 +33,100 @@ export function normalizeText(text: string, form: NormalizationForm): string {
   return result;
 }
 
-/** Code points of the decomposition, with combining characters in canonical order. */
-export function decompose(text: string, isCompatibility: boolean): number[] {
+/**
+ * {@link normalizeText} of a text with what each character came from, as the reference library has it
+ * (`unicode_normalization_alignments`).
+ */
+export function alignForm(text: AlignedText, form: NormalizationForm): AlignedText {
+  if (isUnchanged(text.text, form)) return text;
+  const changes: number[] = [];
+  const codePoints = decompose(text.text, form === 'NFKC' || form === 'NFKD', changes);
+  if (form === 'NFC' || form === 'NFKC') compose(codePoints, changes);
+  return text.transform(
+    codePoints.map((codePoint) => String.fromCodePoint(codePoint)),
+    changes,
+  );
+}
+
+/**
+ * Code points of the decomposition, with combining characters in canonical order.
+ * @param changes gets, by code point, 0 for the first of a character's and 1 for the others; see `AlignedText.transform`
+ */
+export function decompose(text: string, isCompatibility: boolean, changes?: number[]): number[] {
   if (isCompatibility) compatibility ??= parseMap(COMPATIBILITY_DECOMPOSITION);
   const codePoints: number[] = [];
   let hasMarks = false;
   for (const character of text) {
     const codePoint = character.codePointAt(0) ?? 0;
     if (isHangulSyllable(codePoint)) {
-      codePoints.push(...decomposeHangul(codePoint));
+      const syllable = decomposeHangul(codePoint);
+      codePoints.push(...syllable);
+      changes?.push(...syllable.map((_, index) => Math.min(index, 1)));
       continue;
     }
     const parts =
       (isCompatibility ? compatibility?.get(codePoint) : undefined) ?? canonical.get(codePoint) ?? character;
+    let change = 0;
     for (const part of parts) {
       const partCodePoint = part.codePointAt(0) ?? 0;
       hasMarks ||= combiningClass.has(partCodePoint);
       codePoints.push(partCodePoint);
+      changes?.push(change);
+      change = 1;
     }
   }
-  if (hasMarks) sortMarks(codePoints);
+  if (hasMarks) sortMarks(codePoints, changes);
   return codePoints;
 }
 
 const classOf = (codePoint: number): number => combiningClass.get(codePoint) ?? 0;
 
-/** Brings runs of combining characters into canonical order, stably. */
-function sortMarks(codePoints: number[]): void {
+/** Brings runs of combining characters into canonical order, stably, and what belongs to them. */
+function sortMarks(codePoints: number[], changes?: number[]): void {
   for (let start = 0; start < codePoints.length; start++) {
     let end = start;
     while (end < codePoints.length && classOf(codePoints[end] ?? 0) > 0) end++;
     if (end - start > 1) {
-      const sorted = codePoints.slice(start, end).sort((a, b) => classOf(a) - classOf(b));
-      sorted.forEach((codePoint, index) => {
-        codePoints[start + index] = codePoint;
-      });
+      const places = Array.from({ length: end - start }, (_, index) => start + index);
+      places.sort((a, b) => classOf(codePoints[a] ?? 0) - classOf(codePoints[b] ?? 0));
+      reorder(codePoints, start, places);
+      if (changes !== undefined) reorder(changes, start, places);
     }
     if (end > start) start = end - 1;
   }
 }
 
-/** Puts starters and the marks after them together, in place. */
-function compose(codePoints: number[]): void {
+/** Puts what stands at `places` at `start` and after. */
+function reorder(values: number[], start: number, places: readonly number[]): void {
+  const sorted = places.map((place) => values[place] ?? 0);
+  sorted.forEach((value, index) => {
+    values[start + index] = value;
+  });
+}
+
+/** Puts starters and the marks after them together, in place, with their changes. */
+function compose(codePoints: number[], changes?: number[]): void {
   let written = 0;
   let starterAt = -1;
   let lastClass = 0;
-  for (const codePoint of codePoints) {
+  for (const [index, codePoint] of codePoints.entries()) {
     const markClass = classOf(codePoint);
     // A mark is blocked from its starter by one of no lower class in between.
     const isBlocked = written - 1 !== starterAt && (lastClass === 0 || lastClass >= markClass);
     const composite = starterAt < 0 || isBlocked ? undefined : composePair(codePoints[starterAt] ?? 0, codePoint);
     if (composite !== undefined) {
       codePoints[starterAt] = composite;
+      // One character in place of two.
+      if (changes !== undefined) changes[starterAt] = (changes[starterAt] ?? 0) + (changes[index] ?? 0) - 1;
       continue;
     }
     if (markClass === 0) starterAt = written;
     lastClass = markClass;
+    if (changes !== undefined) changes[written] = changes[index] ?? 0;
     codePoints[written++] = codePoint;
   }
   codePoints.length = written;
+  if (changes !== undefined) changes.length = written;
 }
 
 function composePair(first: number, second: number): number | undefined {

@@ -20,3 +20,15 @@ export function codePointBefore(bytes: Uint8Array, end: number): number {
   while (at > 0 && ((bytes[at] ?? 0) & 0xc0) === 0x80) at--;
   return codePointAt(bytes, at);
 }
+
+/** Bytes of a well-formed text in UTF-8. */
+export function utf8Length(text: string): number {
+  let length = text.length;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit > 0x7f) length++;
+    // The halves of a surrogate pair have two bytes each.
+    if (unit > 0x7ff && !(unit >= 0xd800 && unit <= 0xdfff)) length++;
+  }
+  return length;
+}

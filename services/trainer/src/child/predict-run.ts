@@ -6,6 +6,7 @@ import { toTask } from '../convert-options.ts';
 import type { HubOptions } from '@pemmican/storage';
 import { PreconditionError } from '../precondition-error.ts';
 import { breathe } from './parent-channel.ts';
+import { predictAnswers } from './predict-answers.ts';
 import { prepareData } from './prepared-data.ts';
 import { openPredictionModel } from './prediction-model.ts';
 import { wordsWithTokens, type SplitWords } from './split-words.ts';
@@ -50,18 +51,24 @@ export async function* predictRun(
   const session = TensorflowSession.open(program.savedModel, { build: options.tensorflow });
   try {
     await predicting.load(session, program, task, labelCount);
+    const scoring = { batchSize: request.batchSize || DEFAULT_BATCH_SIZE, padId: paddingTokenId(base) };
+    if (records.questions !== undefined) {
+      for (const response of predictAnswers(session, records, request, scoring)) {
+        yield response;
+        await breathe();
+      }
+      return;
+    }
     let firstRecordIndex = 0;
-    for (const { rowCount, logits } of predictLogits(session, records, {
-      batchSize: request.batchSize || DEFAULT_BATCH_SIZE,
-      padId: paddingTokenId(base),
-      task,
-    })) {
+    for (const { rowCount, logits } of predictLogits(session, records, { ...scoring, task })) {
       yield {
         firstRecordIndex,
         labelCount,
         logits: Array.from(logits),
         labelNames: firstRecordIndex === 0 ? labelNames(predicting.config, labelCount) : [],
         words: words === undefined ? [] : predictedWords(records, words, firstRecordIndex, rowCount),
+        answers: [],
+        windowLengths: [],
       };
       firstRecordIndex += rowCount;
       await breathe();

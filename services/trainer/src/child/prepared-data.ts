@@ -1,20 +1,15 @@
-import { DEFAULT_COLUMNS, LabelVocabulary, readRecords, type RecordKind } from '@pemmican/dataset';
+import { DEFAULT_COLUMNS, LabelVocabulary, readRecords, type ColumnOptions, type RecordKind } from '@pemmican/dataset';
 import { localPath, openByteSource } from '@pemmican/storage';
 import { continuationLabels, type EncodedDataset } from '@pemmican/training';
 import type { Task } from '@pemmican/models';
 import { DatasetFormat, Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
 import type { PreparedModel } from './prepared-model.ts';
+import { ModelTokenIds } from './model-token-ids.ts';
+import { QuestionEncoder } from './question-encoder.ts';
+import { areSequences, prepareSequences } from './prepared-sequences.ts';
 import { RecordEncoder } from './record-encoder.ts';
+import { FORMAT_NAMES } from './record-formats.ts';
 import { labelSplit, type SplitWords } from './split-words.ts';
-
-const FORMAT_NAMES = {
-  [DatasetFormat.JSONL]: 'jsonl',
-  [DatasetFormat.JSON]: 'json',
-  [DatasetFormat.CSV]: 'csv',
-  [DatasetFormat.TSV]: 'tsv',
-  [DatasetFormat.TEXT]: 'text',
-  [DatasetFormat.PARQUET]: 'parquet',
-} as const;
 
 /** What to read besides the model. */
 export interface DataRequest {
@@ -42,10 +37,13 @@ export interface PreparedData {
   readonly words: ReadonlyMap<Split, SplitWords>;
   readonly skippedRecordCount: number;
   readonly mappedToUnkCount: number;
+  /** What a user should know of how records were read. */
+  readonly notes?: readonly string[];
 }
 
 /** Tokenizes every split in the model's id space. */
 export async function prepareData(prepared: PreparedModel, request: DataRequest): Promise<PreparedData> {
+  if (areSequences(request.dataset)) return prepareSequences(prepared, request);
   const labels = new LabelVocabulary({
     task: request.task === 'regression' ? 'regression' : 'classification',
     ...configuredLabels(prepared, request),
@@ -55,8 +53,11 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
     skippedRecordCount++;
   };
   const recordKind = recordKindOf(request.task);
-  const columns = DEFAULT_COLUMNS[recordKind];
-  const encoder = new RecordEncoder(prepared, request, onSkip);
+  const tokenIds = new ModelTokenIds(prepared, request.unkeptTokensToUnk);
+  const encoder =
+    recordKind === 'questions'
+      ? new QuestionEncoder(prepared, request, tokenIds, onSkip)
+      : new RecordEncoder(prepared, request, tokenIds, onSkip);
   const splits = new Map<Split, EncodedDataset>();
   const words = new Map<Split, SplitWords>();
   // Train first: its labels decide which ones the other splits may have.
@@ -65,15 +66,16 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
     try {
       const records = readRecords(source, {
         ...(file.format === DatasetFormat.UNSPECIFIED ? {} : { format: FORMAT_NAMES[file.format] }),
-        recordKind,
-        textColumn: request.dataset.textColumn || columns.text,
-        ...(request.dataset.textPairColumn === '' ? {} : { textPairColumn: request.dataset.textPairColumn }),
-        ...(request.dataset.targetColumn === '' ? {} : { targetColumn: request.dataset.targetColumn }),
-        sourcePrefix: request.dataset.sourcePrefix,
-        ...(request.needsLabels ? { labelColumn: request.dataset.labelColumn || columns.label } : {}),
+        ...columnOptions(request, recordKind),
         skipInvalid: request.dataset.skipInvalid,
         onSkip,
       });
+      if (encoder instanceof QuestionEncoder) {
+        // Answers are told of what is predicted or evaluated.
+        const keepsPlaces = !request.needsLabels || file.split !== Split.TRAIN;
+        splits.set(file.split, await encoder.encodeAll(records, source.name, keepsPlaces));
+        continue;
+      }
       const encoded = await encoder.encodeAll(records, source.name, (record) => {
         if (!request.needsLabels) return record.words?.map(() => 0) ?? [0];
         return recordKind === 'words' ? labels.resolveTags(record, source.name) : [labels.resolve(record, source.name)];
@@ -97,14 +99,31 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
     labelNames: labels.names,
     words,
     skippedRecordCount,
-    mappedToUnkCount: encoder.mappedToUnkCount,
+    mappedToUnkCount: tokenIds.mappedToUnkCount,
   };
 }
 
 /** What a task's records are. */
 function recordKindOf(task: Task): RecordKind {
+  if (task === 'question-answering') return 'questions';
   if (task === 'seq2seq-lm') return 'source-and-target';
   return task === 'token-classification' ? 'words' : 'text';
+}
+
+/** Which columns make a record. */
+function columnOptions({ dataset, needsLabels }: DataRequest, recordKind: RecordKind): ColumnOptions {
+  const { text, label } = DEFAULT_COLUMNS[recordKind];
+  const isOfQuestions = recordKind === 'questions';
+  const textPairColumn = isOfQuestions ? dataset.contextColumn : dataset.textPairColumn;
+  return {
+    recordKind,
+    textColumn: (isOfQuestions ? dataset.questionColumn : dataset.textColumn) || text,
+    ...(textPairColumn === '' ? {} : { textPairColumn }),
+    ...(needsLabels ? { labelColumn: (isOfQuestions ? dataset.answersColumn : dataset.labelColumn) || label } : {}),
+    ...(dataset.targetColumn === '' ? {} : { targetColumn: dataset.targetColumn }),
+    sourcePrefix: dataset.sourcePrefix,
+    allowsUnanswered: dataset.version2WithNegative,
+  };
 }
 
 function labelsOf(splits: ReadonlyMap<Split, EncodedDataset>): Iterable<Float64Array> {

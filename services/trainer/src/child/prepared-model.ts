@@ -28,6 +28,7 @@ const MAX_TOKENIZER_BYTES = 200_000_000;
 const TOKENIZER_FILE_NAMES = [
   'tokenizer.json',
   'tokenizer_config.json',
+  'chat_template.jinja',
   'special_tokens_map.json',
   'vocab.txt',
   'added_tokens.json',
@@ -92,6 +93,16 @@ export async function prepareModel(
   };
 }
 
+/** Rows of the output matrix in a folder: of its own one, where the family's head is not tied. */
+export function outputRows({ model, checkpoint, vocabRows, reduction }: PreparedModel, task: Task): number {
+  const outputMatrixName = model.outputMatrixName(task);
+  if (outputMatrixName === undefined) return vocabRows;
+  const name = model.checkpointNames(outputMatrixName).find((candidate) => checkpoint.has(candidate));
+  // One that no checkpoint has is found missing where all tensors are looked for.
+  if (name === undefined) return reduction?.manifest.fullVocabSize ?? vocabRows;
+  return checkpoint.get(name).shape[0] ?? 0;
+}
+
 /** Where each parameter's value comes from and the name under which it is saved. */
 export function locateParameters(
   prepared: PreparedModel,
@@ -99,7 +110,7 @@ export function locateParameters(
   labelCount: number,
 ): { specs: ParameterSpec[]; sources: ParameterSource[]; tensorNames: string[] } {
   const { model, checkpoint } = prepared;
-  const specs = model.parameters(task, labelCount, prepared.vocabRows);
+  const specs = model.parameters(task, labelCount, prepared.vocabRows, outputRows(prepared, task));
   const sources = resolveParameters(model, checkpoint, specs);
   // A new pooler follows the checkpoint's convention: with or without the prefix, like the embedding matrix.
   const names = model.checkpointNames(model.embeddingMatrixName);

@@ -5,11 +5,12 @@ import { FastEncoder, RecordBlockBuilder } from '@pemmican/tokenizer';
 import { EncodedDatasetBuilder, type EncodedDataset } from '@pemmican/training';
 import { hasTargetSequence } from '@pemmican/models';
 import { PreconditionError } from '../precondition-error.ts';
+import type { ModelTokenIds } from './model-token-ids.ts';
 import type { DataRequest } from './prepared-data.ts';
 import type { PreparedModel } from './prepared-model.ts';
 import { SplitWordsBuilder, type SplitWords } from './split-words.ts';
 
-const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
+export const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
 const DEFAULT_MAX_TARGET_LENGTH = 128;
 
 // Encoded at a time: some milliseconds, after which the process looks at its messages.
@@ -17,22 +18,21 @@ const BLOCK_BYTES = 256 * 1024;
 const BLOCK_RECORDS = 2048;
 
 // Encoding is a moment of a run whose memory is promised: it must not take more than the training after it.
-const ENCODER_MEMO_BYTES = 32 * 1024 * 1024;
+export const ENCODER_MEMO_BYTES = 32 * 1024 * 1024;
 
 /** Turns records into ids of the embedding matrix at hand. */
 export class RecordEncoder {
-  readonly #prepared: PreparedModel;
   readonly #request: DataRequest;
+  readonly #tokenIds: ModelTokenIds;
   readonly #encoder: FastEncoder;
   /** Cuts targets to a length of their own. */
   readonly #targetEncoder: FastEncoder | undefined;
   readonly #maxLength: number;
   readonly #onSkip: () => void;
-  #unkCount = 0;
 
-  constructor(prepared: PreparedModel, request: DataRequest, onSkip: () => void) {
-    this.#prepared = prepared;
+  constructor(prepared: PreparedModel, request: DataRequest, tokenIds: ModelTokenIds, onSkip: () => void) {
     this.#request = request;
+    this.#tokenIds = tokenIds;
     this.#onSkip = onSkip;
     const maxLength = request.dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH;
     this.#maxLength = maxLength;
@@ -50,10 +50,6 @@ export class RecordEncoder {
           ...options,
         })
       : undefined;
-  }
-
-  get mappedToUnkCount(): number {
-    return this.#unkCount;
   }
 
   /** Encodes records block by block, in their order. */
@@ -113,7 +109,8 @@ export class RecordEncoder {
     const { ids, typeIds, recordOffsets } = this.#targetEncoder.encode(builder.take());
     block.rows.forEach((row, index) => {
       const [start, end] = [recordOffsets[index], recordOffsets[index + 1]];
-      target.add(this.#toModelIds(ids.subarray(start, end), row, block.fileName), typeIds.subarray(start, end), 0);
+      const targetIds = this.#tokenIds.map(ids.subarray(start, end), { fileName: block.fileName, row });
+      target.add(targetIds, typeIds.subarray(start, end), 0);
     });
   }
 
@@ -131,7 +128,7 @@ export class RecordEncoder {
         this.#skipWithoutTokens(labels.length, row, block.fileName);
         return;
       }
-      const recordIds = this.#toModelIds(ids.subarray(start, end), row, block.fileName);
+      const recordIds = this.#tokenIds.map(ids.subarray(start, end), { fileName: block.fileName, row });
       target.dataset.add(recordIds, typeIds.subarray(start, end), recordWords === undefined ? (labels[0] ?? 0) : 0);
       if (recordWords !== undefined) target.words.add(recordWords, labels);
     });
@@ -146,22 +143,5 @@ export class RecordEncoder {
         `row ${row}: none of its ${wordCount} words has a token within the ${this.#maxLength} of max_sequence_length`,
       );
     this.#onSkip();
-  }
-
-  #toModelIds(ids: Uint32Array, row: number, fileName: string): Uint32Array {
-    const { tokenizer, reduction } = this.#prepared;
-    if (reduction === undefined) return ids;
-    if (!this.#request.unkeptTokensToUnk) {
-      const unkept = ids.find((id) => reduction.map.toReducedId(id) < 0);
-      if (unkept !== undefined) {
-        throw new PreconditionError(
-          'TOKEN_NOT_KEPT',
-          `${fileName}, row ${row}: token id ${unkept} (${JSON.stringify(tokenizer.idToToken(unkept))}) has no row in the reduced model; analyze this file too before reducing, or map such ids to the unknown token`,
-        );
-      }
-      return reduction.map.mapToReduced(ids, 'error');
-    }
-    for (const id of ids) if (reduction.map.toReducedId(id) < 0) this.#unkCount++;
-    return reduction.map.mapToReduced(ids, 'unk', tokenizer.unkTokenId);
   }
 }

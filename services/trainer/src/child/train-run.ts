@@ -1,6 +1,6 @@
 import { TensorflowSession } from '@pemmican/engine';
 import { Split } from '@pemmican/contract/vocabulary';
-import type { Evaluation, MemoryBreakdown, RunResult, RunSpec } from '@pemmican/contract/trainer';
+import type { BatchSizeSearch, Evaluation, MemoryBreakdown, RunResult, RunSpec } from '@pemmican/contract/trainer';
 import { checkpointFingerprint } from '@pemmican/embedding';
 import { isLanguageModeling } from '@pemmican/models';
 import { localPath, openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
@@ -12,6 +12,7 @@ import {
   loadWeights,
   planRun,
   train,
+  type EncodedDataset,
   type EvaluationEntry,
   type TrainerState,
   type TrainingEvent,
@@ -24,12 +25,14 @@ import { toTrainingOptions } from '../convert-options.ts';
 import { frozenPatterns, modelToTrain } from '../model-to-train.ts';
 import { PreconditionError } from '../precondition-error.ts';
 import { adaptedModuleCount, adapterOutput, wholeModelOutput, type TrainedOutput } from './trained-output.ts';
+import { fitBatch } from './batch-size-search.ts';
 import type { EventSink } from './event-sink.ts';
 import { breathe } from './parent-channel.ts';
 import { Phases, residentBytes } from './phases.ts';
-import { maskingOf, requireTrainable } from './language-modeling.ts';
+import { maskingOf, outputRowOf, requireTrainable, restrictedSoftmaxWarning } from './language-modeling.ts';
 import { prepareData, type PreparedData } from './prepared-data.ts';
-import { locateParameters, prepareModel, type PreparedModel } from './prepared-model.ts';
+import { locateParameters, outputRows, prepareModel, type PreparedModel } from './prepared-model.ts';
+import { withChatTemplate } from './prepared-sequences.ts';
 import { RunFolder } from './run-folder.ts';
 import { lockRunFolder } from './run-lock.ts';
 
@@ -66,7 +69,9 @@ class TrainJob {
   readonly #request: TrainRequest;
   readonly #sink: EventSink;
   readonly #folder: RunFolder;
-  readonly #options: TrainingOptions;
+  /** As asked for, until the batch size is found where that is asked for too. */
+  #options: TrainingOptions;
+  #batchSizeSearch: BatchSizeSearch | undefined;
   readonly #phases: Phases;
   #longestBatchTokens = 0;
   #longestTargetTokens = 0;
@@ -84,18 +89,21 @@ class TrainJob {
   async run(): Promise<RunResult> {
     const { spec } = this.#request;
     const startMs = performance.now();
-    const loaded = await this.#phases.run('load', () =>
+    const own = await this.#phases.run('load', () =>
       prepareModel(spec.modelUri, this.#request.hub, this.#options.task),
     );
-    requireTrainable(loaded, this.#options.task);
+    const loaded = withChatTemplate(own, spec.dataset);
+    requireTrainable(loaded, this.#options);
+    if (this.#options.restrictedSoftmax) await this.#sink.log('warning', restrictedSoftmaxWarning(loaded));
     const data = await this.#phases.run('tokenize', () => this.#prepareData(loaded));
     const { labelCount } = data;
     const { model, lora } = modelToTrain(loaded.model, loaded.checkpoint, this.#options, {
       labelCount,
       vocabRows: loaded.vocabRows,
+      outputRows: outputRows(loaded, this.#options.task),
     });
     const prepared = { ...loaded, model };
-    const program = await this.#phases.run('build-graph', () => Promise.resolve(this.#buildProgram(prepared, data)));
+    const program = await this.#phases.run('build-graph', () => this.#fittingProgram(prepared, data));
     const session = TensorflowSession.open(program.savedModel, { build: this.#request.tensorflow });
     try {
       const { state, chosenStep } = await this.#phases.run('train', () =>
@@ -136,7 +144,11 @@ class TrainJob {
     });
     requireMetric(data, this.#options);
     if (data.skippedRecordCount > 0)
-      await this.#sink.log('warning', `${data.skippedRecordCount} records without text or label were left out`);
+      await this.#sink.log(
+        'warning',
+        `${data.skippedRecordCount} records without text or label, or with wrong answers, were left out`,
+      );
+    for (const note of data.notes ?? []) await this.#sink.log('info', note);
     if (data.mappedToUnkCount > 0)
       await this.#sink.log(
         'warning',
@@ -145,17 +157,38 @@ class TrainJob {
     return data;
   }
 
-  #buildProgram(prepared: PreparedModel, data: PreparedData): TrainingProgram {
+  /** The graph that trains, once the batch size is one that fits, where that is asked for. */
+  async #fittingProgram(prepared: PreparedModel, data: PreparedData): Promise<TrainingProgram> {
+    const { spec, tensorflow } = this.#request;
+    const buildProgram = (isAccumulating: boolean): TrainingProgram =>
+      this.#buildProgram(prepared, data, isAccumulating);
+    if (spec.options?.autoFindBatchSize !== true) return buildProgram(this.#options.gradientAccumulationSteps > 1);
+    const { options, program, search, message } = await fitBatch({
+      spec,
+      options: this.#options,
+      splits: data.splits,
+      tensorflow,
+      resumeFrom: await this.#findCheckpoint(),
+      buildProgram,
+    });
+    this.#options = options;
+    this.#batchSizeSearch = search;
+    await this.#sink.log('info', message);
+    return program;
+  }
+
+  #buildProgram(prepared: PreparedModel, data: PreparedData, isAccumulating: boolean): TrainingProgram {
     const options = this.#options;
     return buildTrainingProgram(prepared.model, {
       task: options.task,
       labelCount: data.labelCount,
       vocabRows: prepared.vocabRows,
+      outputRows: outputRows(prepared, options.task),
       paddingIndex: prepared.model.padTokenId,
       dropout: options.dropout,
       gradientCheckpointing: options.gradientCheckpointing,
       bf16: options.bf16,
-      isAccumulating: options.gradientAccumulationSteps > 1,
+      isAccumulating,
       hasWeightDecay: options.weightDecay > 0,
       maxGradNorm: options.maxGradNorm,
       adamBeta1: options.adamBeta1,
@@ -181,7 +214,7 @@ class TrainJob {
         $case: 'log',
         value: {
           severity: 'info',
-          message: `${trainData.recordCount} training records, ${describeParameters(program)}`,
+          message: `${describeRecords(trainData)}, ${describeParameters(program)}`,
         },
       },
       { totalSteps: planRun(options, trainData.recordCount).totalSteps },
@@ -197,7 +230,8 @@ class TrainJob {
       labelNames: data.labelNames,
       padId: paddingTokenId(prepared),
       decoderStartTokenId: prepared.model.decoderStartTokenId,
-      masking: options.task === 'masked-lm' ? maskingOf(prepared, options.mlmProbability) : undefined,
+      masking: options.task === 'masked-lm' ? maskingOf(prepared, options) : undefined,
+      outputRowOf: outputRowOf(prepared, options.task),
       train: trainData,
       validation: data.splits.get(Split.VALIDATION),
       checkpoints: this.#folder,
@@ -215,24 +249,28 @@ class TrainJob {
     throw new Error('The run ended without an end');
   }
 
-  async #checkpointToResume(): Promise<FolderReader | undefined> {
+  /** The checkpoint that the run goes on from; undefined where it starts from the beginning. */
+  async #findCheckpoint(): Promise<FolderReader | undefined> {
     const { runName, restartCount, spec } = this.#request;
     const wanted = spec.resumeFromCheckpoint;
     const latest = (await this.#folder.list()).at(-1);
     // A process that ended before it came to this point leaves an older run's checkpoints, which are not this run's.
     const isOwn = restartCount > 0 && (await this.#folder.isOwnedBy(runName));
-    if (latest !== undefined && (isOwn || wanted === 'latest')) {
-      await this.#folder.own(runName);
-      return this.#folder.open(latest);
-    }
-    const given = wanted === '' || wanted === 'latest' ? undefined : await openFolder(wanted);
+    if (latest !== undefined && (isOwn || wanted === 'latest')) return this.#folder.open(latest);
+    return wanted === '' || wanted === 'latest' ? undefined : openFolder(wanted);
+  }
+
+  /** {@link #findCheckpoint}, after which the folder's checkpoints are this run's and no others are there. */
+  async #checkpointToResume(): Promise<FolderReader | undefined> {
+    const { runName, spec } = this.#request;
+    const found = await this.#findCheckpoint();
     // A new run in an old folder: checkpoints of the old one must not be resumed by mistake.
-    if (wanted === '') for (const step of await this.#folder.list()) await this.#folder.remove(step);
+    if (found === undefined && spec.resumeFromCheckpoint === '')
+      for (const step of await this.#folder.list()) await this.#folder.remove(step);
     await this.#folder.own(runName);
-    if (given !== undefined) return given;
-    if (wanted === 'latest')
+    if (found === undefined && spec.resumeFromCheckpoint === 'latest')
       await this.#sink.log('info', `${this.#folder.path} has no checkpoint yet; the run starts from the beginning`);
-    return undefined;
+    return found;
   }
 
   async #tell(event: Exclude<TrainingEvent, { type: 'finished' }>): Promise<void> {
@@ -335,8 +373,18 @@ class TrainJob {
       tokenCount: state.trainedTokenCount,
       elapsedMs: done.elapsedMs,
       longestBatchTokens: this.#longestBatchTokens,
+      perDeviceTrainBatchSize: this.#options.perDeviceTrainBatchSize,
+      gradientAccumulationSteps: this.#options.gradientAccumulationSteps,
+      batchSizeSearch: this.#batchSizeSearch,
+      restrictedSoftmax: this.#options.restrictedSoftmax,
     };
   }
+}
+
+function describeRecords({ recordCount, questions }: EncodedDataset): string {
+  return questions === undefined
+    ? `${recordCount} training records`
+    : `${questions.contexts.length} training questions in ${recordCount} windows`;
 }
 
 function describeParameters({ parameterCount, trainedParameterCount }: TrainingProgram): string {
@@ -374,9 +422,13 @@ async function fingerprintOf(
     loadBestModelAtEnd: _best,
     metricForBestModel: _metric,
     perDeviceEvalBatchSize: _evalBatch,
+    nBestSize: _nBestSize,
+    maxAnswerLength: _maxAnswerLength,
+    nullScoreDiffThreshold: _nullScoreDiffThreshold,
     dropout,
     freezeEmbeddings: _freezeEmbeddings,
     freeze: _freeze,
+    restrictedSoftmax,
     lora,
     ...deciding
   } = options;
@@ -385,6 +437,7 @@ async function fingerprintOf(
   return {
     ...deciding,
     dropout: dropout ?? 'config',
+    ...(restrictedSoftmax ? { restrictedSoftmax } : {}),
     ...(frozen.length === 0 ? {} : { frozen: frozen.join(' ') }),
     // An adapter's checkpoint does not bring the weights that it was trained beside.
     ...(lora === undefined
@@ -408,6 +461,7 @@ function toEvaluation({ step, epoch, result, elapsedMs }: EvaluationEntry): Eval
     perplexity,
     precision,
     recall,
+    exact_match: exactMatch,
   } = result.metrics;
   return {
     step,
@@ -422,6 +476,7 @@ function toEvaluation({ step, epoch, result, elapsedMs }: EvaluationEntry): Eval
     perplexity,
     precision,
     recall,
+    exactMatch,
     elapsedMs,
     split: Split.VALIDATION,
   };

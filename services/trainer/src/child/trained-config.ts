@@ -6,6 +6,11 @@ import type { PreparedModel } from './prepared-model.ts';
 export function trainedConfig(prepared: PreparedModel, data: PreparedData, task: Task): Record<string, unknown> {
   const architectures = [prepared.model.architecture(task)];
   if (isLanguageModeling(task)) return { ...prepared.config, architectures };
+  // transformers has two labels where the config names none, a start and an end.
+  if (task === 'question-answering') {
+    const { id2label: _names, label2id: _ids, problem_type: _type, ...config } = prepared.config;
+    return { ...config, architectures };
+  }
   const names = Array.from({ length: data.labelCount }, (_, index) => data.labelNames?.[index] ?? `LABEL_${index}`);
   return {
     ...prepared.config,

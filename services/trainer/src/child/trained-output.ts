@@ -105,10 +105,11 @@ async function configFile(
   trained: Readonly<Record<string, unknown>>,
 ): Promise<CompanionFiles[number]> {
   const config = await ModelConfig.read(folder);
-  const changes = Object.entries(trained).filter(
-    ([field, value]) => JSON.stringify(value) !== JSON.stringify(config.get(field)),
+  const changes: Record<string, unknown> = Object.fromEntries(
+    Object.entries(trained).filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(config.get(field))),
   );
-  return { fileName: 'config.json', bytes: config.with(Object.fromEntries(changes)).encode() };
+  for (const field of config.fieldNames) if (!Object.hasOwn(trained, field)) changes[field] = undefined;
+  return { fileName: 'config.json', bytes: config.with(changes).encode() };
 }
 
 function jsonFile(fileName: string, value: unknown): CompanionFiles[number] {

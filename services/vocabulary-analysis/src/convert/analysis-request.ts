@@ -1,4 +1,4 @@
-import { DatasetFormat, RecordKind, Split, type AnalysisSpec } from '@pemmican/contract/vocabulary';
+import { DatasetFormat, RecordKind, Split, type AnalysisSpec, type DatasetSpec } from '@pemmican/contract/vocabulary';
 import {
   DEFAULT_COLUMNS,
   type DatasetFormat as FormatName,
@@ -8,8 +8,16 @@ import { localPath } from '@pemmican/storage';
 import type { SplitName } from '@pemmican/vocabulary';
 import type { AnalysisRequest } from '../worker/messages.ts';
 
-const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
+const DEFAULT_MAX_SEQUENCE_LENGTHS: Readonly<Record<RecordKindName, number>> = {
+  text: 128,
+  words: 128,
+  questions: 384,
+  'source-and-target': 128,
+  'prompt-and-completion': 128,
+  messages: 128,
+};
 const DEFAULT_MAX_TARGET_LENGTH = 128;
+const DEFAULT_DOC_STRIDE = 128;
 
 const SPLIT_NAMES: ReadonlyMap<Split, SplitName> = new Map([
   [Split.TRAIN, 'train'],
@@ -23,6 +31,14 @@ const FORMAT_NAMES: ReadonlyMap<DatasetFormat, FormatName> = new Map([
   [DatasetFormat.TSV, 'tsv'],
   [DatasetFormat.TEXT, 'text'],
   [DatasetFormat.PARQUET, 'parquet'],
+]);
+
+const KIND_NAMES: ReadonlyMap<RecordKind, RecordKindName> = new Map([
+  [RecordKind.WORDS, 'words'],
+  [RecordKind.QUESTIONS, 'questions'],
+  [RecordKind.SOURCE_AND_TARGET, 'source-and-target'],
+  [RecordKind.PROMPT_AND_COMPLETION, 'prompt-and-completion'],
+  [RecordKind.MESSAGES, 'messages'],
 ]);
 
 /** The split's name; undefined for a number that names none. */
@@ -40,18 +56,30 @@ export function isKnownFormat(format: DatasetFormat): boolean {
   return format === DatasetFormat.UNSPECIFIED || FORMAT_NAMES.has(format);
 }
 
-function toRecordKind(kind: RecordKind): RecordKindName {
-  if (kind === RecordKind.SOURCE_AND_TARGET) return 'source-and-target';
-  return kind === RecordKind.WORDS ? 'words' : 'text';
+/** Columns of the texts and of the labels, by what a record is. */
+function columnsOf(
+  dataset: DatasetSpec,
+  recordKind: RecordKindName,
+): { text: string; textPair: string; label: string } {
+  const { text, label } = DEFAULT_COLUMNS[recordKind];
+  return recordKind === 'questions'
+    ? {
+        text: dataset.questionColumn || text,
+        textPair: dataset.contextColumn,
+        label: dataset.answersColumn || label,
+      }
+    : { text: dataset.textColumn || text, textPair: dataset.textPairColumn, label: dataset.labelColumn || label };
 }
 
 /** A spec that was found valid, with the defaults filled in. */
 export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
   const { dataset } = spec;
   if (dataset === undefined) throw new TypeError('Unreachable: a spec without a data set was refused');
-  const recordKind = toRecordKind(dataset.recordKind);
+  const recordKind = KIND_NAMES.get(dataset.recordKind) ?? 'text';
   const hasTargets = recordKind === 'source-and-target';
-  const columns = DEFAULT_COLUMNS[recordKind];
+  const columns = columnsOf(dataset, recordKind);
+  const { blockSize, assistantOnlyLoss, chatTemplate } = dataset;
+  const areSequences = blockSize > 0 || recordKind === 'prompt-and-completion' || recordKind === 'messages';
   return {
     modelUri: spec.modelUri,
     files: dataset.files
@@ -63,20 +91,27 @@ export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
         const options = {
           ...(format === undefined ? {} : { format }),
           recordKind,
-          textColumn: dataset.textColumn || columns.text,
-          ...(dataset.textPairColumn === '' ? {} : { textPairColumn: dataset.textPairColumn }),
+          textColumn: columns.text,
+          ...(columns.textPair === '' ? {} : { textPairColumn: columns.textPair }),
           ...(dataset.targetColumn === '' ? {} : { targetColumn: dataset.targetColumn }),
-          ...(dataset.sourcePrefix === '' ? {} : { sourcePrefix: dataset.sourcePrefix }),
+          sourcePrefix: dataset.sourcePrefix,
+          promptColumn: dataset.promptColumn || 'prompt',
+          completionColumn: dataset.completionColumn || 'completion',
+          messagesColumn: dataset.messagesColumn || 'messages',
           skipInvalid: dataset.skipInvalid,
+          allowsUnanswered: dataset.version2WithNegative,
         };
         return { split, path: localPath(file.uri), options };
       }),
     recordKind,
-    labelColumn: dataset.labelColumn || columns.label,
-    isLabelColumnRequired: !hasTargets && dataset.labelColumn !== '' && dataset.labelColumn !== columns.label,
-    maxSequenceLength: dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH,
+    ...(areSequences ? { sequences: { blockSize, assistantOnlyLoss, chatTemplate } } : {}),
+    labelColumn: columns.label,
+    isLabelColumnRequired: !hasTargets && columns.label !== DEFAULT_COLUMNS[recordKind].label,
+    maxSequenceLength: blockSize || dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTHS[recordKind],
     ...(hasTargets ? { maxTargetLength: dataset.maxTargetLength || DEFAULT_MAX_TARGET_LENGTH } : {}),
+    ...(recordKind === 'questions' ? { docStride: dataset.docStride ?? DEFAULT_DOC_STRIDE } : {}),
     keepTokenIds: spec.keepTokenIds,
+    replacementSeed: spec.replacementSeed,
     padToMultipleOf: spec.padToMultipleOf,
     minCount: spec.minCount,
     maxRows: spec.maxRows,

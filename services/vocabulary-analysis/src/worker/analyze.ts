@@ -1,12 +1,19 @@
 import type { AnalysisProgress } from '@pemmican/contract/vocabulary';
 import { openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
-import { profileOf, type SplitName, type SplitSum, type VocabularyProfile } from '@pemmican/vocabulary';
+import {
+  profileOf,
+  replacementTokenIds,
+  type SplitName,
+  type SplitSum,
+  type VocabularyProfile,
+} from '@pemmican/vocabulary';
 import { PEMMICAN_VERSION } from '../version.ts';
 import { closeFiles, openFiles } from './dataset-files.ts';
 import { FileCounter } from './file-counter.ts';
 import type { AnalysisRequest, CountingLimits, Phase } from './messages.ts';
 import { openModelInputs } from './model-inputs.ts';
 import { ProgressMeter } from './progress-meter.ts';
+import { SequenceCounter, openSequences } from './sequence-counter.ts';
 import { MeasuredThreadStart } from './thread-start.ts';
 
 export interface AnalyzeHooks {
@@ -26,6 +33,7 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
   };
   const folder = await inPhase('fetch model', () => openFolder(request.modelUri, { hub: hooks.hub }));
   const model = await inPhase('open tokenizer', () => openModelInputs(folder, request.recordKind));
+  const sequences = await openSequences(folder, model, request);
   const files = await inPhase('open files', () => openFiles(request));
   const meter = new ProgressMeter(
     files.reduce((sum, { source }) => sum + source.sizeBytes, 0),
@@ -34,21 +42,26 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
   const { threadCount } = hooks.limits;
   const { maxTargetLength } = request;
   const targetLength = maxTargetLength === undefined ? {} : { maxTargetLength };
-  const counter = new FileCounter(model.tokenizer, {
-    threadCount,
-    threadStart:
-      threadCount > 1
-        ? new MeasuredThreadStart(meter.totalBytes, () => meter.processedBytes, model.tokenizerMs)
-        : { isWorthIt: () => false },
-    tokenizerFile: model.tokenizerFile,
-    maxSequenceLength: request.maxSequenceLength,
-    ...targetLength,
-    memoBytes: Math.floor(hooks.limits.memoBytes / threadCount),
-    seen: new SharedArrayBuffer(model.tokenizer.vocabSize),
-    onCounted: (counts) => {
-      meter.report(() => ({ ...counts, distinctTokenCount: counter.seen.count }));
-    },
-  });
+  const onCounted = (counts: { recordCount: number; tokenCount: number }): void => {
+    meter.report(() => ({ ...counts, distinctTokenCount: counter.distinctTokenCount }));
+  };
+  const openFileCounter = (): FileCounter =>
+    new FileCounter(model.tokenizer, {
+      threadCount,
+      threadStart:
+        threadCount > 1
+          ? new MeasuredThreadStart(meter.totalBytes, () => meter.processedBytes, model.tokenizerMs)
+          : { isWorthIt: () => false },
+      tokenizerFile: model.tokenizerFile,
+      maxSequenceLength: request.maxSequenceLength,
+      ...targetLength,
+      ...(request.docStride === undefined ? {} : { docStride: request.docStride }),
+      memoBytes: Math.floor(hooks.limits.memoBytes / threadCount),
+      seen: new SharedArrayBuffer(model.tokenizer.vocabSize),
+      onCounted,
+    });
+  const counter =
+    sequences === undefined ? openFileCounter() : new SequenceCounter(model.tokenizer, { sequences, onCounted });
   try {
     const sums = new Map<SplitName, SplitSum>();
     for (const [index, file] of files.entries()) {
@@ -58,6 +71,7 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
       };
       sums.set(split, await inPhase(`tokenize and count ${split}`, () => counter.count(file, onRead)));
     }
+    const { replacementSeed } = request;
     const profile = await inPhase('select rows', () =>
       profileOf(sums, {
         pemmicanVersion: PEMMICAN_VERSION,
@@ -67,7 +81,10 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
         hiddenSize: model.hiddenSize,
         maxSequenceLength: request.maxSequenceLength,
         ...targetLength,
-        keepTokenIds: request.keepTokenIds,
+        keepTokenIds: [
+          ...request.keepTokenIds,
+          ...(replacementSeed === undefined ? [] : replacementTokenIds(model.vocabSize, replacementSeed)),
+        ],
         padToMultipleOf: request.padToMultipleOf,
         minCount: request.minCount,
         maxRows: request.maxRows,
@@ -82,7 +99,9 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
 
 /** Reads what a request names: the tokenizer, the files, the columns of their first records. A hub is not asked. */
 export async function check(request: AnalysisRequest, hub: HubOptions): Promise<void> {
-  if (parseLocation(request.modelUri).kind === 'local')
-    await openModelInputs(await openFolder(request.modelUri, { hub }), request.recordKind);
+  if (parseLocation(request.modelUri).kind === 'local') {
+    const folder = await openFolder(request.modelUri, { hub });
+    await openSequences(folder, await openModelInputs(folder, request.recordKind), request);
+  }
   await closeFiles(await openFiles(request));
 }

@@ -168,7 +168,7 @@ function ownPortion(portion: Portion): Portion {
       : { piece: { ...portion.piece, bytes: bytes.slice() } };
   }
   const { block, targets } = portion;
-  return { block: ownBlock(block), ...(targets === undefined ? {} : { targets: ownBlock(targets) }) };
+  return { ...portion, block: ownBlock(block), ...(targets === undefined ? {} : { targets: ownBlock(targets) }) };
 }
 
 function ownBlock({ bytes, textOffsets, hasPair, wordCounts }: RecordBlock): RecordBlock {

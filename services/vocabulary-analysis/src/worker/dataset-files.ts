@@ -41,8 +41,13 @@ export async function closeFiles(files: readonly OpenFile[]): Promise<void> {
 async function labelOptions(
   source: ByteSource,
   { options }: RequestedFile,
-  { labelColumn, isLabelColumnRequired }: AnalysisRequest,
+  { labelColumn, isLabelColumnRequired, sequences }: AnalysisRequest,
 ): Promise<Pick<ReadOptions, 'labelColumn'>> {
+  if (sequences !== undefined) {
+    const failure = await firstRecordError(source, options);
+    if (failure !== undefined) throw failure;
+    return {};
+  }
   const labelled = await firstRecordError(source, { ...options, labelColumn });
   if (labelled === undefined) return { labelColumn };
   if (labelled.code !== 'MISSING_COLUMN') throw labelled;

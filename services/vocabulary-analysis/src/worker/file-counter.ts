@@ -51,6 +51,11 @@ export class FileCounter {
     this.seen = new SeenTokens(options.seen);
   }
 
+  /** Distinct ids of all files so far. */
+  get distinctTokenCount(): number {
+    return this.seen.count;
+  }
+
   /**
    * @param onRead told how many bytes of the file were read
    * @throws DatasetError of the first row that is wrong, whoever met it; TokenizerError; Error of a thread that died
@@ -121,7 +126,7 @@ export class FileCounter {
   }
 
   #startThreads(): void {
-    const { threadCount, threadStart: _, onCounted: __, ...setup } = this.#options;
+    const { threadCount, threadStart: _threadStart, onCounted: _onCounted, ...setup } = this.#options;
     this.#threads = new CountingThreads(threadCount - 1, setup, {
       onCounted: (index, count) => {
         this.#onCounted(index, count);
@@ -162,7 +167,9 @@ export class FileCounter {
 function portionFileOf({ source, options }: OpenFile): PortionFile {
   const { format, onSkip: _, onRead: __, ...columns } = options;
   const known = format ?? formatOf(source.name);
-  return { fileName: source.name, options: columns, format: known === 'parquet' ? undefined : known };
+  // Questions are read one by one: a file of SQuAD's is no sequence of rows, and bad answers are known before counting.
+  const isReadInBlocks = known === 'parquet' || columns.recordKind === 'questions';
+  return { fileName: source.name, options: columns, format: isReadInBlocks ? undefined : known };
 }
 
 async function* portionsOf(
@@ -176,14 +183,18 @@ async function* portionsOf(
     return;
   }
   const [builder, targetBuilder] = [new RecordBlockBuilder(), new RecordBlockBuilder()];
-  const take = (): Portion => ({
-    ...(targetBuilder.recordCount === 0 ? {} : { targets: targetBuilder.take() }),
-    block: builder.take(),
-  });
-  for await (const { text, textPair, words, target } of readRecords(source, { ...options, onRead, onSkip })) {
+  let rows: number[] = [];
+  const take = (): Portion => {
+    const targets = targetBuilder.recordCount === 0 ? {} : { targets: targetBuilder.take() };
+    const portion = { block: builder.take(), ...targets, rows };
+    rows = [];
+    return portion;
+  };
+  for await (const { row, text, textPair, words, target } of readRecords(source, { ...options, onRead, onSkip })) {
     if (words === undefined) builder.add(text, textPair);
     else builder.addWords(words);
     if (target !== undefined) targetBuilder.add(target);
+    rows.push(row);
     if (builder.byteCount + targetBuilder.byteCount >= BLOCK_BYTES) yield take();
   }
   if (builder.recordCount > 0) yield take();

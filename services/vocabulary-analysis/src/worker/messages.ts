@@ -9,10 +9,16 @@ export interface RequestedFile {
   readonly split: SplitName;
   readonly path: string;
   /** How its records are read, labels apart. */
-  readonly options: Pick<
-    ReadOptions,
-    'format' | 'recordKind' | 'textColumn' | 'textPairColumn' | 'targetColumn' | 'sourcePrefix' | 'skipInvalid'
-  >;
+  readonly options: Omit<ReadOptions, 'labelColumn' | 'onRead' | 'onSkip'>;
+}
+
+/** How records become the sequences that a language model reads. */
+export interface SequenceRequest {
+  /** Tokens of a block; 0: no blocks. */
+  readonly blockSize: number;
+  readonly assistantOnlyLoss: boolean;
+  /** A template in place of the model's; empty: the model's. */
+  readonly chatTemplate: string;
 }
 
 /** What an analysis is asked to do, in the libraries' terms. */
@@ -21,13 +27,19 @@ export interface AnalysisRequest {
   /** In the order train, validation, test, so that "what validation adds" means beyond training. */
   readonly files: readonly RequestedFile[];
   readonly recordKind: RecordKind;
+  /** Set where records are no texts, or are packed; they have no labels then. */
+  readonly sequences?: SequenceRequest;
   readonly labelColumn: string;
   /** The column was named on purpose: a file without it is refused. */
   readonly isLabelColumnRequired: boolean;
   readonly maxSequenceLength: number;
   /** Of records of source and target. */
   readonly maxTargetLength?: number;
+  /** Set where records are questions: tokens of a context that a window shares with the one before it. */
+  readonly docStride?: number;
   readonly keepTokenIds: readonly number[];
+  /** Seed of the masked language modeling whose replacements are kept; undefined: none are. */
+  readonly replacementSeed: number | undefined;
   readonly padToMultipleOf: number;
   readonly minCount: number;
   readonly maxRows: number;

@@ -1,17 +1,26 @@
 import { isUtf8 } from 'node:buffer';
-import { RecordParser, type PieceFormat, type RecordParserOptions, type RowPiece } from '@pemmican/dataset';
+import {
+  DatasetError,
+  RecordParser,
+  type PieceFormat,
+  type RecordParserOptions,
+  type RowPiece,
+} from '@pemmican/dataset';
 import { adviseHugePages } from '@pemmican/device-memory';
 import { RecordBlockBuilder, type RecordBlock, type Tokenizer } from '@pemmican/tokenizer';
-import { SplitCounter, type SplitTally } from '@pemmican/vocabulary';
+import { SplitCounter, WindowCounter, type SplitTally } from '@pemmican/vocabulary';
 
 /** What is counted at a time: rows to be parsed, or texts of a format whose rows are parsed while it is read. */
-export type Portion =
-  | { readonly piece: RowPiece }
-  | {
-      readonly block: RecordBlock;
-      /** Of the block's records, where they have some. */
-      readonly targets?: RecordBlock;
-    };
+export type Portion = { readonly piece: RowPiece } | BlockPortion;
+
+/** Texts of a format whose rows are parsed while it is read. */
+interface BlockPortion {
+  readonly block: RecordBlock;
+  /** Of the block's records, where they have some. */
+  readonly targets?: RecordBlock | undefined;
+  /** Rows of the records, where these may still be refused. */
+  readonly rows?: readonly number[];
+}
 
 /** How a file's pieces are parsed. */
 export interface PortionFile {
@@ -35,21 +44,31 @@ export interface CounterOptions {
   /** Of records of source and target. */
   readonly maxTargetLength?: number;
   readonly memoBytes: number;
+  /** Set where records are questions: tokens of a context that a window shares with the one before it. */
+  readonly docStride?: number;
 }
 
 /** Parses and counts portions of files in one thread. */
 export class PortionCounter {
-  readonly #counter: SplitCounter;
+  readonly #counter: SplitCounter | WindowCounter;
+  #file: PortionFile | undefined;
   readonly #builder = new RecordBlockBuilder();
   readonly #targetBuilder = new RecordBlockBuilder();
   #parser: RecordParser | undefined;
 
   constructor(tokenizer: Tokenizer, options: CounterOptions) {
-    this.#counter = new SplitCounter(tokenizer, { ...options, isUtf8, adviseMemory: adviseHugePages });
+    const { docStride: stride, maxSequenceLength, memoBytes, maxTargetLength } = options;
+    const shared = { maxSequenceLength, memoBytes, isUtf8, adviseMemory: adviseHugePages };
+    const targetLength = maxTargetLength === undefined ? {} : { maxTargetLength };
+    this.#counter =
+      stride === undefined
+        ? new SplitCounter(tokenizer, { ...shared, ...targetLength })
+        : new WindowCounter(tokenizer, { ...shared, stride });
   }
 
   /** Turns to the next file. */
   begin(file: PortionFile): void {
+    this.#file = file;
     this.#parser = parserOf(file);
   }
 
@@ -68,23 +87,15 @@ export class PortionCounter {
    * @throws DatasetError, TokenizerError
    */
   count(portion: Portion, rowsBefore = 0): PortionCount {
-    if ('block' in portion) {
-      const { block, targets } = portion;
-      return { ...this.#countBlock(block, targets), rowCount: 0, skippedRowCount: 0 };
-    }
+    if ('block' in portion) return { ...this.#countBlock(portion), rowCount: 0 };
     const parser = this.#parser;
     if (parser === undefined) throw new TypeError('Unreachable: a piece of a file that is read in blocks');
     const skippedBefore = parser.skippedRowCount;
     // What a piece that failed has left behind.
     this.#builder.take();
     this.#targetBuilder.take();
-    const { block, targets, rowCount } = parser.parseTexts(
-      portion.piece,
-      rowsBefore,
-      this.#builder,
-      this.#targetBuilder,
-    );
-    return { ...this.#countBlock(block, targets), rowCount, skippedRowCount: parser.skippedRowCount - skippedBefore };
+    const { rowCount, ...parsed } = parser.parseTexts(portion.piece, rowsBefore, this.#builder, this.#targetBuilder);
+    return { ...this.#countBlock(parsed), rowCount, skippedRowCount: parser.skippedRowCount - skippedBefore };
   }
 
   /** What was counted since the last call. */
@@ -97,9 +108,17 @@ export class PortionCounter {
     this.#counter.markSeen(target);
   }
 
-  #countBlock(block: RecordBlock, targets?: RecordBlock): Pick<PortionCount, 'recordCount' | 'tokenCount'> {
-    const { recordLengths, tokenCount } = this.#counter.add(block, targets);
-    return { recordCount: recordLengths.length, tokenCount };
+  #countBlock({ block, targets, rows = [] }: BlockPortion): Omit<PortionCount, 'rowCount'> {
+    const counter = this.#counter;
+    const counted = counter instanceof WindowCounter ? counter.add(block) : counter.add(block, targets);
+    const refused = 'refused' in counted ? counted.refused : [];
+    const [first] = refused;
+    if (first !== undefined && this.#file?.options.skipInvalid !== true) {
+      const row = rows[first.recordIndex] ?? 0;
+      throw new DatasetError('INVALID_TEXT', this.#file?.fileName ?? '', `row ${row}: ${first.error.message}`);
+    }
+    const { recordLengths, tokenCount } = counted;
+    return { recordCount: recordLengths.length, tokenCount, skippedRowCount: refused.length };
   }
 }
 

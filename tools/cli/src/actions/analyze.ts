@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import type { CommandContext } from '../command-context.ts';
 import type { AnalyzeOptions } from '../commands/analyze.ts';
+import { replacementSeedOf } from '../options/training-options.ts';
 import { ServicePool } from '../services/service-pool.ts';
 import { analyzeStage, toAnalysisSpec } from '../stages/analyze-stage.ts';
 import { analysisDocument } from '../views/analysis-document.ts';
@@ -10,7 +11,11 @@ import { renderAnalysis } from '../views/analysis-view.ts';
 /** `pemmican analyze` */
 export async function analyze(options: AnalyzeOptions, context: CommandContext): Promise<void> {
   await using pool = await ServicePool.open(['vocabulary-analysis'], options, context);
-  const result = await analyzeStage(toAnalysisSpec(options), options.output, { ...context, pool });
+  const result = await analyzeStage(
+    toAnalysisSpec({ ...options, replacementSeed: replacementSeedOf(options) }),
+    options.output,
+    { ...context, pool },
+  );
   const { output } = context;
   const profile = options.output === undefined ? undefined : path.resolve(options.output);
   output.print(renderAnalysis(result, output.colors));

@@ -22,6 +22,9 @@ export async function predict(options: PredictOptions, context: CommandContext):
       task: toTask(options.task),
       memoryBudgetBytes: options.memoryBudget ?? 0,
       baseModelUri: options.baseModel === undefined ? '' : toServiceLocation(options.baseModel),
+      nBestSize: options.nBestSize,
+      maxAnswerLength: options.maxAnswerLength,
+      nullScoreDiffThreshold: options.nullScoreDiffThreshold,
     },
     { ...context, pool },
     (prediction) => {

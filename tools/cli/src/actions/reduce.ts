@@ -15,6 +15,7 @@ export async function reduce(options: ReduceOptions, context: CommandContext): P
       padToMultipleOf: options.padToMultipleOf,
       exportTokenizer: options.exportTokenizer === true,
       overwrite: options.overwrite === true,
+      restrictOutput: options.restrictedSoftmax === true,
     },
     { ...context, pool },
   );

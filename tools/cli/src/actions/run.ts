@@ -6,9 +6,8 @@ import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { RunOptions } from '../commands/run.ts';
 import type { ServiceName } from '../options/common-options.ts';
-import { isLanguageModeling } from '../options/training-options.ts';
 import type { Report } from '../report/report.ts';
-import { summaryLines } from '../report/summary.ts';
+import { RESTRICTED_SOFTMAX_WARNING, summaryLines } from '../report/summary.ts';
 import { resumeCommand } from '../resume-command.ts';
 import { gatherRunInputs } from '../run/run-inputs.ts';
 import { RunPipeline } from '../run/run-pipeline.ts';
@@ -19,7 +18,7 @@ const SERVICES: readonly ServiceName[] = ['vocabulary-analysis', 'embedding-surg
 
 /** `pemmican run` */
 export async function run(options: RunOptions, context: CommandContext): Promise<void> {
-  checkReduction(options);
+  checkRestriction(options);
   if (options.loraMerge === true && options.loraRank === undefined)
     throw usageError('--lora-merge merges a trained adapter; add --lora-rank to train one');
   const inputs = await gatherRunInputs(options);
@@ -38,12 +37,10 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   tell(report, context);
 }
 
-/** A language model's loss reads every row of the output matrix, so that leaving rows out would change it. */
-function checkReduction({ task, reduce }: RunOptions): void {
-  if (!reduce || !isLanguageModeling(task)) return;
-  throw usageError(
-    `--task ${task} trains the softmax over the full vocabulary, which a reduced checkpoint does not have; add --no-reduce`,
-  );
+/** @throws CliError for a restricted softmax where nothing restricts it */
+function checkRestriction({ reduce, restrictedSoftmax }: RunOptions): void {
+  if (restrictedSoftmax === true && !reduce)
+    throw usageError('--restricted-softmax is over the kept rows; --no-reduce keeps all of them');
 }
 
 /** A run that was finished before the command was told: a restarted job that finds its work done. */
@@ -81,6 +78,7 @@ function tell(report: Report, context: CommandContext): void {
   const { output } = context;
   const [saved, score] = summaryLines(report);
   output.print(`\n${output.colors.bold(saved)}\n${output.colors.bold(score)}`);
+  if (report.training.restrictedSoftmax) output.print(RESTRICTED_SOFTMAX_WARNING);
   output.print(`\n${describeModel(report)}\nReport: ${path.join(report.output, 'report.html')}`);
   output.document({ summary: [saved, score], ...report });
 }

@@ -1,10 +1,10 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 
 import { readDescriptorSet } from '@pemmican/contract/descriptor-set';
-import type { HostedService, RunningServer, ServerSettings } from '@pemmican/rpc';
-import { startServer } from '@pemmican/rpc';
-import { serverTracing } from '@pemmican/telemetry';
+import type { HostedService, LogLevel, RunningServer, ServerSecurity, ServerSettings } from '@pemmican/rpc';
+import { LOG_LEVELS, SECURITY_VARIABLES, createLogger, readServerSecurity, startServer } from '@pemmican/rpc';
+import { serverMetrics, serverTracing } from '@pemmican/telemetry';
 import { startTelemetry } from '@pemmican/telemetry/sdk';
 
 import packageManifest from '../../package.json' with { type: 'json' };
@@ -32,19 +32,21 @@ export async function serve(options: ServeOptions, context: CommandContext): Pro
     {
       serviceName: options.name === 'all' ? 'pemmican' : `pemmican-${options.name}`,
       serviceVersion: packageManifest.version,
+      hasMetrics: true,
     },
     context.environment,
   );
-  const tls = readTls(options);
+  const security = serverSecurity(options, context.environment);
   const groups: HostedGroup[] = [];
   try {
     for (const name of names) groups.push(await createService(name, serviceEnvironment(name, options, context)));
     const server = await listen({
       services: groups.flatMap((group) => group.services),
       listen: options.listen,
-      interceptors: [serverTracing],
+      interceptors: [serverTracing, serverMetrics()],
       descriptorSet: readDescriptorSet(),
-      ...(tls === undefined ? {} : { tls }),
+      security,
+      logger: createLogger('server', logLevel(context.environment)),
     });
     context.output.note(`${names.join(', ')} listen${names.length === 1 ? 's' : ''} on ${server.address}`);
     await untilAborted(context.interrupt.signal);
@@ -56,6 +58,11 @@ export async function serve(options: ServeOptions, context: CommandContext): Pro
     await Promise.all(groups.map(async (group) => group.close()));
     await telemetry.shutdown();
   }
+}
+
+/** The services' configuration has refused any other. */
+function logLevel({ PEMMICAN_LOG_LEVEL }: Environment): LogLevel {
+  return LOG_LEVELS.find((level) => level === PEMMICAN_LOG_LEVEL) ?? 'info';
 }
 
 async function createService(name: ServiceName, environment: Environment): Promise<HostedGroup> {
@@ -92,27 +99,23 @@ async function listen(settings: ServerSettings): Promise<RunningServer> {
   try {
     return await startServer(settings);
   } catch (cause) {
-    throw usageError(`--listen: ${(cause as Error).message}`, { cause });
+    throw usageError((cause as Error).message, { cause });
   }
 }
 
-function readTls(options: ServeOptions): ServerSettings['tls'] {
-  const { tlsCertificate, tlsKey, tlsClientCa } = options;
-  if (tlsCertificate === undefined && tlsKey === undefined && tlsClientCa === undefined) return undefined;
-  if (tlsCertificate === undefined || tlsKey === undefined)
-    throw usageError('--tls-certificate and --tls-key belong together');
-  return {
-    certificate: readPem('--tls-certificate', tlsCertificate),
-    key: readPem('--tls-key', tlsKey),
-    ...(tlsClientCa === undefined ? {} : { clientCa: readPem('--tls-client-ca', tlsClientCa) }),
+/** What guards the server: the environment, with this command's options in place of some variables. */
+function serverSecurity(options: ServeOptions, environment: Environment): ServerSecurity {
+  const given = {
+    [SECURITY_VARIABLES.certificateFile]: options.tlsCertificate,
+    [SECURITY_VARIABLES.keyFile]: options.tlsKey,
+    [SECURITY_VARIABLES.clientCaFile]: options.tlsClientCa,
+    [SECURITY_VARIABLES.tokensFile]: options.tokensFile,
   };
-}
-
-function readPem(option: string, file: string): Buffer {
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   try {
-    return readFileSync(file);
+    return readServerSecurity({ ...environment, ...set });
   } catch (cause) {
-    throw usageError(`${option}: ${(cause as Error).message}`, { cause });
+    throw usageError((cause as Error).message, { cause });
   }
 }
 

@@ -5,12 +5,13 @@ import path from 'node:path';
 import { CliError, EXIT_CODE } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { TrainOptions } from '../commands/train.ts';
+import { checkMemoryOption } from '../options/batch-size-options.ts';
 import { toDatasetSpec } from '../options/dataset-spec.ts';
 import { isUri, toServiceLocation } from '../options/location.ts';
 import { toTrainingOptions } from '../options/training-spec.ts';
 import { buildReport } from '../report/build-report.ts';
 import type { Report } from '../report/report.ts';
-import { summaryLines } from '../report/summary.ts';
+import { RESTRICTED_SOFTMAX_WARNING, summaryLines } from '../report/summary.ts';
 import { writeReport } from '../report/write-report.ts';
 import { formatCommand, resumeCommand } from '../resume-command.ts';
 import { decidingOptions } from '../run/run-inputs.ts';
@@ -28,6 +29,7 @@ const TOKEN_ID_MAP_FILE_NAME = 'pemmican-token-id-map.json';
 
 /** `pemmican train` */
 export async function train(options: TrainOptions, context: CommandContext): Promise<void> {
+  checkMemoryOption(options);
   const output = checkOutput({
     output: options.output,
     isResuming: options.resumeFromCheckpoint !== undefined,
@@ -38,6 +40,7 @@ export async function train(options: TrainOptions, context: CommandContext): Pro
   await writeReport(report, output);
   const [, score] = summaryLines(report);
   context.output.print(`\n${context.output.colors.bold(score)}`);
+  if (report.training.restrictedSoftmax) context.output.print(RESTRICTED_SOFTMAX_WARNING);
   const kind =
     options.loraRank === undefined
       ? 'Trained model: '

@@ -6,8 +6,9 @@ import type { DatasetOptions } from '../options/dataset-options.ts';
 import { addDatasetOptions } from '../options/dataset-options.ts';
 import type { SelectionOptions } from '../options/selection-options.ts';
 import { addSelectionOptions } from '../options/selection-options.ts';
+import type { TaskName } from '../options/training-options.ts';
 import { addTaskOption } from '../options/training-options.ts';
-import { unsigned } from '../options/value-parsers.ts';
+import { integer, unsigned } from '../options/value-parsers.ts';
 import type { Runner } from './command.ts';
 import { finish } from './command.ts';
 
@@ -16,6 +17,8 @@ export interface AnalyzeOptions extends DatasetOptions, SelectionOptions, Common
   readonly model: string;
   readonly output?: string;
   readonly preprocessingNumWorkers?: number;
+  readonly task: TaskName;
+  readonly seed: number;
 }
 
 /** Defines `pemmican analyze`. */
@@ -27,6 +30,12 @@ export function defineAnalyze(program: Command, runner: Runner): void {
     .requiredOption('--model <dir>', 'model folder or hf:ID, for its tokenizer and config');
   addDatasetOptions(command);
   addTaskOption(command);
+  command.option(
+    '--seed <n>',
+    'seed of a masked-lm run, whose replacements of hidden tokens are kept too',
+    integer(0),
+    42,
+  );
   command.option('--output <file>', 'write the vocabulary profile (JSON) here');
   command.option(
     '--preprocessing-num-workers <n>',

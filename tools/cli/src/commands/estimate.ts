@@ -16,7 +16,6 @@ import { finish } from './command.ts';
 export interface EstimateOptions extends DatasetOptions, SelectionOptions, TrainingCommandOptions, CommonOptions {
   readonly model: string;
   readonly output?: string;
-  readonly memory?: number;
 }
 
 /** Defines `pemmican estimate`. */

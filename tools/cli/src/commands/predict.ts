@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 
+import type { AnswerOptions } from '../options/answer-options.ts';
+import { addAnswerOptions } from '../options/answer-options.ts';
 import type { CommonOptions } from '../options/common-options.ts';
 import { addCommonOptions } from '../options/common-options.ts';
 import type { ColumnOptions } from '../options/dataset-options.ts';
@@ -11,7 +13,7 @@ import type { Runner } from './command.ts';
 import { finish } from './command.ts';
 
 /** Options of `pemmican predict`. */
-export interface PredictOptions extends ColumnOptions, BudgetOptions, CommonOptions {
+export interface PredictOptions extends ColumnOptions, AnswerOptions, BudgetOptions, CommonOptions {
   readonly model: string;
   readonly baseModel?: string;
   readonly file: string;
@@ -24,17 +26,25 @@ export function definePredict(program: Command, runner: Runner): void {
   const command = program
     .command('predict')
     .summary("print a fine-tuned model's logits of a file")
-    .description("Print a fine-tuned model's logits of each record, or the label of each word, in file order.")
+    .description(
+      "Print a fine-tuned model's logits of each record, the label of each word, or the answer to each question, in file order.",
+    )
     .requiredOption('--model <dir>', 'model folder with a head, an adapter (PEFT folder), or hf:ID')
     .option('--base-model <dir>', 'model that an adapter is used with, in place of the one that it names')
     .requiredOption('--file <file>', 'records to predict');
   addColumnOptions(command);
-  addTaskOption(command).option('--per-device-eval-batch-size <n>', 'records of a batch', unsigned(1), 16);
+  addAnswerOptions(addTaskOption(command)).option(
+    '--per-device-eval-batch-size <n>',
+    'records of a batch',
+    unsigned(1),
+    16,
+  );
   addBudgetOption(command);
   addCommonOptions(command, ['trainer']);
   finish<PredictOptions>(command, runner, async () => (await import('../actions/predict.ts')).predict, [
     'pemmican predict --model ./fine-tuned --file test.jsonl',
     'pemmican predict --model ./fine-tuned --file test.jsonl --json > logits.json',
     'pemmican predict --model ./fine-tuned --file test.jsonl --task token-classification',
+    'pemmican predict --model ./fine-tuned --file questions.jsonl --task question-answering --json',
   ]);
 }

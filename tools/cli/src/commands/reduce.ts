@@ -14,6 +14,7 @@ export interface ReduceOptions extends CommonOptions {
   readonly padToMultipleOf: number;
   readonly exportTokenizer?: boolean;
   readonly overwrite?: boolean;
+  readonly restrictedSoftmax?: boolean;
 }
 
 /** Defines `pemmican reduce`. */
@@ -27,6 +28,10 @@ export function defineReduce(program: Command, runner: Runner): void {
     .requiredOption('--output <dir>', 'folder to write; it appears only when it is whole');
   addPaddingOption(command, 8)
     .option('--export-tokenizer', 'also write a tokenizer that yields reduced token ids, for other trainers')
+    .option(
+      '--restricted-softmax',
+      'also keep only these rows of the output matrix and of biases over the vocabulary, for `train --restricted-softmax`',
+    )
     .option('--overwrite', 'replace the output folder');
   addCommonOptions(command, ['embedding-surgery']);
   finish<ReduceOptions>(command, runner, async () => (await import('../actions/reduce.ts')).reduce, [

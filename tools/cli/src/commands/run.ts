@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 
+import { addAutoFindOption } from '../options/batch-size-options.ts';
 import type { CommonOptions } from '../options/common-options.ts';
 import { addCommonOptions } from '../options/common-options.ts';
 import type { DatasetOptions } from '../options/dataset-options.ts';
@@ -17,7 +18,6 @@ export interface RunOptions
   extends DatasetOptions, SelectionOptions, TrainingCommandOptions, BudgetOptions, CommonOptions {
   readonly model: string;
   readonly output: string;
-  readonly memory?: number;
   readonly resumeFromCheckpoint?: string;
   readonly overwrite?: boolean;
   /** False with `--no-reduce`. */
@@ -47,7 +47,11 @@ function addStageOptions(command: Command): Command {
     )
     .option('--keep-intermediate', 'keep the reduced checkpoint and the checkpoints of the run in OUTPUT/.pemmican')
     .option('--no-verify', 'do not compare predictions before and after the restoration')
-    .option('--memory <size>', 'also say the largest batch that fits this (8GiB)', byteSize);
+    .option(
+      '--memory <size>',
+      'also say the largest batch that fits this (8GiB); what --auto-find-batch-size has to fit',
+      byteSize,
+    );
 }
 
 /** Defines `pemmican run`. */
@@ -64,6 +68,7 @@ export function defineRun(program: Command, runner: Runner): void {
   addStageOptions(command);
   addSelectionOptions(command, 8);
   addTrainingOptions(command);
+  addAutoFindOption(command);
   addBudgetOption(command);
   addCommonOptions(command, ['vocabulary-analysis', 'embedding-surgery', 'trainer']);
   finish<RunOptions>(command, runner, async () => (await import('../actions/run.ts')).run, [

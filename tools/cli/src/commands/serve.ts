@@ -16,6 +16,7 @@ export interface ServeOptions {
   readonly tlsCertificate?: string;
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;
+  readonly tokensFile?: string;
 }
 
 /** Defines `pemmican serve`. */
@@ -31,7 +32,8 @@ export function defineServe(program: Command, runner: Runner): void {
     .option('--state-directory <dir>', 'folder of the store of jobs (default: below ~/.local/state/pemmican)')
     .option('--tls-certificate <file>', "the server's certificate chain (PEM)")
     .option('--tls-key <file>', "the server's key (PEM)")
-    .option('--tls-client-ca <file>', 'ask clients for a certificate of these authorities (PEM)');
+    .option('--tls-client-ca <file>', 'ask clients for a certificate of these authorities (PEM)')
+    .option('--tokens-file <file>', 'ask callers for a bearer token; lines of TOKEN,NAME,ROLE (reader or writer)');
   finish<Omit<ServeOptions, 'name'>>(
     command,
     runner,
@@ -42,6 +44,7 @@ export function defineServe(program: Command, runner: Runner): void {
     [
       'pemmican serve all --listen 127.0.0.1:50051',
       'pemmican serve trainer --listen 0.0.0.0:50053 --state-directory /var/lib/pemmican',
+      'pemmican serve all --listen 0.0.0.0:50051 --tls-certificate server.pem --tls-key server.key --tokens-file tokens.csv',
     ],
   );
 }

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 
+import { addAutoFindOption } from '../options/batch-size-options.ts';
 import type { CommonOptions } from '../options/common-options.ts';
 import { addCommonOptions } from '../options/common-options.ts';
 import type { DatasetOptions } from '../options/dataset-options.ts';
 import { addDatasetOptions } from '../options/dataset-options.ts';
 import type { BudgetOptions, TrainingCommandOptions } from '../options/training-options.ts';
 import { addBudgetOption, addTrainingOptions } from '../options/training-options.ts';
+import { byteSize } from '../options/value-parsers.ts';
 import type { Runner } from './command.ts';
 import { finish } from './command.ts';
 
@@ -33,6 +35,7 @@ export function defineTrain(program: Command, runner: Runner): void {
     )
     .option('--overwrite', 'start over in an output folder that is not empty');
   addTrainingOptions(command);
+  addAutoFindOption(command).option('--memory <size>', 'what --auto-find-batch-size has to fit (8GiB)', byteSize);
   addBudgetOption(command);
   addCommonOptions(command, ['trainer']);
   finish<TrainOptions>(command, runner, async () => (await import('../actions/train.ts')).train, [

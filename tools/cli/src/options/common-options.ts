@@ -11,6 +11,7 @@ export interface ServerOptions {
   readonly tlsCertificate?: string;
   readonly tlsKey?: string;
   readonly tlsServerName?: string;
+  readonly tokenFile?: string;
 }
 
 /** How the command talks. */
@@ -54,5 +55,10 @@ export function addCommonOptions(command: Command, services: readonly ServiceNam
     .option('--tls-ca <file>', 'call over TLS and trust these certificate authorities (PEM)')
     .option('--tls-certificate <file>', "the client's certificate chain for mutual TLS (PEM)")
     .option('--tls-key <file>', "the client's key for mutual TLS (PEM)")
-    .option('--tls-server-name <name>', "name to check in the server's certificate");
+    .option('--tls-server-name <name>', "name to check in the server's certificate")
+    .addOption(
+      new Option('--token-file <file>', 'file with the bearer token that the server asks for').env(
+        'PEMMICAN_TOKEN_FILE',
+      ),
+    );
 }

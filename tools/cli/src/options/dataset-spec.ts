@@ -2,8 +2,11 @@ import { DatasetFormat, RecordKind, Split } from '@pemmican/contract/vocabulary'
 import type { DatasetFile, DatasetSpec } from '@pemmican/contract/vocabulary';
 
 import type { ColumnOptions, DataFormat, DatasetOptions } from './dataset-options.ts';
+import { maxSequenceLengthOf } from './sequence-length.ts';
 import { toServiceLocation } from './location.ts';
-import { maxSourceLength, toSequenceFields } from './sequence-options.ts';
+import { toSourceAndTargetFields } from './seq2seq-options.ts';
+import { toSequenceSpec } from './sequence-spec.ts';
+import type { TaskName } from './training-options.ts';
 
 /** The contract's message for the files of a job. */
 export function toDatasetSpec(options: DatasetOptions): DatasetSpec {
@@ -19,19 +22,35 @@ export function toColumnSpec(
   options: ColumnOptions,
   files: readonly (readonly [DatasetFile['split'], string | undefined])[],
 ): DatasetSpec {
-  const isOfWords = options.task === 'token-classification';
+  const { textColumn, labelColumn, recordKind } = recordsOf(options.task);
   return {
     files: files.flatMap(([split, file]) =>
       file === undefined ? [] : [{ split, uri: toServiceLocation(file), format: toDatasetFormat(options.dataFormat) }],
     ),
-    textColumn: options.textColumn ?? (isOfWords ? 'tokens' : 'text'),
+    textColumn: options.textColumn ?? textColumn,
     textPairColumn: options.textPairColumn ?? '',
-    labelColumn: options.labelColumn ?? (isOfWords ? 'ner_tags' : 'label'),
+    labelColumn: options.labelColumn ?? labelColumn,
     skipInvalid: options.skipInvalid === true,
-    maxSequenceLength: maxSourceLength(options),
-    recordKind: isOfWords ? RecordKind.WORDS : RecordKind.TEXT,
-    ...toSequenceFields(options),
+    maxSequenceLength: maxSequenceLengthOf(options),
+    recordKind,
+    docStride: options.docStride,
+    questionColumn: options.questionColumn ?? '',
+    contextColumn: options.contextColumn ?? '',
+    answersColumn: options.answersColumn ?? '',
+    version2WithNegative: options.version2WithNegative === true,
+    ...toSourceAndTargetFields(options),
+    ...toSequenceSpec(options),
   };
+}
+
+/** What a task's records are, and what their columns are called. */
+function recordsOf(task: TaskName): Pick<DatasetSpec, 'textColumn' | 'labelColumn' | 'recordKind'> {
+  if (task === 'question-answering') return { textColumn: '', labelColumn: '', recordKind: RecordKind.QUESTIONS };
+  if (task === 'seq2seq-lm')
+    return { textColumn: 'text', labelColumn: 'label', recordKind: RecordKind.SOURCE_AND_TARGET };
+  return task === 'token-classification'
+    ? { textColumn: 'tokens', labelColumn: 'ner_tags', recordKind: RecordKind.WORDS }
+    : { textColumn: 'text', labelColumn: 'label', recordKind: RecordKind.TEXT };
 }
 
 function toDatasetFormat(format: DataFormat): DatasetFormat {

@@ -1,76 +1,78 @@
 import type { Command } from 'commander';
-import { RecordKind } from '@pemmican/contract/vocabulary';
-import type { DatasetSpec } from '@pemmican/contract/vocabulary';
 
-import { usageError } from '../cli-error.ts';
+import type { SequenceLengthOptions } from './sequence-length.ts';
+import { maxSequenceLengthOf } from './sequence-length.ts';
 import type { TaskName } from './training-options.ts';
+import { isLanguageModeling } from './training-options.ts';
 import { unsigned } from './value-parsers.ts';
 
-const DEFAULT_TARGET_COLUMN = 'target';
-const DEFAULT_MAX_TARGET_LENGTH = 128;
-
-/** What only records of a source and a target have; named as in Hugging Face's run_summarization.py and run_translation.py. */
-export interface SequenceOptions {
-  readonly targetColumn?: string;
-  readonly summaryColumn?: string;
-  readonly sourcePrefix?: string;
-  readonly maxSourceLength?: number;
-  readonly maxTargetLength?: number;
+/** How the command's user says what a language model reads of records, and which tokens are predicted. */
+export interface SequenceCommandOptions {
+  readonly promptColumn?: string;
+  readonly completionColumn?: string;
+  readonly messagesColumn?: string;
+  readonly assistantOnlyLoss?: boolean;
+  readonly chatTemplatePath?: string;
+  readonly packing?: boolean;
+  readonly blockSize?: number;
 }
 
-type AllOptions = SequenceOptions & { readonly task: TaskName; readonly maxSeqLength: number };
-
-/** Adds the options of records of a source and a target. */
+/** Adds the options of language modeling's records, named as in transformers' run_clm.py and TRL's SFTTrainer. */
 export function addSequenceOptions(command: Command): Command {
   return command
     .option(
-      '--target-column <name>',
-      `in seq2seq-lm column of the target, also inside of an object: translation.de (default: "${DEFAULT_TARGET_COLUMN}")`,
+      '--prompt-column <name>',
+      'causal-lm: column of the prompt, which is read and not predicted (default: "prompt" beside --completion-column)',
     )
-    .option('--summary-column <name>', 'the same as --target-column')
-    .option('--source-prefix <text>', 'in seq2seq-lm put before each source: "summarize: "')
-    .option('--max-source-length <tokens>', 'in seq2seq-lm the same as --max-seq-length', unsigned(1))
     .option(
-      '--max-target-length <tokens>',
-      `in seq2seq-lm longest target, special tokens included (default: ${DEFAULT_MAX_TARGET_LENGTH})`,
-      unsigned(1),
-    );
+      '--completion-column <name>',
+      'causal-lm: column of the completion, after which comes the tokenizer\'s eos_token (default: "completion" beside --prompt-column)',
+    )
+    .option(
+      '--messages-column <name>',
+      'causal-lm: column of the messages of a conversation, lists of {role, content}, as the chat template renders them (default: "messages" beside --assistant-only-loss)',
+    )
+    .option(
+      '--assistant-only-loss',
+      'causal-lm: predict only what the assistant says: by {% generation %} blocks, or what the template adds for its messages',
+    )
+    .option('--chat-template-path <file>', "causal-lm: a chat template (Jinja) in place of the model's")
+    .option(
+      '--block-size <tokens>',
+      'causal-lm, masked-lm: concatenate all records and cut them into blocks of so many tokens, as run_clm.py does; the rest at the end of a file is dropped, and tokens attend over the borders of records',
+      unsigned(2),
+    )
+    .option('--packing', 'causal-lm, masked-lm: --block-size with the value of --max-seq-length');
 }
 
-/** Longest sequence, or longest source where records have a target. */
-export function maxSourceLength({ maxSourceLength: given, maxSeqLength }: AllOptions): number {
-  return given ?? maxSeqLength;
+/** Tokens of a block; 0 without packing. */
+export function blockSizeOf(options: SequenceCommandOptions & SequenceLengthOptions): number {
+  return options.blockSize ?? (options.packing === true ? maxSequenceLengthOf(options) : 0);
 }
 
-/** What batches are padded to at most. */
-export function longestLengths(options: AllOptions): { maxSeqLength: number; maxTargetLength: number } {
-  const maxTargetLength = options.task === 'seq2seq-lm' ? (options.maxTargetLength ?? DEFAULT_MAX_TARGET_LENGTH) : 0;
-  return { maxSeqLength: maxSourceLength(options), maxTargetLength };
+/** Tokens of the longest sequence there can be. */
+export function longestSequenceOf(options: SequenceCommandOptions & SequenceLengthOptions): number {
+  return blockSizeOf(options) || maxSequenceLengthOf(options);
 }
 
-/**
- * The contract's fields of records of a source and a target.
- * @throws CliError for such an option in another task, and for one that is given by both of its names
- */
-export function toSequenceFields(
-  options: AllOptions,
-): Pick<DatasetSpec, 'targetColumn' | 'sourcePrefix' | 'maxTargetLength'> & Partial<Pick<DatasetSpec, 'recordKind'>> {
-  const { targetColumn, summaryColumn, sourcePrefix, maxTargetLength } = options;
-  if (options.task !== 'seq2seq-lm') {
-    const given = Object.entries({
-      '--target-column': targetColumn, '--summary-column': summaryColumn, '--source-prefix': sourcePrefix,
-      '--max-source-length': options.maxSourceLength, '--max-target-length': maxTargetLength,
-    }).find(([, value]) => value !== undefined); // prettier-ignore
-    if (given !== undefined)
-      throw usageError(`${given[0]} is for records of a source and a target; add --task seq2seq-lm`);
-    return { targetColumn: '', sourcePrefix: '', maxTargetLength: 0 };
-  }
-  if (targetColumn !== undefined && summaryColumn !== undefined)
-    throw usageError('--target-column and --summary-column name the same column; give one of them');
-  return {
-    recordKind: RecordKind.SOURCE_AND_TARGET,
-    targetColumn: targetColumn ?? summaryColumn ?? DEFAULT_TARGET_COLUMN,
-    sourcePrefix: sourcePrefix ?? '',
-    maxTargetLength: maxTargetLength ?? DEFAULT_MAX_TARGET_LENGTH,
+/** What is wrong with the options together; undefined where nothing is. */
+export function findSequenceProblem(options: SequenceCommandOptions & { readonly task: TaskName }): string | undefined {
+  const { task, promptColumn, completionColumn, messagesColumn, assistantOnlyLoss, chatTemplatePath } = options;
+  const ofKinds = {
+    '--prompt-column': promptColumn,
+    '--completion-column': completionColumn,
+    '--messages-column': messagesColumn,
+    '--assistant-only-loss': assistantOnlyLoss,
+    '--chat-template-path': chatTemplatePath,
   };
+  const [given] = Object.entries(ofKinds).find(([, value]) => value !== undefined) ?? [];
+  if (given !== undefined && task !== 'causal-lm') return `${given} is for --task causal-lm, the task is ${task}`;
+  const packing = options.blockSize === undefined ? '--packing' : '--block-size';
+  const isPacked = options.blockSize !== undefined || options.packing === true;
+  if (isPacked && (!isLanguageModeling(task) || task === 'seq2seq-lm'))
+    return `${packing} is for --task causal-lm and masked-lm, the task is ${task}`;
+  const isOfPrompts = promptColumn !== undefined || completionColumn !== undefined;
+  const isOfMessages = messagesColumn !== undefined || assistantOnlyLoss === true || chatTemplatePath !== undefined;
+  if (isOfPrompts && isOfMessages) return 'Records are prompts with completions or messages, not both';
+  return undefined;
 }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 
+import { addAnswerOptions, type AnswerOptions } from './answer-options.ts';
+import type { BatchSizeOptions } from './batch-size-options.ts';
 import {
   byteSize,
   choice,
@@ -15,13 +17,14 @@ import {
 } from './value-parsers.ts';
 
 const TASKS = [
-  'sequence-classification', 'regression', 'masked-lm', 'causal-lm', 'token-classification', 'seq2seq-lm',
+  'sequence-classification', 'regression', 'masked-lm', 'causal-lm', 'token-classification', 'question-answering',
+  'seq2seq-lm',
 ] as const; // prettier-ignore
 const SCHEDULERS = ['linear', 'cosine', 'constant', 'constant-with-warmup'] as const;
 // The contract's limit.
 const MAX_RANK = 65_536;
 const METRICS = [
-  'loss', 'accuracy', 'f1', 'matthews-correlation', 'pearson', 'spearman', 'perplexity', 'precision', 'recall',
+  'loss', 'accuracy', 'f1', 'matthews-correlation', 'pearson', 'spearman', 'perplexity', 'precision', 'recall', 'exact-match',
 ] as const; // prettier-ignore
 export type TaskName = (typeof TASKS)[number];
 
@@ -30,11 +33,16 @@ export function isLanguageModeling(task: TaskName): boolean {
   return task === 'masked-lm' || task === 'causal-lm' || task === 'seq2seq-lm';
 }
 
+/** For the analysis before a run: the seed whose replacements masked language modeling needs. */
+export function replacementSeedOf({ task, seed }: { task: TaskName; seed: number }): number | undefined {
+  return task === 'masked-lm' ? seed : undefined;
+}
+
 export type SchedulerName = (typeof SCHEDULERS)[number];
 export type MetricName = (typeof METRICS)[number];
 
 /** Hyper-parameters as the command's user names them. */
-export interface TrainingCommandOptions {
+export interface TrainingCommandOptions extends BatchSizeOptions, AnswerOptions {
   readonly task: TaskName;
   readonly numLabels?: number;
   readonly numTrainEpochs: number;
@@ -67,6 +75,7 @@ export interface TrainingCommandOptions {
   readonly mlmProbability: number;
   readonly labelNames?: readonly string[];
   readonly labelAllTokens?: boolean;
+  readonly restrictedSoftmax?: boolean;
   readonly freezeEmbeddings?: boolean;
   readonly freeze?: readonly string[];
   /** Set: train adapters. */
@@ -93,7 +102,7 @@ export function addTaskOption(command: Command): Command {
 
 /** Adds the hyper-parameters, named and defaulted as in transformers' TrainingArguments. */
 export function addTrainingOptions(command: Command): Command {
-  addTaskOption(command)
+  addAnswerOptions(addTaskOption(command))
     .option('--num-labels <n>', 'number of labels (default: as the records and the config say)', unsigned(1))
     .option('--label-names <names>', 'names of the labels in the order of their numbers: O,B-PER,I-PER', names)
     .option('--label-all-tokens', 'in token-classification train all tokens of a word, not the first one alone')
@@ -129,10 +138,14 @@ export function addTrainingOptions(command: Command): Command {
     .addOption(
       new Option(
         '--metric-for-best-model <metric>',
-        `which metric decides: ${METRICS.join(', ')} (default: accuracy, pearson, or loss)`,
+        `which metric decides: ${METRICS.join(', ')} (default: accuracy, pearson, f1 of answers, or loss)`,
       ).argParser((text: string) => choice(METRICS)(text.replace(/^eval[_-]/, ''))),
     )
     .option('--mlm-probability <share>', 'share of the tokens that masked-lm predicts', number(0, 1), 0.15)
+    .option(
+      '--restricted-softmax',
+      'in masked-lm and causal-lm let the softmax run over the kept rows only: less memory, and ANOTHER LOSS than over the full vocabulary',
+    )
     .option(
       '--freeze-embeddings',
       'keep the input embedding matrix as it is; a tied output matrix is the same matrix, so it is frozen too',

@@ -3,6 +3,7 @@ import type { LoraOptions, TrainingOptions } from '@pemmican/contract/trainer';
 
 import { usageError } from '../cli-error.ts';
 
+import { toBatchSizeFields } from './batch-size-options.ts';
 import type { MetricName, SchedulerName, TaskName, TrainingCommandOptions } from './training-options.ts';
 
 /**
@@ -45,7 +46,12 @@ export function toTrainingOptions(options: TrainingCommandOptions, baseModelUri 
     labelAllTokens: options.labelAllTokens === true,
     freezeEmbeddings: options.freezeEmbeddings === true,
     freeze: [...(options.freeze ?? [])],
+    restrictedSoftmax: options.restrictedSoftmax === true,
     lora: toLora(options, baseModelUri),
+    ...toBatchSizeFields(options),
+    nBestSize: options.nBestSize,
+    maxAnswerLength: options.maxAnswerLength,
+    nullScoreDiffThreshold: options.nullScoreDiffThreshold,
   };
 }
 
@@ -81,6 +87,8 @@ export function toTask(task: TaskName): Task {
       return Task.CAUSAL_LM;
     case 'token-classification':
       return Task.TOKEN_CLASSIFICATION;
+    case 'question-answering':
+      return Task.QUESTION_ANSWERING;
     case 'seq2seq-lm':
       return Task.SEQ2SEQ_LM;
   }
@@ -121,5 +129,7 @@ function toMetric(metric: MetricName | undefined): Metric {
       return Metric.PRECISION;
     case 'recall':
       return Metric.RECALL;
+    case 'exact-match':
+      return Metric.EXACT_MATCH;
   }
 }

@@ -17,9 +17,10 @@ export function splitName(split: Split): 'train' | 'validation' | 'test' | 'unsp
   }
 }
 
-/** The metric that tells an evaluation in one number: F1 of entities, accuracy, Pearson's correlation for regression, a language model's perplexity. */
+/** The metric that tells an evaluation in one number: F1 of entities or answers, accuracy, Pearson's correlation for regression, a language model's perplexity. */
 export function headlineMetric(evaluation: Evaluation): { readonly name: string; readonly value: number } {
-  if (evaluation.precision !== undefined) return { name: 'F1', value: evaluation.f1 ?? Number.NaN };
+  if (evaluation.precision !== undefined || evaluation.exactMatch !== undefined)
+    return { name: 'F1', value: evaluation.f1 ?? Number.NaN };
   if (evaluation.accuracy !== undefined) return { name: 'Accuracy', value: evaluation.accuracy };
   if (evaluation.pearson !== undefined) return { name: 'Pearson', value: evaluation.pearson };
   if (evaluation.perplexity !== undefined) return { name: 'Perplexity', value: evaluation.perplexity };
@@ -30,6 +31,7 @@ export function headlineMetric(evaluation: Evaluation): { readonly name: string;
 export function describeEvaluation(evaluation: Evaluation): string {
   const metrics: [string, number | undefined][] = [
     ['accuracy', evaluation.accuracy],
+    ['exact match', evaluation.exactMatch],
     ['precision', evaluation.precision],
     ['recall', evaluation.recall],
     ['F1', evaluation.f1],

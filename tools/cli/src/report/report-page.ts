@@ -13,8 +13,10 @@ import {
   splitsTable,
   timingsTable,
 } from './report-tables.ts';
+import { describeBatchSize } from './batch-size.ts';
 import type { Report } from './report.ts';
 import { trainingMemorySaved } from './saved.ts';
+import { RESTRICTED_SOFTMAX_WARNING } from './summary.ts';
 import { lossPlot } from './training-plots.ts';
 import { coveragePlot, rankFrequencyPlot } from './vocabulary-plots.ts';
 
@@ -61,7 +63,7 @@ function describeRun(report: Report): string {
     report.mode === 'reduced' && rows !== null
       ? `Trained with the ${formatCount(rows.reducedVocabSize)} embedding rows that the data uses, then restored to all ${formatCount(rows.fullVocabSize)}.`
       : 'Ordinary fine-tuning with every embedding row.';
-  return `${mode} ${formatCount(report.training.stepCount)} optimizer steps over ${formatCount(report.training.tokenCount)} tokens.`;
+  return `${mode} ${formatCount(report.training.stepCount)} optimizer steps over ${formatCount(report.training.tokenCount)} tokens.${describeBatchSize(report.training)}${report.training.restrictedSoftmax ? ` ${RESTRICTED_SOFTMAX_WARNING}` : ''}`;
 }
 
 function tiles(report: Report): Html[] {

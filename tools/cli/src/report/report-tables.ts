@@ -31,7 +31,9 @@ export function memoryTable(estimate: EstimateMemoryResponse): Html {
 /** Peaks of the phases, and the estimate beside the measurement. */
 export function measuredTable(report: Report): Html {
   const { measured, estimate, training } = report;
-  const planned = (report.mode === 'reduced' ? estimate?.reduced : estimate?.full)?.memory ?? training.plannedMemory;
+  // The estimate was made for the batch size that was asked for.
+  const estimated = training.batchSizeSearch === null ? estimate : null;
+  const planned = (report.mode === 'reduced' ? estimated?.reduced : estimated?.full)?.memory ?? training.plannedMemory;
   const engineBytes = estimate?.engineBytes ?? 0;
   const peaks = new Map<string, number>();
   for (const { phase, peakBytes } of measured.phases) peaks.set(phase, Math.max(peaks.get(phase) ?? 0, peakBytes));
@@ -72,6 +74,7 @@ export function measuredTable(report: Report): Html {
 export function evaluationTable(evaluation: EvaluationReport): Html {
   const columns = [
     ['accuracy', 'accuracy'],
+    ['exact match', 'exactMatch'],
     ['precision', 'precision'],
     ['recall', 'recall'],
     ['F1', 'f1'],

@@ -1,4 +1,4 @@
-import type { EstimateMemoryResponse, Evaluation, MemoryBreakdown } from '@pemmican/contract/trainer';
+import type { BatchSizeSearch, EstimateMemoryResponse, Evaluation, MemoryBreakdown } from '@pemmican/contract/trainer';
 import type { CoveragePoint, RankFrequencyPoint, SplitUsage } from '@pemmican/contract/vocabulary';
 
 import type { MemoryPoint, PhaseRecord, StepPoint } from '../stages/training-log.ts';
@@ -53,6 +53,14 @@ export interface TrainingReport {
   readonly parameterCount: number;
   /** The others were frozen. */
   readonly trainedParameterCount: number;
+  /** Records of a micro-batch. */
+  readonly perDeviceTrainBatchSize: number;
+  /** Micro-batches of a step. */
+  readonly gradientAccumulationSteps: number;
+  /** How `--auto-find-batch-size` came to these. */
+  readonly batchSizeSearch: BatchSizeSearch | null;
+  /** Whether the softmax ran over the kept rows only: losses are not those of the full vocabulary. */
+  readonly restrictedSoftmax: boolean;
   /** Linear maps with an adapter; 0 where the model itself was trained. */
   readonly adaptedModuleCount: number;
   readonly stepCount: number;

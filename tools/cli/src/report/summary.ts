@@ -3,6 +3,10 @@ import { formatBytes, formatCount, formatMetric, formatPercent } from '../output
 import type { Report } from './report.ts';
 import { trainingMemorySaved } from './saved.ts';
 
+/** Said wherever losses of a restricted softmax are shown. */
+export const RESTRICTED_SOFTMAX_WARNING =
+  'Warning: the softmax ran over the kept rows only. Losses and gradients are not those of training over the full vocabulary.';
+
 /** What a run has to say in two lines: what was saved, and that the accuracy held. */
 export function summaryLines(report: Report): readonly [string, string] {
   return [savedLine(report), scoreLine(report)];

@@ -46,7 +46,8 @@ export async function gatherRunInputs(options: RunOptions): Promise<RunInputs> {
   const deciding = decidingOptions(options);
   const dataset = toDatasetSpec(options);
   const model = toServiceLocation(options.model);
-  const files = await Promise.all([model, ...dataset.files.map((file) => file.uri)].map(fingerprintOf));
+  const template = options.chatTemplatePath === undefined ? [] : [toServiceLocation(options.chatTemplatePath)];
+  const files = await Promise.all([model, ...dataset.files.map((file) => file.uri), ...template].map(fingerprintOf));
   return {
     model,
     dataset,

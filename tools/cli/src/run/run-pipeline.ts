@@ -6,11 +6,12 @@ import type { SurgeryResult } from '@pemmican/contract/surgery';
 import type { EstimateMemoryResponse, RunResult } from '@pemmican/contract/trainer';
 import type { AnalysisResult } from '@pemmican/contract/vocabulary';
 
-import { CliError, EXIT_CODE } from '../cli-error.ts';
+import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
 import type { RunOptions } from '../commands/run.ts';
 import { toServiceLocation } from '../options/location.ts';
-import { longestLengths } from '../options/sequence-options.ts';
-import { isLanguageModeling } from '../options/training-options.ts';
+import { longestTargetOf } from '../options/seq2seq-options.ts';
+import { longestSequenceOf } from '../options/sequence-options.ts';
+import { isLanguageModeling, replacementSeedOf } from '../options/training-options.ts';
 import { buildReport } from '../report/build-report.ts';
 import type { Report, VerificationReport } from '../report/report.ts';
 import { writeReport } from '../report/write-report.ts';
@@ -63,7 +64,8 @@ export class RunPipeline {
     const analysis = await this.#analyze();
     output.print(`\n${renderAnalysis(analysis.result, output.colors)}\n`);
     const estimate = await this.#estimate(analysis);
-    output.print(`\n${renderEstimate(estimate.result, this.#options.memory ?? 0, output.colors)}\n`);
+    output.print(`\n${renderEstimate(estimate.result, this.#options.memory ?? 0, output.colors, this.#options)}\n`);
+    checkReduction(this.#options, estimate.result);
     const reduction = this.#options.reduce ? await this.#reduce(analysis) : undefined;
     const log = await this.#openLog();
     const training = await this.#train(reduction?.digest ?? analysis.digest, log);
@@ -90,7 +92,7 @@ export class RunPipeline {
 
   async #analyze(): Promise<StageOutcome<AnalysisResult>> {
     const { vocabularyFile } = this.#workspace;
-    const spec = toAnalysisSpec(this.#options);
+    const spec = toAnalysisSpec({ ...this.#options, replacementSeed: replacementSeedOf(this.#options) });
     return this.#stages.run({
       stage: 'analyze',
       inputs: { spec, files: this.#inputs.files },
@@ -104,7 +106,8 @@ export class RunPipeline {
       model: this.#options.model,
       analysis: analysis.result,
       options: this.#inputs.training,
-      ...longestLengths(this.#options),
+      maxSeqLength: longestSequenceOf(this.#options),
+      maxTargetLength: longestTargetOf(this.#options),
       memoryLimitBytes: this.#options.memory ?? 0,
     };
     return this.#stages.run({
@@ -118,9 +121,10 @@ export class RunPipeline {
   async #reduce(analysis: StageOutcome<AnalysisResult>): Promise<StageOutcome<SurgeryResult>> {
     const { reducedFolder, vocabularyFile } = this.#workspace;
     const exportTokenizer = this.#options.exportTokenizer === true;
+    const restrictOutput = this.#options.restrictedSoftmax === true;
     return this.#stages.run({
       stage: 'reduce',
-      inputs: { analysis: analysis.digest, exportTokenizer },
+      inputs: { analysis: analysis.digest, exportTokenizer, restrictOutput },
       isWhole: () => this.#isPublishing() || existsSync(path.join(reducedFolder, 'config.json')),
       work: async () =>
         reduceStage(
@@ -131,6 +135,7 @@ export class RunPipeline {
             padToMultipleOf: this.#options.padToMultipleOf,
             exportTokenizer,
             overwrite: true,
+            restrictOutput,
           },
           this.#context,
         ),
@@ -191,14 +196,14 @@ export class RunPipeline {
    * rows and fits all of them, which is verified.
    */
   async #finish(training: StageOutcome<RunResult>): Promise<FinishedModel> {
-    const { reduce, loraMerge, verify } = this.#options;
+    const { reduce, loraMerge } = this.#options;
     if (this.#isAdapter() ? loraMerge === true : reduce) return this.#restore(training);
     const { trainingFolder } = this.#workspace;
     return {
       folder: trainingFolder,
       digest: training.digest,
       verification:
-        this.#isAdapter() && reduce && verify
+        this.#isAdapter() && reduce && this.#canVerify()
           ? { ...(await this.#verify(training.digest, trainingFolder)), unusedRowFactor: 1 }
           : null,
     };
@@ -295,6 +300,18 @@ export class RunPipeline {
       return new TrainingLog();
     }
   }
+}
+
+/**
+ * A language model's loss reads every row of the output matrix: where that is the embedding matrix, leaving rows out would
+ * change it, which has to be asked for.
+ * @throws CliError
+ */
+function checkReduction({ task, reduce, restrictedSoftmax }: RunOptions, estimate: EstimateMemoryResponse): void {
+  if (!reduce || restrictedSoftmax === true || !isLanguageModeling(task) || !estimate.tiedEmbeddings) return;
+  throw usageError(
+    `--task ${task} trains the softmax over the full vocabulary, which a reduced checkpoint does not have where the output matrix is the embedding matrix; add --no-reduce, or --restricted-softmax for another loss over the kept rows`,
+  );
 }
 
 /** What the trainer is told of `--resume-from-checkpoint`; nothing when it was not given. */

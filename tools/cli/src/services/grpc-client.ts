@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
-import type { ChannelCredentials, ClientOptions } from '@grpc/grpc-js';
-import { credentials } from '@grpc/grpc-js';
+import type { ChannelCredentials, ClientOptions, Interceptor } from '@grpc/grpc-js';
+import { InterceptingCall, credentials } from '@grpc/grpc-js';
 
 import { clientTracing } from '@pemmican/telemetry';
 
@@ -14,6 +14,9 @@ const MAX_MESSAGE_BYTES = 16 * 2 ** 20;
 /** A dead connection is noticed after this much silence. */
 const KEEPALIVE_MS = 20_000;
 
+/** Addresses of this machine. */
+const LOCAL_ADDRESS = /^(?:unix:|127\.|localhost(?::|$)|\[::1\])/;
+
 /** Options of every channel of the command. */
 export function channelOptions(options: ServerOptions): ClientOptions {
   return {
@@ -25,15 +28,20 @@ export function channelOptions(options: ServerOptions): ClientOptions {
     'grpc.max_reconnect_backoff_ms': 1000,
     // Private sockets and clusters' addresses never go through a proxy that was meant for the web.
     'grpc.enable_http_proxy': 0,
-    interceptors: [clientTracing],
+    interceptors: [clientTracing, ...(options.tokenFile === undefined ? [] : [bearerToken(options.tokenFile)])],
     ...(options.tlsServerName === undefined ? {} : { 'grpc.ssl_target_name_override': options.tlsServerName }),
   };
 }
 
-/** Credentials of a channel: TLS when one of its options is given. */
-export function channelCredentials(options: ServerOptions): ChannelCredentials {
-  const { tlsCa, tlsCertificate, tlsKey, tlsServerName } = options;
+/**
+ * Credentials of a channel: TLS when one of its options is given.
+ * @throws CliError for options that do not fit, and for a token that would leave this machine in plain text
+ */
+export function channelCredentials(options: ServerOptions, address: string): ChannelCredentials {
+  const { tlsCa, tlsCertificate, tlsKey, tlsServerName, tokenFile } = options;
   if (tlsCa === undefined && tlsCertificate === undefined && tlsKey === undefined && tlsServerName === undefined) {
+    if (tokenFile !== undefined && !LOCAL_ADDRESS.test(address))
+      throw usageError(`A token is not sent to ${address} in plain text; give --tls-ca`);
     return credentials.createInsecure();
   }
   if ((tlsCertificate === undefined) !== (tlsKey === undefined)) {
@@ -44,6 +52,19 @@ export function channelCredentials(options: ServerOptions): ChannelCredentials {
     tlsKey === undefined ? null : readPem(tlsKey, '--tls-key'),
     tlsCertificate === undefined ? null : readPem(tlsCertificate, '--tls-certificate'),
   );
+}
+
+/** Puts the token in the metadata of each call. It is read once a command, which is short-lived. */
+function bearerToken(file: string): Interceptor {
+  const token = readPem(file, '--token-file').toString('utf8').trim();
+  if (!/^\S+$/.test(token)) throw usageError(`--token-file: ${file} does not hold one token`);
+  return (options, nextCall) =>
+    new InterceptingCall(nextCall(options), {
+      start(metadata, listener, next) {
+        metadata.set('authorization', `Bearer ${token}`);
+        next(metadata, listener);
+      },
+    });
 }
 
 function readPem(file: string, option: string): Buffer {

@@ -19,6 +19,9 @@ const CONNECT_TIMEOUT_MS = 4000;
 
 const SERVICES_FOLDER = path.resolve(import.meta.dirname, '../../../../services');
 
+/** A private socket, and files that this user may use anyway: what guards a shared service is not for an embedded one. */
+const GUARDING_VARIABLE = /^PEMMICAN_(?:TLS_|JWT_|TOKENS_FILE$|ARTIFACT_ROOTS$)/;
+
 type ClientConstructor<T> = new (address: string, credentials: ChannelCredentials, options: ClientOptions) => T;
 
 /** Clients of the services that a verb needs: started in processes of their own, or found at the given addresses. */
@@ -95,7 +98,7 @@ export class ServicePool implements AsyncDisposable {
     const Constructor = CLIENTS[name];
     // The Unix socket is private to this user: TLS options are for remote addresses only.
     const tls = remote === undefined ? {} : this.#options;
-    const client = new Constructor(address, channelCredentials(tls), channelOptions(tls));
+    const client = new Constructor(address, channelCredentials(tls, address), channelOptions(tls));
     this.#clients.set(name, client);
     if (remote !== undefined) await waitUntilReachable(client, name, remote);
   }
@@ -107,7 +110,7 @@ export class ServicePool implements AsyncDisposable {
       name,
       mainFile: path.join(SERVICES_FOLDER, name, 'src/main.ts'),
       directory: this.#directory,
-      environment: { PEMMICAN_LOG_LEVEL: 'warn', ...environment },
+      environment: { PEMMICAN_LOG_LEVEL: 'warn', ...unguarded(environment) },
       onRestart: (message) => {
         output.warn(message);
       },
@@ -135,6 +138,10 @@ const CLIENTS: Readonly<Record<ServiceName, ClientConstructor<Client>>> = {
   'embedding-surgery': EmbeddingSurgeryServiceClient,
   trainer: TrainerServiceClient,
 };
+
+function unguarded(environment: CommandContext['environment']): CommandContext['environment'] {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !GUARDING_VARIABLE.test(name)));
+}
 
 function addressOf(name: ServiceName, options: ServerOptions): string | undefined {
   const own = {

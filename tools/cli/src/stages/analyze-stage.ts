@@ -13,12 +13,19 @@ import { runStage } from './stage.ts';
 
 /** The contract's message for an analysis. The profile comes back by DownloadProfile, so the service writes no file. */
 export function toAnalysisSpec(
-  options: DatasetOptions & SelectionOptions & { readonly model: string; readonly preprocessingNumWorkers?: number },
+  options: DatasetOptions &
+    SelectionOptions & {
+      readonly model: string;
+      readonly preprocessingNumWorkers?: number;
+      /** Seed of the masked language modeling that is to follow. */
+      readonly replacementSeed?: number | undefined;
+    },
 ): AnalysisSpec {
   return {
     modelUri: toServiceLocation(options.model),
     dataset: toDatasetSpec(options),
     keepTokenIds: [...(options.keepTokenIds ?? [])],
+    replacementSeed: options.replacementSeed,
     padToMultipleOf: options.padToMultipleOf,
     minCount: options.minCount,
     maxRows: options.maxRows,

@@ -40,9 +40,9 @@ export async function estimateStage(inputs: EstimateInputs, context: StageContex
       deadlineMs: ESTIMATE_DEADLINE_MS,
       signal: context.interrupt.signal,
     });
-    const full = response.full?.memory?.peakBytes ?? Number.NaN;
-    const reduced = response.reduced?.memory?.peakBytes ?? Number.NaN;
-    progress.succeed(`training takes ${formatBytes(reduced)} in place of ${formatBytes(full)}`);
+    const full = formatBytes(response.full?.memory?.peakBytes ?? Number.NaN);
+    const reduced = response.reduced?.memory?.peakBytes;
+    progress.succeed(`training takes ${reduced === undefined ? full : `${formatBytes(reduced)} in place of ${full}`}`);
     return response;
   } catch (error) {
     progress.fail();

@@ -1,4 +1,4 @@
-import type { PredictRequest, PredictResponse, PredictedWords } from '@pemmican/contract/trainer';
+import type { PredictRequest, PredictResponse, PredictedAnswer, PredictedWords } from '@pemmican/contract/trainer';
 
 import { formatCount } from '../output/units.ts';
 import { startProgress } from '../progress/progress.ts';
@@ -11,6 +11,10 @@ export interface RecordPrediction {
   readonly logits: readonly number[];
   /** Only in token classification. */
   readonly words?: PredictedWords;
+  /** Only in question answering; `logits` are then those of its windows one after another. */
+  readonly answer?: PredictedAnswer;
+  /** Tokens of each window, only in question answering. */
+  readonly windowLengths?: readonly number[];
   readonly labelNames: readonly string[];
 }
 
@@ -56,10 +60,29 @@ export async function predictStage(
   }
 }
 
-function* recordsOf({ labelCount, logits, words }: PredictResponse): Generator<Omit<RecordPrediction, 'labelNames'>> {
+function* recordsOf(response: PredictResponse): Generator<Omit<RecordPrediction, 'labelNames'>> {
+  if (response.answers.length > 0) {
+    yield* answersOf(response);
+    return;
+  }
+  const { labelCount, logits, words } = response;
   let start = 0;
   const take = (rowCount: number): number[] => logits.slice(start, (start += rowCount * labelCount));
   for (const ofRecord of words) yield { logits: take(ofRecord.wordIndices.length), words: ofRecord };
   if (words.length > 0 || labelCount === 0) return;
   while (start + labelCount <= logits.length) yield { logits: take(1) };
+}
+
+function* answersOf({
+  answers,
+  windowLengths,
+  logits,
+}: PredictResponse): Generator<Omit<RecordPrediction, 'labelNames'>> {
+  let [firstWindow, start] = [0, 0];
+  for (const answer of answers) {
+    const lengths = windowLengths.slice(firstWindow, (firstWindow += answer.windowCount));
+    // A start logit and an end logit for each token.
+    const count = 2 * lengths.reduce((sum, length) => sum + length, 0);
+    yield { logits: logits.slice(start, (start += count)), answer, windowLengths: lengths };
+  }
 }

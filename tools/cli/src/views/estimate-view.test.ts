@@ -20,3 +20,18 @@ test('renderEstimate tells how many parameters are trained where some are frozen
   // What a service without that field tells.
   assert.ok(!table(0).includes('of them, trained'));
 });
+
+test('renderEstimate says which rows of a language model can be left out, and that a restricted softmax is another loss', () => {
+  const full = { parameterCount: 3000, memory: { peakBytes: 1000 } };
+  const text = (isReduced: boolean, options: Parameters<typeof renderEstimate>[3]): string => {
+    const reduced = isReduced ? { reduced: { parameterCount: 2000, memory: { peakBytes: 500 } } } : {};
+    return renderEstimate(EstimateMemoryResponse.fromPartial({ full, ...reduced }), 0, createColors(false), options);
+  };
+  assert.match(text(false, { task: 'causal-lm' }), /where its matrices are tied it reads every embedding row/);
+  assert.match(
+    text(true, { task: 'causal-lm' }),
+    /output matrix keeps every row, and only rows of the embedding matrix/,
+  );
+  assert.match(text(true, { task: 'masked-lm', restrictedSoftmax: true }), /over the kept rows only: ANOTHER LOSS/);
+  assert.ok(!/loss/i.test(text(true, { task: 'sequence-classification' })));
+});

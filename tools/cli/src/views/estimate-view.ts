@@ -1,5 +1,6 @@
 import type { EstimateMemoryResponse, MemoryBreakdown, MemoryEstimate } from '@pemmican/contract/trainer';
 
+import { isLanguageModeling, type TaskName } from '../options/training-options.ts';
 import type { Colors } from '../output/output.ts';
 import { formatTable } from '../output/table.ts';
 import { formatBytes, formatCount, formatPercent } from '../output/units.ts';
@@ -18,10 +19,21 @@ export const PEAK_NOTE = "Parts are what is alive at the step's peak, which the 
 
 /** Why there is nothing beside the full plan. */
 const FULL_VOCABULARY_NOTE =
-  "A language model's loss runs over the full vocabulary: it reads every embedding row, and none can be left out.";
+  "A language model's loss runs over the full vocabulary: where its matrices are tied it reads every embedding row, and none can be left out.";
+
+const UNTIED_NOTE =
+  "A language model's loss runs over the full vocabulary: its output matrix keeps every row, and only rows of the embedding matrix are left out.";
+
+const RESTRICTED_NOTE =
+  'Reduced is a softmax over the kept rows only: ANOTHER LOSS than that over the full vocabulary.';
 
 /** The memory report: full beside reduced, part by part. */
-export function renderEstimate(response: EstimateMemoryResponse, memoryLimitBytes: number, colors: Colors): string {
+export function renderEstimate(
+  response: EstimateMemoryResponse,
+  memoryLimitBytes: number,
+  colors: Colors,
+  options: { readonly task?: TaskName; readonly restrictedSoftmax?: boolean } = {},
+): string {
   const { full, reduced } = response;
   const rows = [
     ...MEMORY_PARTS.map(([name, field]) => byteRow(name, full?.memory?.[field], reduced?.memory?.[field])),
@@ -40,8 +52,10 @@ export function renderEstimate(response: EstimateMemoryResponse, memoryLimitByte
     `Memory of a training step, ${formatCount(response.batchSize)} records of ${formatCount(response.sequenceLength)} tokens` +
     (response.targetLength > 0 ? ` and targets of ${formatCount(response.targetLength)}` : '') +
     (response.engineBytes > 0 ? ` (the engine itself takes ${formatBytes(response.engineBytes)} more)` : '');
-  const note = reduced === undefined ? FULL_VOCABULARY_NOTE : PEAK_NOTE;
-  return `${colors.bold(title)}\n${formatTable(['', 'full', 'reduced', 'saved'], rows)}\n${colors.dim(note)}`;
+  const notes = [reduced === undefined ? FULL_VOCABULARY_NOTE : PEAK_NOTE];
+  if (reduced !== undefined && options.task !== undefined && isLanguageModeling(options.task))
+    notes.push(options.restrictedSoftmax === true ? RESTRICTED_NOTE : UNTIED_NOTE);
+  return `${colors.bold(title)}\n${formatTable(['', 'full', 'reduced', 'saved'], rows)}\n${colors.dim(notes.join('\n'))}`;
 }
 
 /**

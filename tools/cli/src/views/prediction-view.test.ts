@@ -27,6 +27,33 @@ test('renderPrediction tells the label of a record with its probability, and the
   assert.equal(renderPrediction(1, { labelNames: [], logits: [2.5] }, 'regression'), '{"index":1,"value":2.5}');
 });
 
+// Windows of two tokens and of one.
+const ANSWERED: RecordPrediction = {
+  labelNames: [],
+  logits: [1, 2, 3, 4, 5, 6],
+  answer: { text: '東京', score: 0.12345678, start: 3, end: 5, windowCount: 2 },
+  windowLengths: [2, 1],
+};
+
+test('renderPrediction tells the answer to a question, its probability and its place', () => {
+  assert.equal(
+    renderPrediction(2, ANSWERED, 'question-answering'),
+    '{"index":2,"answer":"東京","score":0.123457,"start":3,"end":5}',
+  );
+});
+
+test('predictionDocument has the answers, and what each token of each window is worth', () => {
+  assert.deepEqual(predictionDocument({ records: [ANSWERED], labelNames: [] }), {
+    answers: [{ answer: '東京', score: 0.123457, start: 3, end: 5 }],
+    logits: [
+      [
+        { start: [1, 2], end: [3, 4] },
+        { start: [5], end: [6] },
+      ],
+    ],
+  });
+});
+
 test('predictionDocument has the logits of each word', () => {
   assert.deepEqual(predictionDocument({ records: [OF_WORDS], labelNames }), {
     logits: [[[2, -1], null, [0.5, 1.5], null]],

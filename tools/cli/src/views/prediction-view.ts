@@ -1,9 +1,12 @@
+import type { PredictedAnswer } from '@pemmican/contract/trainer';
+
 import type { TaskName } from '../options/training-options.ts';
 import type { Predictions, RecordPrediction } from '../stages/predict-stage.ts';
 
 /** One record's prediction as a line of JSON. */
 export function renderPrediction(index: number, prediction: RecordPrediction, task: TaskName): string {
   const { logits, labelNames } = prediction;
+  if (prediction.answer !== undefined) return JSON.stringify({ index, ...answerOf(prediction.answer) });
   if (prediction.words !== undefined) return JSON.stringify({ index, labels: wordLabels(prediction) });
   if (task === 'regression') return JSON.stringify({ index, value: logits[0] });
   const probabilities = softmax(logits);
@@ -14,12 +17,26 @@ export function renderPrediction(index: number, prediction: RecordPrediction, ta
 
 /** All predictions as one document. */
 export function predictionDocument({ records, labelNames }: Predictions): object {
+  const answers = records.flatMap(({ answer }) => (answer === undefined ? [] : [answerOf(answer)]));
+  if (answers.length > 0) return { answers, logits: records.map(windowLogits) };
   const isOfWords = records.some(({ words }) => words !== undefined);
   return {
     logits: records.map((record) => (isOfWords ? wordLogits(record) : record.logits)),
     ...(isOfWords ? { labels: records.map(wordLabels) } : {}),
     labelNames,
   };
+}
+
+/** Positions are in Unicode code points of the context. */
+function answerOf({ text, score, start, end }: PredictedAnswer): object {
+  return { answer: text, score: Number(score.toFixed(6)), start, end };
+}
+
+/** What each token of each window is worth as the answer's start and as its end. */
+function windowLogits({ logits, windowLengths = [] }: RecordPrediction): object[] {
+  let at = 0;
+  const take = (count: number): readonly number[] => logits.slice(at, (at += count));
+  return windowLengths.map((length) => ({ start: take(length), end: take(length) }));
 }
 
 /** The label of each word; null for words that were cut off or have no token. */

@@ -49,6 +49,21 @@ def write_parquet(folder: Path) -> None:
         "names": [["B-ORG", "O", "O"], ["B-PER"], ["B-LOC", "O"]],
     })
     pq.write_table(words, folder / "words.parquet", row_group_size=2)
+    chats = pa.table({"chat": [
+        [{"role": "user", "content": "na\u00efve \u65e5\u672c", "name": None}, {"role": "assistant", "content": "\U0001f600", "name": "bot"}],
+        [{"role": "user", "content": "", "name": None}],
+    ]})
+    pq.write_table(chats, folder / "messages.parquet")
+    # As the data set `squad` of Hugging Face has it: a structure of lists.
+    answers = pa.struct([("text", pa.list_(pa.string())), ("answer_start", pa.list_(pa.int32()))])
+    questions = pa.table({
+        "question": ["Who?", "Where?", "Why?"],
+        "context": ["\U0001f600 It was Ann.", "In \u6771\u4eac, they say.", "Nobody knows."],
+        "answers": pa.array([
+            {"text": ["Ann", "Ann."], "answer_start": [9, 9]}, {"text": ["\u6771\u4eac"], "answer_start": [3]}, {"text": [], "answer_start": []},
+        ], answers),
+    })
+    pq.write_table(questions, folder / "questions.parquet")
     latin1 = pa.array([b"caf\xe9", b"ok"], pa.binary())
     pq.write_table(pa.table({"text": latin1}), folder / "invalid-utf8.parquet")
     numbers = pa.table({"text": pa.array([2**60, 1], pa.int64()), "label": pa.array([2**60, 1], pa.int64())})

@@ -54,6 +54,11 @@ FAMILIES = {
             **DEBERTA, "pos_att_type": ["c2p", "p2c"], "type_vocab_size": 2}),
         ("content to position only, regression", 1, {
             **DEBERTA, "pos_att_type": ["c2p"], "position_buckets": 6, "position_biased_input": False, "type_vocab_size": 0}),
+        ("as v2's largest: a convolution", 3, {
+            **DEBERTA, "share_att_key": True, "position_buckets": 4, "norm_rel_ebd": "layer_norm", "pos_att_type": "p2c|c2p",
+            "position_biased_input": False, "type_vocab_size": 0, "conv_kernel_size": 3, "conv_act": "gelu"}),
+        ("a convolution of five with its default activation, regression", 1, {
+            **DEBERTA, "pos_att_type": ["c2p", "p2c"], "type_vocab_size": 2, "conv_kernel_size": 5}),
     ]),
     "electra": ("Electra", [
         ("projected embeddings", 2, {**BERT, "embedding_size": 8, "pad_token_id": 0}),
@@ -98,7 +103,13 @@ FAMILIES = {
 }
 USES_TOKEN_TYPES = {"bert", "electra", "deberta-v2"}
 DECODERS = {"gpt2", "llama", "qwen2", "qwen3", "gemma2", "gemma3_text"}
-WITHOUT_LANGUAGE_MODEL = {"deberta-v2"}
+# Beside the tied and the untied one.
+MORE_LANGUAGE_MODELS = {
+    "deberta-v2": [
+        ("masked-lm, head of its own", {"legacy": False}),
+        ("masked-lm, head of its own, a convolution", {"legacy": False, "tie_word_embeddings": False, "conv_kernel_size": 3}),
+    ],
+}
 # What a saved config has beside the model's architecture.
 NOISE = {"architectures", "transformers_version", "dtype", "id2label", "label2id", "use_cache"}
 
@@ -128,6 +139,9 @@ def labels_of(task, label_count, ids, mask):
         return torch.tensor([0.5, -1.25, 2.0]).double(), None, None
     if task == "sequence-classification":
         return torch.tensor([1, 0, label_count - 1]), None, None
+    if task == "question-answering":
+        # Starts and ends; a place that is no answer's is the first token's.
+        return torch.tensor([[1, 0, 2], [3, 0, 2]]), None, None
     places = torch.arange(BATCH * LENGTH).reshape(BATCH, LENGTH)
     if task == "causal-lm":
         labels = torch.where(mask == 1, ids, -100)
@@ -169,10 +183,15 @@ def run(family, classes, name, task, label_count, changes):
     ids, mask, types = batch(config.pad_token_id)
     labels, places, predicted = labels_of(task, label_count, ids, mask)
     type_ids = {"token_type_ids": types} if family in USES_TOKEN_TYPES else {}
-    output = model(input_ids=ids, attention_mask=mask, labels=labels, **type_ids)
+    is_span = task == "question-answering"
+    targets = {"start_positions": labels[0], "end_positions": labels[1]} if is_span else {"labels": labels}
+    output = model(input_ids=ids, attention_mask=mask, **targets, **type_ids)
     output.loss.backward()
     saved = json.loads(config.to_json_string(use_diff=True))
-    logits = output.logits if places is None else output.logits.flatten(0, 1)[places]
+    if is_span:
+        logits = torch.stack([output.start_logits, output.end_logits])
+    else:
+        logits = output.logits if places is None else output.logits.flatten(0, 1)[places]
     return {
         "name": name,
         "task": task,
@@ -181,7 +200,7 @@ def run(family, classes, name, task, label_count, changes):
         "inputIds": ids.flatten().tolist(),
         "attentionMask": mask.flatten().tolist(),
         "tokenTypeIds": types.flatten().tolist(),
-        "labels": labels.tolist() if places is None else predicted.tolist(),
+        "labels": (labels.flatten() if places is None else predicted).tolist(),
         **({} if places is None else {"targetPositions": places.tolist()}),
         "logits": numbers(logits),
         "loss": output.loss.item(),
@@ -203,13 +222,21 @@ def cases_of(family, classes, cases):
         yield run(family, classes, name, task, label_count, changes)
     if family not in DECODERS:
         yield run(family, classes, "token-classification", "token-classification", 3, cases[0][2])
-    if family in WITHOUT_LANGUAGE_MODEL:
-        return
     task = "causal-lm" if family in DECODERS else "masked-lm"
     changes = cases[0][2]
     for is_tied in (True, False):
         name = f"{task}, {'tied' if is_tied else 'untied'}"
         yield run(family, classes, name, task, 2, {**changes, "tie_word_embeddings": is_tied})
+    for name, more in MORE_LANGUAGE_MODELS.get(family, []):
+        yield run(family, classes, name, task, 2, {**changes, **more})
+
+
+def question_answering():
+    """The first configuration of each encoder with the head that finds answers."""
+    for family, (classes, cases) in FAMILIES.items():
+        if family not in DECODERS:
+            changes = {**cases[0][2], **({"qa_dropout": 0.0} if family == "distilbert" else {})}
+            yield {"family": family, **run(family, classes, "question-answering", "question-answering", 2, changes)}
 
 
 def tables():
@@ -249,5 +276,8 @@ for family, (classes, cases) in FAMILIES.items():
 for family in SEQ2SEQ_FAMILIES:
     if not wanted or family in wanted:
         write(folder, family, seq2seq_document(family, batch(0), VOCAB, NOISE))
+sizes = {"batch": BATCH, "length": LENGTH, "vocabRows": VOCAB}
+if not wanted or "question-answering" in wanted:
+    write(folder, "question-answering", {**sizes, "cases": list(question_answering())})
 if not wanted:
     write(folder, "tables", tables())

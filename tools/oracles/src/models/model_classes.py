@@ -12,5 +12,6 @@ def model_class(classes, task):
         return getattr(transformers, name)
     if task == "seq2seq-lm":
         return getattr(transformers, f"{classes}ForConditionalGeneration")
-    suffix = "ForTokenClassification" if task == "token-classification" else "ForSequenceClassification"
+    suffixes = {"token-classification": "ForTokenClassification", "question-answering": "ForQuestionAnswering"}
+    suffix = suffixes.get(task, "ForSequenceClassification")
     return getattr(transformers, f"{classes}{suffix}")

@@ -198,4 +198,5 @@ def main():
         file.write(json.dumps({"version": tokenizers.__version__, "tokenizers": documents}, separators=(",", ":")).encode())
 
 
-main()
+if __name__ == "__main__":
+    main()

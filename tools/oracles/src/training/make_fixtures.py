@@ -43,6 +43,8 @@ CASES = {
     "frozen embeddings and first layer": {"frozen": ["bert.embeddings.*", "*.layer.0.*"]},
     "Llama, causal language model, frozen embeddings": {
         "model": "llama-lm", "weightDecay": 0.01, "frozen": ["model.embed_tokens.weight"]},
+    # Of each record some tokens are only read, as a prompt's or a user's are.
+    "Llama, causal language model, masked labels": {"model": "llama-lm", "weightDecay": 0.01, "isMasked": True},
 }
 ENCODER = dict(
     vocab_size=VOCAB, hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=20, hidden_dropout_prob=0.0,
@@ -87,6 +89,7 @@ def draw_model(kind, label_count):
 def run(name, changes, records):
     options = {**BASE, **changes}
     frozen = options.pop("frozen", [])
+    is_masked = options.pop("isMasked", False)
     kind = options.pop("model", "bert")
     config, model = draw_model(kind, options["numLabels"])
     parameters = dict(model.named_parameters())
@@ -116,6 +119,9 @@ def run(name, changes, records):
         labels = torch.tensor(labels, dtype=torch.double if options["numLabels"] == 1 else torch.long)
         if is_language_model:
             labels = torch.tensor([row["ids"] + [-100] * (length - len(row["ids"])) for row in rows])
+            if is_masked:
+                without = [row["tokenLabels"] + [-100] * (length - len(row["ids"])) for row in rows]
+                labels[torch.tensor(without) == -100] = -100
         if kind == "bert-tokens":
             labels = torch.tensor([row["tokenLabels"] + [-100] * (length - len(row["ids"])) for row in rows])
         types = {"token_type_ids": torch.tensor([pad(row["types"]) for row in rows])} if kind.startswith("bert") else {}
@@ -133,7 +139,7 @@ def run(name, changes, records):
         scheduler.step()
     written = json.loads(config.to_json_string(use_diff=True))
     return {
-        "name": name, "options": options, "frozen": frozen, "log": log, "initial": initial,
+        "name": name, "options": options, "frozen": frozen, "isMasked": is_masked, "log": log, "initial": initial,
         "task": TASKS.get(kind, "regression" if options["numLabels"] == 1 else "sequence-classification"),
         "config": {key: value for key, value in written.items() if key not in NOISE},
         "parameters": [{"name": n, "shape": list(p.shape), "isDecayed": n in decayed} for n, p in parameters.items()],

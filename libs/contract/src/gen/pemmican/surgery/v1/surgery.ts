@@ -111,6 +111,11 @@ export interface ReduceSpec {
   exportTokenizer: boolean;
   /** Replace the output folder if it exists and is not empty. */
   overwrite: boolean;
+  /**
+   * Also keep only these rows of an output matrix that is not tied and of biases over the vocabulary. Only for training
+   * with `restricted_softmax`, whose loss is another one than that over the full vocabulary.
+   */
+  restrictOutput: boolean;
 }
 
 /** Write trained rows back into the full embedding matrix. */
@@ -306,6 +311,7 @@ function createBaseReduceSpec(): ReduceSpec {
     padToMultipleOf: 0,
     exportTokenizer: false,
     overwrite: false,
+    restrictOutput: false,
   };
 }
 
@@ -333,6 +339,9 @@ export const ReduceSpec: MessageFns<ReduceSpec> = {
     }
     if (message.overwrite !== false) {
       writer.uint32(56).bool(message.overwrite);
+    }
+    if (message.restrictOutput !== false) {
+      writer.uint32(64).bool(message.restrictOutput);
     }
     return writer;
   },
@@ -406,6 +415,14 @@ export const ReduceSpec: MessageFns<ReduceSpec> = {
             message.overwrite = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.restrictOutput = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -450,6 +467,11 @@ export const ReduceSpec: MessageFns<ReduceSpec> = {
         ? globalThis.Boolean(object.export_tokenizer)
         : false,
       overwrite: isSet(object.overwrite) ? globalThis.Boolean(object.overwrite) : false,
+      restrictOutput: isSet(object.restrictOutput)
+        ? globalThis.Boolean(object.restrictOutput)
+        : isSet(object.restrict_output)
+        ? globalThis.Boolean(object.restrict_output)
+        : false,
     };
   },
 
@@ -474,6 +496,9 @@ export const ReduceSpec: MessageFns<ReduceSpec> = {
     }
     if (message.overwrite !== false) {
       obj.overwrite = message.overwrite;
+    }
+    if (message.restrictOutput !== false) {
+      obj.restrictOutput = message.restrictOutput;
     }
     return obj;
   },
@@ -502,6 +527,7 @@ export const ReduceSpec: MessageFns<ReduceSpec> = {
     message.padToMultipleOf = object.padToMultipleOf ?? 0;
     message.exportTokenizer = object.exportTokenizer ?? false;
     message.overwrite = object.overwrite ?? false;
+    message.restrictOutput = object.restrictOutput ?? false;
     return message;
   },
 };

@@ -144,6 +144,61 @@ export function deviceMemorySourceToJSON(object: DeviceMemorySource): string {
   }
 }
 
+/** What a batch size had to fit. */
+export const MemoryLimitSource = {
+  /** UNSPECIFIED - Never returned. */
+  UNSPECIFIED: 0,
+  /** MEMORY_BUDGET - `memory_budget_bytes` of the run. */
+  MEMORY_BUDGET: 1,
+  /** PROCESS_MEMORY - `auto_find_memory_bytes` of the options. */
+  PROCESS_MEMORY: 2,
+  /** FREE_MEMORY - Free memory of the device when the run began: of the GPU, or of the host where there is none. */
+  FREE_MEMORY: 3,
+} as const;
+
+export type MemoryLimitSource = typeof MemoryLimitSource[keyof typeof MemoryLimitSource];
+
+export namespace MemoryLimitSource {
+  export type UNSPECIFIED = typeof MemoryLimitSource.UNSPECIFIED;
+  export type MEMORY_BUDGET = typeof MemoryLimitSource.MEMORY_BUDGET;
+  export type PROCESS_MEMORY = typeof MemoryLimitSource.PROCESS_MEMORY;
+  export type FREE_MEMORY = typeof MemoryLimitSource.FREE_MEMORY;
+}
+
+export function memoryLimitSourceFromJSON(object: any): MemoryLimitSource {
+  switch (object) {
+    case 0:
+    case "MEMORY_LIMIT_SOURCE_UNSPECIFIED":
+      return MemoryLimitSource.UNSPECIFIED;
+    case 1:
+    case "MEMORY_LIMIT_SOURCE_MEMORY_BUDGET":
+      return MemoryLimitSource.MEMORY_BUDGET;
+    case 2:
+    case "MEMORY_LIMIT_SOURCE_PROCESS_MEMORY":
+      return MemoryLimitSource.PROCESS_MEMORY;
+    case 3:
+    case "MEMORY_LIMIT_SOURCE_FREE_MEMORY":
+      return MemoryLimitSource.FREE_MEMORY;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum MemoryLimitSource");
+  }
+}
+
+export function memoryLimitSourceToJSON(object: MemoryLimitSource): string {
+  switch (object) {
+    case MemoryLimitSource.UNSPECIFIED:
+      return "MEMORY_LIMIT_SOURCE_UNSPECIFIED";
+    case MemoryLimitSource.MEMORY_BUDGET:
+      return "MEMORY_LIMIT_SOURCE_MEMORY_BUDGET";
+    case MemoryLimitSource.PROCESS_MEMORY:
+      return "MEMORY_LIMIT_SOURCE_PROCESS_MEMORY";
+    case MemoryLimitSource.FREE_MEMORY:
+      return "MEMORY_LIMIT_SOURCE_FREE_MEMORY";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum MemoryLimitSource");
+  }
+}
+
 /** Memory in use at one moment. */
 export interface DeviceMemorySample {
   /** When it was taken. */
@@ -275,7 +330,11 @@ export interface Evaluation {
     | number
     | undefined;
   /** Share of the entities that were found (token classification with named tags). */
-  recall?: number | undefined;
+  recall?:
+    | number
+    | undefined;
+  /** Share of the questions with the right answer (question answering), from 0 to 1. */
+  exactMatch?: number | undefined;
 }
 
 /** A checkpoint that is whole on disk. */
@@ -328,6 +387,28 @@ export interface MemoryBreakdown {
   embeddingBytes: number;
 }
 
+/** How `auto_find_batch_size` came to its batch size. */
+export interface BatchSizeSearch {
+  /** Size that was asked for; none above it is chosen. */
+  askedBatchSize: number;
+  /** What had to fit. */
+  limitSource: MemoryLimitSource;
+  /** Bytes of that limit. */
+  limitBytes: number;
+  /** Bytes of it that are left to tensors. */
+  tensorLimitBytes: number;
+  /** Planned peak of a step with the chosen size and records as long as the longest. */
+  plannedPeakBytes: number;
+  /** Smallest size that was found too large; 0 where the asked one fits. */
+  refusedBatchSize: number;
+  /** Planned peak of a step with that size; 0 where the asked one fits. */
+  refusedPeakBytes: number;
+  /** Whether the size is that of the checkpoint which the run went on from, and was not searched again. */
+  isResumed: boolean;
+  /** Records of a batch in evaluation: what was asked for, halved until the planned peak of an evaluation fits too. */
+  perDeviceEvalBatchSize: number;
+}
+
 /** What a run did. */
 export interface RunResult {
   /** Folder of the trained model. */
@@ -370,6 +451,16 @@ export interface RunResult {
   trainedParameterCount: number;
   /** Linear maps with an adapter. Above 0 the trained model is a PEFT adapter folder, 0: a whole model. */
   adaptedModuleCount: number;
+  /** Records of a micro-batch: what was asked for, or what `auto_find_batch_size` found. */
+  perDeviceTrainBatchSize: number;
+  /** Micro-batches of a step. */
+  gradientAccumulationSteps: number;
+  /** How the batch size was found; not set without `auto_find_batch_size`. */
+  batchSizeSearch:
+    | BatchSizeSearch
+    | undefined;
+  /** Whether the softmax ran over the kept rows only, so that losses are not those of the full vocabulary. */
+  restrictedSoftmax: boolean;
 }
 
 /** A training run. */
@@ -1295,6 +1386,7 @@ function createBaseEvaluation(): Evaluation {
     perplexity: undefined,
     precision: undefined,
     recall: undefined,
+    exactMatch: undefined,
   };
 }
 
@@ -1341,6 +1433,9 @@ export const Evaluation: MessageFns<Evaluation> = {
     }
     if (message.recall !== undefined) {
       writer.uint32(113).double(message.recall);
+    }
+    if (message.exactMatch !== undefined) {
+      writer.uint32(121).double(message.exactMatch);
     }
     return writer;
   },
@@ -1470,6 +1565,14 @@ export const Evaluation: MessageFns<Evaluation> = {
             message.recall = reader.double();
             continue;
           }
+          case 15: {
+            if (tag !== 121) {
+              break;
+            }
+
+            message.exactMatch = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1510,6 +1613,11 @@ export const Evaluation: MessageFns<Evaluation> = {
       perplexity: isSet(object.perplexity) ? globalThis.Number(object.perplexity) : undefined,
       precision: isSet(object.precision) ? globalThis.Number(object.precision) : undefined,
       recall: isSet(object.recall) ? globalThis.Number(object.recall) : undefined,
+      exactMatch: isSet(object.exactMatch)
+        ? globalThis.Number(object.exactMatch)
+        : isSet(object.exact_match)
+        ? globalThis.Number(object.exact_match)
+        : undefined,
     };
   },
 
@@ -1557,6 +1665,9 @@ export const Evaluation: MessageFns<Evaluation> = {
     if (message.recall !== undefined) {
       obj.recall = floatToJson(message.recall);
     }
+    if (message.exactMatch !== undefined) {
+      obj.exactMatch = floatToJson(message.exactMatch);
+    }
     return obj;
   },
 
@@ -1579,6 +1690,7 @@ export const Evaluation: MessageFns<Evaluation> = {
     message.perplexity = object.perplexity ?? undefined;
     message.precision = object.precision ?? undefined;
     message.recall = object.recall ?? undefined;
+    message.exactMatch = object.exactMatch ?? undefined;
     return message;
   },
 };
@@ -2123,6 +2235,249 @@ export const MemoryBreakdown: MessageFns<MemoryBreakdown> = {
   },
 };
 
+function createBaseBatchSizeSearch(): BatchSizeSearch {
+  return {
+    askedBatchSize: 0,
+    limitSource: 0,
+    limitBytes: 0,
+    tensorLimitBytes: 0,
+    plannedPeakBytes: 0,
+    refusedBatchSize: 0,
+    refusedPeakBytes: 0,
+    isResumed: false,
+    perDeviceEvalBatchSize: 0,
+  };
+}
+
+export const BatchSizeSearch: MessageFns<BatchSizeSearch> = {
+  encode(message: BatchSizeSearch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.askedBatchSize !== 0) {
+      writer.uint32(8).uint32(message.askedBatchSize);
+    }
+    if (message.limitSource !== 0) {
+      writer.uint32(16).int32(message.limitSource);
+    }
+    if (message.limitBytes !== 0) {
+      writer.uint32(24).int64(message.limitBytes);
+    }
+    if (message.tensorLimitBytes !== 0) {
+      writer.uint32(32).int64(message.tensorLimitBytes);
+    }
+    if (message.plannedPeakBytes !== 0) {
+      writer.uint32(40).int64(message.plannedPeakBytes);
+    }
+    if (message.refusedBatchSize !== 0) {
+      writer.uint32(48).uint32(message.refusedBatchSize);
+    }
+    if (message.refusedPeakBytes !== 0) {
+      writer.uint32(56).int64(message.refusedPeakBytes);
+    }
+    if (message.isResumed !== false) {
+      writer.uint32(64).bool(message.isResumed);
+    }
+    if (message.perDeviceEvalBatchSize !== 0) {
+      writer.uint32(72).uint32(message.perDeviceEvalBatchSize);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchSizeSearch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchSizeSearch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.askedBatchSize = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limitSource = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.limitBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.tensorLimitBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.plannedPeakBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.refusedBatchSize = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.refusedPeakBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.isResumed = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.perDeviceEvalBatchSize = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BatchSizeSearch {
+    return {
+      askedBatchSize: isSet(object.askedBatchSize)
+        ? globalThis.Number(object.askedBatchSize)
+        : isSet(object.asked_batch_size)
+        ? globalThis.Number(object.asked_batch_size)
+        : 0,
+      limitSource: isSet(object.limitSource)
+        ? memoryLimitSourceFromJSON(object.limitSource)
+        : isSet(object.limit_source)
+        ? memoryLimitSourceFromJSON(object.limit_source)
+        : 0,
+      limitBytes: isSet(object.limitBytes)
+        ? globalThis.Number(object.limitBytes)
+        : isSet(object.limit_bytes)
+        ? globalThis.Number(object.limit_bytes)
+        : 0,
+      tensorLimitBytes: isSet(object.tensorLimitBytes)
+        ? globalThis.Number(object.tensorLimitBytes)
+        : isSet(object.tensor_limit_bytes)
+        ? globalThis.Number(object.tensor_limit_bytes)
+        : 0,
+      plannedPeakBytes: isSet(object.plannedPeakBytes)
+        ? globalThis.Number(object.plannedPeakBytes)
+        : isSet(object.planned_peak_bytes)
+        ? globalThis.Number(object.planned_peak_bytes)
+        : 0,
+      refusedBatchSize: isSet(object.refusedBatchSize)
+        ? globalThis.Number(object.refusedBatchSize)
+        : isSet(object.refused_batch_size)
+        ? globalThis.Number(object.refused_batch_size)
+        : 0,
+      refusedPeakBytes: isSet(object.refusedPeakBytes)
+        ? globalThis.Number(object.refusedPeakBytes)
+        : isSet(object.refused_peak_bytes)
+        ? globalThis.Number(object.refused_peak_bytes)
+        : 0,
+      isResumed: isSet(object.isResumed)
+        ? globalThis.Boolean(object.isResumed)
+        : isSet(object.is_resumed)
+        ? globalThis.Boolean(object.is_resumed)
+        : false,
+      perDeviceEvalBatchSize: isSet(object.perDeviceEvalBatchSize)
+        ? globalThis.Number(object.perDeviceEvalBatchSize)
+        : isSet(object.per_device_eval_batch_size)
+        ? globalThis.Number(object.per_device_eval_batch_size)
+        : 0,
+    };
+  },
+
+  toJSON(message: BatchSizeSearch): unknown {
+    const obj: any = {};
+    if (message.askedBatchSize !== 0) {
+      obj.askedBatchSize = Math.round(message.askedBatchSize);
+    }
+    if (message.limitSource !== 0) {
+      obj.limitSource = memoryLimitSourceToJSON(message.limitSource);
+    }
+    if (message.limitBytes !== 0) {
+      obj.limitBytes = Math.round(message.limitBytes);
+    }
+    if (message.tensorLimitBytes !== 0) {
+      obj.tensorLimitBytes = Math.round(message.tensorLimitBytes);
+    }
+    if (message.plannedPeakBytes !== 0) {
+      obj.plannedPeakBytes = Math.round(message.plannedPeakBytes);
+    }
+    if (message.refusedBatchSize !== 0) {
+      obj.refusedBatchSize = Math.round(message.refusedBatchSize);
+    }
+    if (message.refusedPeakBytes !== 0) {
+      obj.refusedPeakBytes = Math.round(message.refusedPeakBytes);
+    }
+    if (message.isResumed !== false) {
+      obj.isResumed = message.isResumed;
+    }
+    if (message.perDeviceEvalBatchSize !== 0) {
+      obj.perDeviceEvalBatchSize = Math.round(message.perDeviceEvalBatchSize);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BatchSizeSearch>): BatchSizeSearch {
+    return BatchSizeSearch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BatchSizeSearch>): BatchSizeSearch {
+    const message = createBaseBatchSizeSearch();
+    message.askedBatchSize = object.askedBatchSize ?? 0;
+    message.limitSource = object.limitSource ?? 0;
+    message.limitBytes = object.limitBytes ?? 0;
+    message.tensorLimitBytes = object.tensorLimitBytes ?? 0;
+    message.plannedPeakBytes = object.plannedPeakBytes ?? 0;
+    message.refusedBatchSize = object.refusedBatchSize ?? 0;
+    message.refusedPeakBytes = object.refusedPeakBytes ?? 0;
+    message.isResumed = object.isResumed ?? false;
+    message.perDeviceEvalBatchSize = object.perDeviceEvalBatchSize ?? 0;
+    return message;
+  },
+};
+
 function createBaseRunResult(): RunResult {
   return {
     trainedModelUri: "",
@@ -2142,6 +2497,10 @@ function createBaseRunResult(): RunResult {
     longestBatchTokens: 0,
     trainedParameterCount: 0,
     adaptedModuleCount: 0,
+    perDeviceTrainBatchSize: 0,
+    gradientAccumulationSteps: 0,
+    batchSizeSearch: undefined,
+    restrictedSoftmax: false,
   };
 }
 
@@ -2197,6 +2556,18 @@ export const RunResult: MessageFns<RunResult> = {
     }
     if (message.adaptedModuleCount !== 0) {
       writer.uint32(136).int64(message.adaptedModuleCount);
+    }
+    if (message.perDeviceTrainBatchSize !== 0) {
+      writer.uint32(144).uint32(message.perDeviceTrainBatchSize);
+    }
+    if (message.gradientAccumulationSteps !== 0) {
+      writer.uint32(152).uint32(message.gradientAccumulationSteps);
+    }
+    if (message.batchSizeSearch !== undefined) {
+      BatchSizeSearch.encode(message.batchSizeSearch, writer.uint32(162).fork()).join();
+    }
+    if (message.restrictedSoftmax !== false) {
+      writer.uint32(168).bool(message.restrictedSoftmax);
     }
     return writer;
   },
@@ -2350,6 +2721,38 @@ export const RunResult: MessageFns<RunResult> = {
             message.adaptedModuleCount = longToNumber(reader.int64());
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.perDeviceTrainBatchSize = reader.uint32();
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.gradientAccumulationSteps = reader.uint32();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.batchSizeSearch = BatchSizeSearch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.restrictedSoftmax = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2445,6 +2848,26 @@ export const RunResult: MessageFns<RunResult> = {
         : isSet(object.adapted_module_count)
         ? globalThis.Number(object.adapted_module_count)
         : 0,
+      perDeviceTrainBatchSize: isSet(object.perDeviceTrainBatchSize)
+        ? globalThis.Number(object.perDeviceTrainBatchSize)
+        : isSet(object.per_device_train_batch_size)
+        ? globalThis.Number(object.per_device_train_batch_size)
+        : 0,
+      gradientAccumulationSteps: isSet(object.gradientAccumulationSteps)
+        ? globalThis.Number(object.gradientAccumulationSteps)
+        : isSet(object.gradient_accumulation_steps)
+        ? globalThis.Number(object.gradient_accumulation_steps)
+        : 0,
+      batchSizeSearch: isSet(object.batchSizeSearch)
+        ? BatchSizeSearch.fromJSON(object.batchSizeSearch)
+        : isSet(object.batch_size_search)
+        ? BatchSizeSearch.fromJSON(object.batch_size_search)
+        : undefined,
+      restrictedSoftmax: isSet(object.restrictedSoftmax)
+        ? globalThis.Boolean(object.restrictedSoftmax)
+        : isSet(object.restricted_softmax)
+        ? globalThis.Boolean(object.restricted_softmax)
+        : false,
     };
   },
 
@@ -2501,6 +2924,18 @@ export const RunResult: MessageFns<RunResult> = {
     if (message.adaptedModuleCount !== 0) {
       obj.adaptedModuleCount = Math.round(message.adaptedModuleCount);
     }
+    if (message.perDeviceTrainBatchSize !== 0) {
+      obj.perDeviceTrainBatchSize = Math.round(message.perDeviceTrainBatchSize);
+    }
+    if (message.gradientAccumulationSteps !== 0) {
+      obj.gradientAccumulationSteps = Math.round(message.gradientAccumulationSteps);
+    }
+    if (message.batchSizeSearch !== undefined) {
+      obj.batchSizeSearch = BatchSizeSearch.toJSON(message.batchSizeSearch);
+    }
+    if (message.restrictedSoftmax !== false) {
+      obj.restrictedSoftmax = message.restrictedSoftmax;
+    }
     return obj;
   },
 
@@ -2532,6 +2967,12 @@ export const RunResult: MessageFns<RunResult> = {
     message.longestBatchTokens = object.longestBatchTokens ?? 0;
     message.trainedParameterCount = object.trainedParameterCount ?? 0;
     message.adaptedModuleCount = object.adaptedModuleCount ?? 0;
+    message.perDeviceTrainBatchSize = object.perDeviceTrainBatchSize ?? 0;
+    message.gradientAccumulationSteps = object.gradientAccumulationSteps ?? 0;
+    message.batchSizeSearch = (object.batchSizeSearch !== undefined && object.batchSizeSearch !== null)
+      ? BatchSizeSearch.fromPartial(object.batchSizeSearch)
+      : undefined;
+    message.restrictedSoftmax = object.restrictedSoftmax ?? false;
     return message;
   },
 };

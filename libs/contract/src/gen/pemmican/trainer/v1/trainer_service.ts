@@ -237,6 +237,30 @@ export interface PredictRequest {
   memoryBudgetBytes: number;
   /** Model that an adapter is used with, in place of the one that its adapter_config.json names. Ignored for a whole model. */
   baseModelUri: string;
+  /** Question answering: as in TrainingOptions. */
+  nBestSize?:
+    | number
+    | undefined;
+  /** Question answering: as in TrainingOptions. */
+  maxAnswerLength?:
+    | number
+    | undefined;
+  /** Question answering: as in TrainingOptions. */
+  nullScoreDiffThreshold?: number | undefined;
+}
+
+/** The answer to a question. */
+export interface PredictedAnswer {
+  /** Part of the context; empty where there is no answer. */
+  text: string;
+  /** Probability among the best answers, from 0 to 1. */
+  score: number;
+  /** Where in the context it begins, in Unicode code points. 0 where there is no answer. */
+  start: number;
+  /** Where it ends. */
+  end: number;
+  /** Windows that the record was cut into. */
+  windowCount: number;
 }
 
 /** The words of a record that the model says something of. */
@@ -256,12 +280,19 @@ export interface PredictResponse {
   firstRecordIndex: number;
   /** Logits a record, or a word in token classification. */
   labelCount: number;
-  /** Row-major `[recordCount, labelCount]`; in token classification `[sum of words with logits, labelCount]`. */
+  /**
+   * Row-major `[recordCount, labelCount]`; in token classification `[sum of words with logits, labelCount]`. In question
+   * answering window after window, the start logits of its tokens and then their end logits.
+   */
   logits: number[];
   /** Names of the labels, in the first response only. */
   labelNames: string[];
   /** One a record, only in token classification. */
   words: PredictedWords[];
+  /** One a record, only in question answering. */
+  answers: PredictedAnswer[];
+  /** Tokens of each window of the records, only in question answering. */
+  windowLengths: number[];
 }
 
 /** Request of WatchDeviceMemory. */
@@ -2054,7 +2085,17 @@ export const EstimateMemoryResponse: MessageFns<EstimateMemoryResponse> = {
 };
 
 function createBasePredictRequest(): PredictRequest {
-  return { modelUri: "", dataset: undefined, batchSize: 0, task: 0, memoryBudgetBytes: 0, baseModelUri: "" };
+  return {
+    modelUri: "",
+    dataset: undefined,
+    batchSize: 0,
+    task: 0,
+    memoryBudgetBytes: 0,
+    baseModelUri: "",
+    nBestSize: undefined,
+    maxAnswerLength: undefined,
+    nullScoreDiffThreshold: undefined,
+  };
 }
 
 export const PredictRequest: MessageFns<PredictRequest> = {
@@ -2076,6 +2117,15 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     }
     if (message.baseModelUri !== "") {
       writer.uint32(50).string(message.baseModelUri);
+    }
+    if (message.nBestSize !== undefined) {
+      writer.uint32(56).uint32(message.nBestSize);
+    }
+    if (message.maxAnswerLength !== undefined) {
+      writer.uint32(64).uint32(message.maxAnswerLength);
+    }
+    if (message.nullScoreDiffThreshold !== undefined) {
+      writer.uint32(73).double(message.nullScoreDiffThreshold);
     }
     return writer;
   },
@@ -2141,6 +2191,30 @@ export const PredictRequest: MessageFns<PredictRequest> = {
             message.baseModelUri = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.nBestSize = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.maxAnswerLength = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.nullScoreDiffThreshold = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2177,6 +2251,21 @@ export const PredictRequest: MessageFns<PredictRequest> = {
         : isSet(object.base_model_uri)
         ? globalThis.String(object.base_model_uri)
         : "",
+      nBestSize: isSet(object.nBestSize)
+        ? globalThis.Number(object.nBestSize)
+        : isSet(object.n_best_size)
+        ? globalThis.Number(object.n_best_size)
+        : undefined,
+      maxAnswerLength: isSet(object.maxAnswerLength)
+        ? globalThis.Number(object.maxAnswerLength)
+        : isSet(object.max_answer_length)
+        ? globalThis.Number(object.max_answer_length)
+        : undefined,
+      nullScoreDiffThreshold: isSet(object.nullScoreDiffThreshold)
+        ? globalThis.Number(object.nullScoreDiffThreshold)
+        : isSet(object.null_score_diff_threshold)
+        ? globalThis.Number(object.null_score_diff_threshold)
+        : undefined,
     };
   },
 
@@ -2200,6 +2289,15 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     if (message.baseModelUri !== "") {
       obj.baseModelUri = message.baseModelUri;
     }
+    if (message.nBestSize !== undefined) {
+      obj.nBestSize = Math.round(message.nBestSize);
+    }
+    if (message.maxAnswerLength !== undefined) {
+      obj.maxAnswerLength = Math.round(message.maxAnswerLength);
+    }
+    if (message.nullScoreDiffThreshold !== undefined) {
+      obj.nullScoreDiffThreshold = floatToJson(message.nullScoreDiffThreshold);
+    }
     return obj;
   },
 
@@ -2216,6 +2314,146 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     message.task = object.task ?? 0;
     message.memoryBudgetBytes = object.memoryBudgetBytes ?? 0;
     message.baseModelUri = object.baseModelUri ?? "";
+    message.nBestSize = object.nBestSize ?? undefined;
+    message.maxAnswerLength = object.maxAnswerLength ?? undefined;
+    message.nullScoreDiffThreshold = object.nullScoreDiffThreshold ?? undefined;
+    return message;
+  },
+};
+
+function createBasePredictedAnswer(): PredictedAnswer {
+  return { text: "", score: 0, start: 0, end: 0, windowCount: 0 };
+}
+
+export const PredictedAnswer: MessageFns<PredictedAnswer> = {
+  encode(message: PredictedAnswer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.text !== "") {
+      writer.uint32(10).string(message.text);
+    }
+    if (message.score !== 0) {
+      writer.uint32(17).double(message.score);
+    }
+    if (message.start !== 0) {
+      writer.uint32(24).uint32(message.start);
+    }
+    if (message.end !== 0) {
+      writer.uint32(32).uint32(message.end);
+    }
+    if (message.windowCount !== 0) {
+      writer.uint32(40).uint32(message.windowCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PredictedAnswer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePredictedAnswer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.score = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.start = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.end = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.windowCount = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PredictedAnswer {
+    return {
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      score: isSet(object.score) ? globalThis.Number(object.score) : 0,
+      start: isSet(object.start) ? globalThis.Number(object.start) : 0,
+      end: isSet(object.end) ? globalThis.Number(object.end) : 0,
+      windowCount: isSet(object.windowCount)
+        ? globalThis.Number(object.windowCount)
+        : isSet(object.window_count)
+        ? globalThis.Number(object.window_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: PredictedAnswer): unknown {
+    const obj: any = {};
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.score !== 0) {
+      obj.score = floatToJson(message.score);
+    }
+    if (message.start !== 0) {
+      obj.start = Math.round(message.start);
+    }
+    if (message.end !== 0) {
+      obj.end = Math.round(message.end);
+    }
+    if (message.windowCount !== 0) {
+      obj.windowCount = Math.round(message.windowCount);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PredictedAnswer>): PredictedAnswer {
+    return PredictedAnswer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PredictedAnswer>): PredictedAnswer {
+    const message = createBasePredictedAnswer();
+    message.text = object.text ?? "";
+    message.score = object.score ?? 0;
+    message.start = object.start ?? 0;
+    message.end = object.end ?? 0;
+    message.windowCount = object.windowCount ?? 0;
     return message;
   },
 };
@@ -2328,7 +2566,7 @@ export const PredictedWords: MessageFns<PredictedWords> = {
 };
 
 function createBasePredictResponse(): PredictResponse {
-  return { firstRecordIndex: 0, labelCount: 0, logits: [], labelNames: [], words: [] };
+  return { firstRecordIndex: 0, labelCount: 0, logits: [], labelNames: [], words: [], answers: [], windowLengths: [] };
 }
 
 export const PredictResponse: MessageFns<PredictResponse> = {
@@ -2351,6 +2589,16 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     }
     for (const v of message.words) {
       PredictedWords.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.answers) {
+      PredictedAnswer.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.windowLengths.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.windowLengths) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -2418,6 +2666,32 @@ export const PredictResponse: MessageFns<PredictResponse> = {
             message.words.push(PredictedWords.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.answers.push(PredictedAnswer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.windowLengths.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.windowLengths.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2449,6 +2723,14 @@ export const PredictResponse: MessageFns<PredictResponse> = {
         ? object.label_names.map((e: any) => globalThis.String(e))
         : [],
       words: globalThis.Array.isArray(object?.words) ? object.words.map((e: any) => PredictedWords.fromJSON(e)) : [],
+      answers: globalThis.Array.isArray(object?.answers)
+        ? object.answers.map((e: any) => PredictedAnswer.fromJSON(e))
+        : [],
+      windowLengths: globalThis.Array.isArray(object?.windowLengths)
+        ? object.windowLengths.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.window_lengths)
+        ? object.window_lengths.map((e: any) => globalThis.Number(e))
+        : [],
     };
   },
 
@@ -2469,6 +2751,12 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     if (message.words?.length) {
       obj.words = message.words.map((e) => PredictedWords.toJSON(e));
     }
+    if (message.answers?.length) {
+      obj.answers = message.answers.map((e) => PredictedAnswer.toJSON(e));
+    }
+    if (message.windowLengths?.length) {
+      obj.windowLengths = message.windowLengths.map((e) => Math.round(e));
+    }
     return obj;
   },
 
@@ -2482,6 +2770,8 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     message.logits = object.logits?.map((e) => e) || [];
     message.labelNames = object.labelNames?.map((e) => e) || [];
     message.words = object.words?.map((e) => PredictedWords.fromPartial(e)) || [];
+    message.answers = object.answers?.map((e) => PredictedAnswer.fromPartial(e)) || [];
+    message.windowLengths = object.windowLengths?.map((e) => e) || [];
     return message;
   },
 };

@@ -25,6 +25,8 @@ export const Task = {
   CAUSAL_LM: 4,
   /** TOKEN_CLASSIFICATION - A tag for each word of each text (encoders). The records MUST be of RECORD_KIND_WORDS. */
   TOKEN_CLASSIFICATION: 5,
+  /** QUESTION_ANSWERING - Where in a context the answer to a question begins and ends (encoders). The records MUST be of RECORD_KIND_QUESTIONS. */
+  QUESTION_ANSWERING: 6,
   /**
    * SEQ2SEQ_LM - The target of each source, over the whole vocabulary (encoder-decoders). The records MUST be of
    * RECORD_KIND_SOURCE_AND_TARGET.
@@ -41,6 +43,7 @@ export namespace Task {
   export type MASKED_LM = typeof Task.MASKED_LM;
   export type CAUSAL_LM = typeof Task.CAUSAL_LM;
   export type TOKEN_CLASSIFICATION = typeof Task.TOKEN_CLASSIFICATION;
+  export type QUESTION_ANSWERING = typeof Task.QUESTION_ANSWERING;
   export type SEQ2SEQ_LM = typeof Task.SEQ2SEQ_LM;
 }
 
@@ -64,6 +67,9 @@ export function taskFromJSON(object: any): Task {
     case 5:
     case "TASK_TOKEN_CLASSIFICATION":
       return Task.TOKEN_CLASSIFICATION;
+    case 6:
+    case "TASK_QUESTION_ANSWERING":
+      return Task.QUESTION_ANSWERING;
     case 7:
     case "TASK_SEQ2SEQ_LM":
       return Task.SEQ2SEQ_LM;
@@ -86,6 +92,8 @@ export function taskToJSON(object: Task): string {
       return "TASK_CAUSAL_LM";
     case Task.TOKEN_CLASSIFICATION:
       return "TASK_TOKEN_CLASSIFICATION";
+    case Task.QUESTION_ANSWERING:
+      return "TASK_QUESTION_ANSWERING";
     case Task.SEQ2SEQ_LM:
       return "TASK_SEQ2SEQ_LM";
     default:
@@ -158,13 +166,16 @@ export function learningRateSchedulerToJSON(object: LearningRateScheduler): stri
 
 /** Metric of an evaluation. */
 export const Metric = {
-  /** UNSPECIFIED - Accuracy for classification, Pearson correlation for regression, the loss for language modeling. */
+  /** UNSPECIFIED - Accuracy for classification, Pearson correlation for regression, F1 for question answering, the loss for language modeling. */
   UNSPECIFIED: 0,
   /** LOSS - Mean loss; smaller is better. */
   LOSS: 1,
   /** ACCURACY - Share of right labels. */
   ACCURACY: 2,
-  /** F1 - F1 of label 1 for two labels, mean of the labels' F1 for more. In token classification F1 of entities, over all types. */
+  /**
+   * F1 - F1 of label 1 for two labels, mean of the labels' F1 for more. In token classification F1 of entities, over all types;
+   * in question answering the mean F1 of the answers' words.
+   */
   F1: 3,
   /** MATTHEWS_CORRELATION - Matthews correlation coefficient. */
   MATTHEWS_CORRELATION: 4,
@@ -178,6 +189,8 @@ export const Metric = {
   PRECISION: 8,
   /** RECALL - Share of the entities that were found (token classification, whose tags MUST have names). */
   RECALL: 9,
+  /** EXACT_MATCH - Share of the questions whose predicted answer is one of the right ones, as SQuAD's script normalizes them. */
+  EXACT_MATCH: 10,
 } as const;
 
 export type Metric = typeof Metric[keyof typeof Metric];
@@ -193,6 +206,7 @@ export namespace Metric {
   export type PERPLEXITY = typeof Metric.PERPLEXITY;
   export type PRECISION = typeof Metric.PRECISION;
   export type RECALL = typeof Metric.RECALL;
+  export type EXACT_MATCH = typeof Metric.EXACT_MATCH;
 }
 
 export function metricFromJSON(object: any): Metric {
@@ -227,6 +241,9 @@ export function metricFromJSON(object: any): Metric {
     case 9:
     case "METRIC_RECALL":
       return Metric.RECALL;
+    case 10:
+    case "METRIC_EXACT_MATCH":
+      return Metric.EXACT_MATCH;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Metric");
   }
@@ -254,6 +271,8 @@ export function metricToJSON(object: Metric): string {
       return "METRIC_PRECISION";
     case Metric.RECALL:
       return "METRIC_RECALL";
+    case Metric.EXACT_MATCH:
+      return "METRIC_EXACT_MATCH";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Metric");
   }
@@ -377,7 +396,35 @@ export interface TrainingOptions {
    * Train low-rank adapters and the classification head, and keep everything else as it is. Not set: train the model itself.
    * MUST NOT be set together with `freeze`.
    */
-  lora: LoraOptions | undefined;
+  lora:
+    | LoraOptions
+    | undefined;
+  /**
+   * Halve `per_device_train_batch_size` until the planned peak of a step fits, and multiply `gradient_accumulation_steps` to
+   * match, so that the step's records stay the same. What has to fit is `memory_budget_bytes` of the run and
+   * `auto_find_memory_bytes`, those that are set; where none is, the free memory of the device.
+   */
+  autoFindBatchSize: boolean;
+  /** Bytes that the run's process may take, engine included. 0 means no such limit. MUST be 0 without `auto_find_batch_size`. */
+  autoFindMemoryBytes: number;
+  /**
+   * Language modeling on a reduced model: the softmax runs over the kept rows only. ANOTHER LOSS than that over the full
+   * vocabulary; a warning says so.
+   */
+  restrictedSoftmax: boolean;
+  /** Question answering: the start and end logits whose pairs are looked at, this many of each. Default 20. MUST be positive. */
+  nBestSize?:
+    | number
+    | undefined;
+  /** Question answering: longest answer in tokens. Default 30. MUST be positive. */
+  maxAnswerLength?:
+    | number
+    | undefined;
+  /**
+   * Question answering with questions that have no answer: none is told where its score is better than that of the best answer
+   * by more than this. Default 0.
+   */
+  nullScoreDiffThreshold?: number | undefined;
 }
 
 /** Low-rank adapters (LoRA), by the names of PEFT's LoraConfig. The trained model is then a PEFT adapter folder. */
@@ -437,6 +484,12 @@ function createBaseTrainingOptions(): TrainingOptions {
     freezeEmbeddings: false,
     freeze: [],
     lora: undefined,
+    autoFindBatchSize: false,
+    autoFindMemoryBytes: 0,
+    restrictedSoftmax: false,
+    nBestSize: undefined,
+    maxAnswerLength: undefined,
+    nullScoreDiffThreshold: undefined,
   };
 }
 
@@ -543,6 +596,24 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     }
     if (message.lora !== undefined) {
       LoraOptions.encode(message.lora, writer.uint32(274).fork()).join();
+    }
+    if (message.autoFindBatchSize !== false) {
+      writer.uint32(280).bool(message.autoFindBatchSize);
+    }
+    if (message.autoFindMemoryBytes !== 0) {
+      writer.uint32(288).int64(message.autoFindMemoryBytes);
+    }
+    if (message.restrictedSoftmax !== false) {
+      writer.uint32(296).bool(message.restrictedSoftmax);
+    }
+    if (message.nBestSize !== undefined) {
+      writer.uint32(320).uint32(message.nBestSize);
+    }
+    if (message.maxAnswerLength !== undefined) {
+      writer.uint32(328).uint32(message.maxAnswerLength);
+    }
+    if (message.nullScoreDiffThreshold !== undefined) {
+      writer.uint32(337).double(message.nullScoreDiffThreshold);
     }
     return writer;
   },
@@ -832,6 +903,54 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
             message.lora = LoraOptions.decode(reader, reader.uint32());
             continue;
           }
+          case 35: {
+            if (tag !== 280) {
+              break;
+            }
+
+            message.autoFindBatchSize = reader.bool();
+            continue;
+          }
+          case 36: {
+            if (tag !== 288) {
+              break;
+            }
+
+            message.autoFindMemoryBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 37: {
+            if (tag !== 296) {
+              break;
+            }
+
+            message.restrictedSoftmax = reader.bool();
+            continue;
+          }
+          case 40: {
+            if (tag !== 320) {
+              break;
+            }
+
+            message.nBestSize = reader.uint32();
+            continue;
+          }
+          case 41: {
+            if (tag !== 328) {
+              break;
+            }
+
+            message.maxAnswerLength = reader.uint32();
+            continue;
+          }
+          case 42: {
+            if (tag !== 337) {
+              break;
+            }
+
+            message.nullScoreDiffThreshold = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -994,6 +1113,36 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
         ? object.freeze.map((e: any) => globalThis.String(e))
         : [],
       lora: isSet(object.lora) ? LoraOptions.fromJSON(object.lora) : undefined,
+      autoFindBatchSize: isSet(object.autoFindBatchSize)
+        ? globalThis.Boolean(object.autoFindBatchSize)
+        : isSet(object.auto_find_batch_size)
+        ? globalThis.Boolean(object.auto_find_batch_size)
+        : false,
+      autoFindMemoryBytes: isSet(object.autoFindMemoryBytes)
+        ? globalThis.Number(object.autoFindMemoryBytes)
+        : isSet(object.auto_find_memory_bytes)
+        ? globalThis.Number(object.auto_find_memory_bytes)
+        : 0,
+      restrictedSoftmax: isSet(object.restrictedSoftmax)
+        ? globalThis.Boolean(object.restrictedSoftmax)
+        : isSet(object.restricted_softmax)
+        ? globalThis.Boolean(object.restricted_softmax)
+        : false,
+      nBestSize: isSet(object.nBestSize)
+        ? globalThis.Number(object.nBestSize)
+        : isSet(object.n_best_size)
+        ? globalThis.Number(object.n_best_size)
+        : undefined,
+      maxAnswerLength: isSet(object.maxAnswerLength)
+        ? globalThis.Number(object.maxAnswerLength)
+        : isSet(object.max_answer_length)
+        ? globalThis.Number(object.max_answer_length)
+        : undefined,
+      nullScoreDiffThreshold: isSet(object.nullScoreDiffThreshold)
+        ? globalThis.Number(object.nullScoreDiffThreshold)
+        : isSet(object.null_score_diff_threshold)
+        ? globalThis.Number(object.null_score_diff_threshold)
+        : undefined,
     };
   },
 
@@ -1101,6 +1250,24 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     if (message.lora !== undefined) {
       obj.lora = LoraOptions.toJSON(message.lora);
     }
+    if (message.autoFindBatchSize !== false) {
+      obj.autoFindBatchSize = message.autoFindBatchSize;
+    }
+    if (message.autoFindMemoryBytes !== 0) {
+      obj.autoFindMemoryBytes = Math.round(message.autoFindMemoryBytes);
+    }
+    if (message.restrictedSoftmax !== false) {
+      obj.restrictedSoftmax = message.restrictedSoftmax;
+    }
+    if (message.nBestSize !== undefined) {
+      obj.nBestSize = Math.round(message.nBestSize);
+    }
+    if (message.maxAnswerLength !== undefined) {
+      obj.maxAnswerLength = Math.round(message.maxAnswerLength);
+    }
+    if (message.nullScoreDiffThreshold !== undefined) {
+      obj.nullScoreDiffThreshold = floatToJson(message.nullScoreDiffThreshold);
+    }
     return obj;
   },
 
@@ -1145,6 +1312,12 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     message.lora = (object.lora !== undefined && object.lora !== null)
       ? LoraOptions.fromPartial(object.lora)
       : undefined;
+    message.autoFindBatchSize = object.autoFindBatchSize ?? false;
+    message.autoFindMemoryBytes = object.autoFindMemoryBytes ?? 0;
+    message.restrictedSoftmax = object.restrictedSoftmax ?? false;
+    message.nBestSize = object.nBestSize ?? undefined;
+    message.maxAnswerLength = object.maxAnswerLength ?? undefined;
+    message.nullScoreDiffThreshold = object.nullScoreDiffThreshold ?? undefined;
     return message;
   },
 };

@@ -156,8 +156,24 @@ export const RecordKind = {
    * `is_split_into_words`; byte-level tokenizers put a space before it.
    */
   WORDS: 2,
+  /**
+   * QUESTIONS - A question, a context, and answers that stand in the context (question answering): `{text: [...], answer_start: [...]}`,
+   * positions in Unicode code points, as SQuAD has them. A JSON file may have SQuAD's own layout. A record becomes as many
+   * windows as its context needs.
+   */
+  QUESTIONS: 3,
   /** SOURCE_AND_TARGET - A source and a target, both texts, each tokenized with the tokenizer's special tokens (sequence-to-sequence tasks). */
   SOURCE_AND_TARGET: 4,
+  /**
+   * PROMPT_AND_COMPLETION - A prompt and its completion (causal language modeling). Both are tokenized as one text, which ends with the tokenizer's
+   * `eos_token`; the completion's tokens are predicted and the prompt's are only read.
+   */
+  PROMPT_AND_COMPLETION: 5,
+  /**
+   * MESSAGES - The messages of a conversation, a list of objects with `role` and `content` (causal language modeling), as the model's chat
+   * template renders them. The tokenizer adds no special tokens.
+   */
+  MESSAGES: 6,
 } as const;
 
 export type RecordKind = typeof RecordKind[keyof typeof RecordKind];
@@ -166,7 +182,10 @@ export namespace RecordKind {
   export type UNSPECIFIED = typeof RecordKind.UNSPECIFIED;
   export type TEXT = typeof RecordKind.TEXT;
   export type WORDS = typeof RecordKind.WORDS;
+  export type QUESTIONS = typeof RecordKind.QUESTIONS;
   export type SOURCE_AND_TARGET = typeof RecordKind.SOURCE_AND_TARGET;
+  export type PROMPT_AND_COMPLETION = typeof RecordKind.PROMPT_AND_COMPLETION;
+  export type MESSAGES = typeof RecordKind.MESSAGES;
 }
 
 export function recordKindFromJSON(object: any): RecordKind {
@@ -180,9 +199,18 @@ export function recordKindFromJSON(object: any): RecordKind {
     case 2:
     case "RECORD_KIND_WORDS":
       return RecordKind.WORDS;
+    case 3:
+    case "RECORD_KIND_QUESTIONS":
+      return RecordKind.QUESTIONS;
     case 4:
     case "RECORD_KIND_SOURCE_AND_TARGET":
       return RecordKind.SOURCE_AND_TARGET;
+    case 5:
+    case "RECORD_KIND_PROMPT_AND_COMPLETION":
+      return RecordKind.PROMPT_AND_COMPLETION;
+    case 6:
+    case "RECORD_KIND_MESSAGES":
+      return RecordKind.MESSAGES;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum RecordKind");
   }
@@ -196,8 +224,14 @@ export function recordKindToJSON(object: RecordKind): string {
       return "RECORD_KIND_TEXT";
     case RecordKind.WORDS:
       return "RECORD_KIND_WORDS";
+    case RecordKind.QUESTIONS:
+      return "RECORD_KIND_QUESTIONS";
     case RecordKind.SOURCE_AND_TARGET:
       return "RECORD_KIND_SOURCE_AND_TARGET";
+    case RecordKind.PROMPT_AND_COMPLETION:
+      return "RECORD_KIND_PROMPT_AND_COMPLETION";
+    case RecordKind.MESSAGES:
+      return "RECORD_KIND_MESSAGES";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum RecordKind");
   }
@@ -229,15 +263,28 @@ export interface DatasetSpec {
   /** Leave out (and count) records whose text, target or label is missing, instead of failing. */
   skipInvalid: boolean;
   /**
-   * Longest sequence in tokens, special tokens included; longer ones are truncated. 0 means 128. Where there are targets it
-   * is the longest source.
+   * Longest sequence in tokens, special tokens included; longer ones are truncated, or cut into windows in question
+   * answering. 0 means 128, or 384 for questions. Blocks are as long as `block_size` says. Where there are targets it is the
+   * longest source.
    */
   maxSequenceLength: number;
   /**
-   * What a record is. The task decides: words for token classification and no other, source and target for
-   * sequence-to-sequence language modeling and no other.
+   * What a record is. The task decides: words for token classification and no other, questions for question answering, source
+   * and target for sequence-to-sequence language modeling and no other.
    */
   recordKind: RecordKind;
+  /** Tokens of the context that a window shares with the one before it. Not set means 128. Only for questions. */
+  docStride?:
+    | number
+    | undefined;
+  /** Column of the question. Empty means `question`. Only for questions. */
+  questionColumn: string;
+  /** Column of the context. Empty means `context`. Only for questions. */
+  contextColumn: string;
+  /** Column of the answers. Empty means `answers`. Only for questions. */
+  answersColumn: string;
+  /** Questions may have no answer, as in SQuAD 2.0. Otherwise such records are refused where answers are needed. */
+  version2WithNegative: boolean;
   /**
    * Column of the target. Empty means `target`. A column that a row has not, such as `translation.de`, is looked for inside
    * of the objects that the parts of its name lead to. Only of records of source and target, like the next two.
@@ -247,6 +294,25 @@ export interface DatasetSpec {
   sourcePrefix: string;
   /** Longest target in tokens, special tokens included; longer ones are truncated. 0 means 128. */
   maxTargetLength: number;
+  /** Column of the prompt. Empty means `prompt`. */
+  promptColumn: string;
+  /** Column of the completion. Empty means `completion`. */
+  completionColumn: string;
+  /** Column of the messages. Empty means `messages`. */
+  messagesColumn: string;
+  /**
+   * Language modeling: pack the tokens of all records, one after another, into blocks of so many tokens; what is left at the end
+   * of a split is dropped, and neither counted nor trained on. Tokens attend to what comes before them in their block, other
+   * records included. Records of the results are blocks then. 0: no packing. MUST NOT be 1.
+   */
+  blockSize: number;
+  /**
+   * Messages: predict only what the assistant says. By the chat template's `{% generation %}` blocks, or where it has none, what
+   * it adds for a message of the assistant; refused where that cannot be told.
+   */
+  assistantOnlyLoss: boolean;
+  /** Messages: a chat template (Jinja) in place of the model's. Empty: the model's. */
+  chatTemplate: string;
 }
 
 function createBaseDatasetFile(): DatasetFile {
@@ -359,9 +425,20 @@ function createBaseDatasetSpec(): DatasetSpec {
     skipInvalid: false,
     maxSequenceLength: 0,
     recordKind: 0,
+    docStride: undefined,
+    questionColumn: "",
+    contextColumn: "",
+    answersColumn: "",
+    version2WithNegative: false,
     targetColumn: "",
     sourcePrefix: "",
     maxTargetLength: 0,
+    promptColumn: "",
+    completionColumn: "",
+    messagesColumn: "",
+    blockSize: 0,
+    assistantOnlyLoss: false,
+    chatTemplate: "",
   };
 }
 
@@ -388,6 +465,21 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     if (message.recordKind !== 0) {
       writer.uint32(56).int32(message.recordKind);
     }
+    if (message.docStride !== undefined) {
+      writer.uint32(64).uint32(message.docStride);
+    }
+    if (message.questionColumn !== "") {
+      writer.uint32(74).string(message.questionColumn);
+    }
+    if (message.contextColumn !== "") {
+      writer.uint32(82).string(message.contextColumn);
+    }
+    if (message.answersColumn !== "") {
+      writer.uint32(90).string(message.answersColumn);
+    }
+    if (message.version2WithNegative !== false) {
+      writer.uint32(96).bool(message.version2WithNegative);
+    }
     if (message.targetColumn !== "") {
       writer.uint32(106).string(message.targetColumn);
     }
@@ -396,6 +488,24 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     }
     if (message.maxTargetLength !== 0) {
       writer.uint32(120).uint32(message.maxTargetLength);
+    }
+    if (message.promptColumn !== "") {
+      writer.uint32(138).string(message.promptColumn);
+    }
+    if (message.completionColumn !== "") {
+      writer.uint32(146).string(message.completionColumn);
+    }
+    if (message.messagesColumn !== "") {
+      writer.uint32(154).string(message.messagesColumn);
+    }
+    if (message.blockSize !== 0) {
+      writer.uint32(160).uint32(message.blockSize);
+    }
+    if (message.assistantOnlyLoss !== false) {
+      writer.uint32(168).bool(message.assistantOnlyLoss);
+    }
+    if (message.chatTemplate !== "") {
+      writer.uint32(178).string(message.chatTemplate);
     }
     return writer;
   },
@@ -469,6 +579,46 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
             message.recordKind = reader.int32() as any;
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.docStride = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.questionColumn = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.contextColumn = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.answersColumn = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.version2WithNegative = reader.bool();
+            continue;
+          }
           case 13: {
             if (tag !== 106) {
               break;
@@ -491,6 +641,54 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
             }
 
             message.maxTargetLength = reader.uint32();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.promptColumn = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.completionColumn = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.messagesColumn = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.blockSize = reader.uint32();
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.assistantOnlyLoss = reader.bool();
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.chatTemplate = reader.string();
             continue;
           }
         }
@@ -538,6 +736,31 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
         : isSet(object.record_kind)
         ? recordKindFromJSON(object.record_kind)
         : 0,
+      docStride: isSet(object.docStride)
+        ? globalThis.Number(object.docStride)
+        : isSet(object.doc_stride)
+        ? globalThis.Number(object.doc_stride)
+        : undefined,
+      questionColumn: isSet(object.questionColumn)
+        ? globalThis.String(object.questionColumn)
+        : isSet(object.question_column)
+        ? globalThis.String(object.question_column)
+        : "",
+      contextColumn: isSet(object.contextColumn)
+        ? globalThis.String(object.contextColumn)
+        : isSet(object.context_column)
+        ? globalThis.String(object.context_column)
+        : "",
+      answersColumn: isSet(object.answersColumn)
+        ? globalThis.String(object.answersColumn)
+        : isSet(object.answers_column)
+        ? globalThis.String(object.answers_column)
+        : "",
+      version2WithNegative: isSet(object.version2WithNegative)
+        ? globalThis.Boolean(object.version2WithNegative)
+        : isSet(object.version_2_with_negative)
+        ? globalThis.Boolean(object.version_2_with_negative)
+        : false,
       targetColumn: isSet(object.targetColumn)
         ? globalThis.String(object.targetColumn)
         : isSet(object.target_column)
@@ -553,6 +776,36 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
         : isSet(object.max_target_length)
         ? globalThis.Number(object.max_target_length)
         : 0,
+      promptColumn: isSet(object.promptColumn)
+        ? globalThis.String(object.promptColumn)
+        : isSet(object.prompt_column)
+        ? globalThis.String(object.prompt_column)
+        : "",
+      completionColumn: isSet(object.completionColumn)
+        ? globalThis.String(object.completionColumn)
+        : isSet(object.completion_column)
+        ? globalThis.String(object.completion_column)
+        : "",
+      messagesColumn: isSet(object.messagesColumn)
+        ? globalThis.String(object.messagesColumn)
+        : isSet(object.messages_column)
+        ? globalThis.String(object.messages_column)
+        : "",
+      blockSize: isSet(object.blockSize)
+        ? globalThis.Number(object.blockSize)
+        : isSet(object.block_size)
+        ? globalThis.Number(object.block_size)
+        : 0,
+      assistantOnlyLoss: isSet(object.assistantOnlyLoss)
+        ? globalThis.Boolean(object.assistantOnlyLoss)
+        : isSet(object.assistant_only_loss)
+        ? globalThis.Boolean(object.assistant_only_loss)
+        : false,
+      chatTemplate: isSet(object.chatTemplate)
+        ? globalThis.String(object.chatTemplate)
+        : isSet(object.chat_template)
+        ? globalThis.String(object.chat_template)
+        : "",
     };
   },
 
@@ -579,6 +832,21 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     if (message.recordKind !== 0) {
       obj.recordKind = recordKindToJSON(message.recordKind);
     }
+    if (message.docStride !== undefined) {
+      obj.docStride = Math.round(message.docStride);
+    }
+    if (message.questionColumn !== "") {
+      obj.questionColumn = message.questionColumn;
+    }
+    if (message.contextColumn !== "") {
+      obj.contextColumn = message.contextColumn;
+    }
+    if (message.answersColumn !== "") {
+      obj.answersColumn = message.answersColumn;
+    }
+    if (message.version2WithNegative !== false) {
+      obj.version2WithNegative = message.version2WithNegative;
+    }
     if (message.targetColumn !== "") {
       obj.targetColumn = message.targetColumn;
     }
@@ -587,6 +855,24 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     }
     if (message.maxTargetLength !== 0) {
       obj.maxTargetLength = Math.round(message.maxTargetLength);
+    }
+    if (message.promptColumn !== "") {
+      obj.promptColumn = message.promptColumn;
+    }
+    if (message.completionColumn !== "") {
+      obj.completionColumn = message.completionColumn;
+    }
+    if (message.messagesColumn !== "") {
+      obj.messagesColumn = message.messagesColumn;
+    }
+    if (message.blockSize !== 0) {
+      obj.blockSize = Math.round(message.blockSize);
+    }
+    if (message.assistantOnlyLoss !== false) {
+      obj.assistantOnlyLoss = message.assistantOnlyLoss;
+    }
+    if (message.chatTemplate !== "") {
+      obj.chatTemplate = message.chatTemplate;
     }
     return obj;
   },
@@ -603,9 +889,20 @@ export const DatasetSpec: MessageFns<DatasetSpec> = {
     message.skipInvalid = object.skipInvalid ?? false;
     message.maxSequenceLength = object.maxSequenceLength ?? 0;
     message.recordKind = object.recordKind ?? 0;
+    message.docStride = object.docStride ?? undefined;
+    message.questionColumn = object.questionColumn ?? "";
+    message.contextColumn = object.contextColumn ?? "";
+    message.answersColumn = object.answersColumn ?? "";
+    message.version2WithNegative = object.version2WithNegative ?? false;
     message.targetColumn = object.targetColumn ?? "";
     message.sourcePrefix = object.sourcePrefix ?? "";
     message.maxTargetLength = object.maxTargetLength ?? 0;
+    message.promptColumn = object.promptColumn ?? "";
+    message.completionColumn = object.completionColumn ?? "";
+    message.messagesColumn = object.messagesColumn ?? "";
+    message.blockSize = object.blockSize ?? 0;
+    message.assistantOnlyLoss = object.assistantOnlyLoss ?? false;
+    message.chatTemplate = object.chatTemplate ?? "";
     return message;
   },
 };

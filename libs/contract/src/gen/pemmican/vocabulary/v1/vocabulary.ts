@@ -112,6 +112,8 @@ export interface AnalysisSpec {
    * is the same with any.
    */
   threadCount: number;
+  /** Also keep the tokens that masked language modeling with this seed puts in place of others. Not set: keep none for it. */
+  replacementSeed?: number | undefined;
 }
 
 /** How far an analysis is. */
@@ -254,6 +256,7 @@ function createBaseAnalysisSpec(): AnalysisSpec {
     maxRows: 0,
     profileUri: "",
     threadCount: 0,
+    replacementSeed: undefined,
   };
 }
 
@@ -286,6 +289,9 @@ export const AnalysisSpec: MessageFns<AnalysisSpec> = {
     }
     if (message.threadCount !== 0) {
       writer.uint32(64).uint32(message.threadCount);
+    }
+    if (message.replacementSeed !== undefined) {
+      writer.uint32(160).int64(message.replacementSeed);
     }
     return writer;
   },
@@ -377,6 +383,14 @@ export const AnalysisSpec: MessageFns<AnalysisSpec> = {
             message.threadCount = reader.uint32();
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.replacementSeed = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -427,6 +441,11 @@ export const AnalysisSpec: MessageFns<AnalysisSpec> = {
         : isSet(object.thread_count)
         ? globalThis.Number(object.thread_count)
         : 0,
+      replacementSeed: isSet(object.replacementSeed)
+        ? globalThis.Number(object.replacementSeed)
+        : isSet(object.replacement_seed)
+        ? globalThis.Number(object.replacement_seed)
+        : undefined,
     };
   },
 
@@ -456,6 +475,9 @@ export const AnalysisSpec: MessageFns<AnalysisSpec> = {
     if (message.threadCount !== 0) {
       obj.threadCount = Math.round(message.threadCount);
     }
+    if (message.replacementSeed !== undefined) {
+      obj.replacementSeed = Math.round(message.replacementSeed);
+    }
     return obj;
   },
 
@@ -474,6 +496,7 @@ export const AnalysisSpec: MessageFns<AnalysisSpec> = {
     message.maxRows = object.maxRows ?? 0;
     message.profileUri = object.profileUri ?? "";
     message.threadCount = object.threadCount ?? 0;
+    message.replacementSeed = object.replacementSeed ?? undefined;
     return message;
   },
 };

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { ArtifactRoots } from './artifact-roots.ts';
+
+const work = realpathSync(mkdtempSync(path.join(tmpdir(), 'pemmican-roots-')));
+after(() => {
+  rmSync(work, { recursive: true });
+});
+const at = (...parts: string[]): string => path.join(work, ...parts);
+for (const folder of ['models/tiny', 'data', 'models-of-others', 'secret']) mkdirSync(at(folder), { recursive: true });
+writeFileSync(at('secret/key'), '');
+symlinkSync(at('secret'), at('models/way-out'));
+symlinkSync(at('nowhere/at-all'), at('models/to-nothing'));
+symlinkSync(at('data'), at('models/to-data'));
+const roots = ArtifactRoots.parse(`${at('models')}:${at('data')}`);
+
+const allows = (request: unknown): boolean => {
+  try {
+    roots.checkRequest(request);
+    return true;
+  } catch (error) {
+    assert.equal((error as { code?: string }).code, 'OUTSIDE_ROOTS');
+    return false;
+  }
+};
+
+test('ArtifactRoots lets through what is below a root, there or not there yet', () => {
+  for (const uri of [
+    at('models'),
+    at('models/tiny'),
+    at('models/new/folder'),
+    at('models/to-data/train.jsonl'),
+    `${at('models')}/tiny/../other`,
+    pathToFileURL(at('data/train.jsonl')).href,
+    'hf:owner/name',
+    '',
+  ])
+    assert.equal(allows({ modelUri: uri }), true, uri);
+});
+
+test('ArtifactRoots refuses what is beside a root, above it, or behind a link', () => {
+  for (const uri of [
+    '/',
+    '/etc/passwd',
+    at('models-of-others/tiny'),
+    `${at('models')}/../secret/key`,
+    at('models/way-out'),
+    at('models/way-out/key'),
+    at('models/way-out/new'),
+    // Whoever makes what it leads to decides later where a file comes out.
+    at('models/to-nothing'),
+    at('models/to-nothing/new'),
+    'relative/folder',
+    pathToFileURL(at('secret/key')).href,
+    `file://${at('models')}/%2e%2e/secret/key`,
+  ])
+    assert.equal(allows({ modelUri: uri }), false, uri);
+});
+
+test('ArtifactRoots finds a path in every field of a request that may hold one', () => {
+  const bad = at('secret/key');
+  for (const request of [
+    { spec: { dataset: { files: [{ uri: at('data/train.jsonl') }, { uri: bad }] } } },
+    { profileUris: [at('data/one'), bad] },
+    { vocabulary: { $case: 'profileUri', value: bad } },
+    { spec: { operation: { $case: 'reduce', value: { outputUri: bad } } } },
+    { resumeFromCheckpoint: bad },
+  ])
+    assert.equal(allows(request), false, JSON.stringify(request));
+  for (const request of [
+    { name: bad },
+    { vocabulary: { $case: 'keptTokenIds', value: { ids: [1, 2] } } },
+    { spec: { options: { freeze: [bad] } } },
+    { chunk: new Uint8Array(4) },
+    undefined,
+  ])
+    assert.equal(allows(request), true, JSON.stringify(request));
+});
+
+test('ArtifactRoots without roots lets everything through, and refuses a root that is not there', () => {
+  for (const list of [undefined, '', ':']) ArtifactRoots.parse(list).checkRequest({ modelUri: '/etc/passwd' });
+  assert.throws(() => ArtifactRoots.parse(at('none')), { code: 'NOT_FOUND' });
+});
