@@ -5,7 +5,7 @@ import { MAX_CHUNK_BYTES, MODEL_KINDS, type Engine, type EngineHost, type Engine
 import { installMerges } from '../engine/install-merges.ts';
 import { installTokens } from '../engine/install-tokens.ts';
 import { byteLevelTokens } from './byte-level-bytes.ts';
-import { characterBits } from './character-bits.ts';
+import { splitBits } from './character-bits.ts';
 import type { TokenList } from '../token-list.ts';
 import type { FoundSplit } from './find-split-family.ts';
 import { SPLIT_FAMILIES } from './split-patterns.ts';
@@ -42,7 +42,7 @@ export class ByteLevelModel implements EngineModel {
     }
     exports.setSplit(
       SPLIT_FAMILIES.indexOf(this.#split.family),
-      memory.place(characterBits()),
+      memory.place(splitBits(this.#split.family)),
       memory.allocate((MAX_CHUNK_BYTES + 2) * 4),
       memory.allocate((MAX_CHUNK_BYTES + 2) * 4),
       memory.allocate((MAX_CHUNK_BYTES + 2) * 4),
