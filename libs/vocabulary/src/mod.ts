@@ -42,3 +42,4 @@ export { SplitCounter, type SplitCounterOptions } from './split-counter.ts';
 export { SplitSum, type SplitTally } from './split-sum.ts';
 export { TokenCounter } from './token-counter.ts';
 export { TokenIdMap } from './token-id-map.ts';
+export { describeTokenWithoutRow, findTokenWithoutRow } from './token-without-row.ts';

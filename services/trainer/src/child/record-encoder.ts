@@ -4,6 +4,7 @@ import { adviseHugePages } from '@pemmican/device-memory';
 import { FastEncoder, RecordBlockBuilder } from '@pemmican/tokenizer';
 import { EncodedDatasetBuilder, type EncodedDataset } from '@pemmican/training';
 import { PreconditionError } from '../precondition-error.ts';
+import { ModelTokenIds } from './model-token-ids.ts';
 import type { DataRequest } from './prepared-data.ts';
 import type { PreparedModel } from './prepared-model.ts';
 import { SplitWordsBuilder, type SplitWords } from './split-words.ts';
@@ -19,17 +20,16 @@ export const ENCODER_MEMO_BYTES = 32 * 1024 * 1024;
 
 /** Turns records into ids of the embedding matrix at hand. */
 export class RecordEncoder {
-  readonly #prepared: PreparedModel;
   readonly #request: DataRequest;
   readonly #encoder: FastEncoder;
   readonly #maxLength: number;
   readonly #onSkip: () => void;
-  #unkCount = 0;
+  readonly #tokenIds: ModelTokenIds;
 
   constructor(prepared: PreparedModel, request: DataRequest, onSkip: () => void) {
-    this.#prepared = prepared;
     this.#request = request;
     this.#onSkip = onSkip;
+    this.#tokenIds = new ModelTokenIds(prepared, request.unkeptTokensToUnk);
     const maxLength = request.dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH;
     this.#maxLength = maxLength;
     if (maxLength > prepared.model.maxSequenceLength) {
@@ -47,7 +47,7 @@ export class RecordEncoder {
   }
 
   get mappedToUnkCount(): number {
-    return this.#unkCount;
+    return this.#tokenIds.mappedToUnkCount;
   }
 
   /** Encodes records block by block, in their order. */
@@ -99,7 +99,7 @@ export class RecordEncoder {
         this.#skipWithoutTokens(labels.length, row, block.fileName);
         return;
       }
-      const recordIds = this.#toModelIds(ids.subarray(start, end), row, block.fileName);
+      const recordIds = this.#tokenIds.toRows(ids.subarray(start, end), `${block.fileName}, row ${row}`);
       target.dataset.add(recordIds, typeIds.subarray(start, end), recordWords === undefined ? (labels[0] ?? 0) : 0);
       if (recordWords !== undefined) target.words.add(recordWords, labels);
     });
@@ -114,22 +114,5 @@ export class RecordEncoder {
         `row ${row}: none of its ${wordCount} words has a token within the ${this.#maxLength} of max_sequence_length`,
       );
     this.#onSkip();
-  }
-
-  #toModelIds(ids: Uint32Array, row: number, fileName: string): Uint32Array {
-    const { tokenizer, reduction } = this.#prepared;
-    if (reduction === undefined) return ids;
-    if (!this.#request.unkeptTokensToUnk) {
-      const unkept = ids.find((id) => reduction.map.toReducedId(id) < 0);
-      if (unkept !== undefined) {
-        throw new PreconditionError(
-          'TOKEN_NOT_KEPT',
-          `${fileName}, row ${row}: token id ${unkept} (${JSON.stringify(tokenizer.idToToken(unkept))}) has no row in the reduced model; analyze this file too before reducing, or map such ids to the unknown token`,
-        );
-      }
-      return reduction.map.mapToReduced(ids, 'error');
-    }
-    for (const id of ids) if (reduction.map.toReducedId(id) < 0) this.#unkCount++;
-    return reduction.map.mapToReduced(ids, 'unk', tokenizer.unkTokenId);
   }
 }
