@@ -12,10 +12,9 @@ import { SPLIT_FAMILIES } from './split-patterns.ts';
 
 const PAIR_COUNT = 65_536;
 
-/** Ids of the 256 single bytes; undefined where one is missing. */
-export function singleByteIds(vocabulary: ReadonlyMap<string, number>): Int32Array | undefined {
-  const ids = BYTE_CHARACTERS.map((character) => vocabulary.get(character) ?? -1);
-  return ids.includes(-1) ? undefined : Int32Array.from(ids);
+/** Ids of the 256 single bytes; -1 where one is missing. */
+export function singleByteIds(vocabulary: ReadonlyMap<string, number>): Int32Array {
+  return Int32Array.from(BYTE_CHARACTERS, (character) => vocabulary.get(character) ?? -1);
 }
 
 /** Byte-level BPE with one of the known patterns before it. */
