@@ -95,7 +95,7 @@ export class RecordEncoder {
         this.#skipWithoutTokens(labels.length, row, block.fileName);
         return;
       }
-      const recordIds = this.#tokenIds.map(ids.subarray(start, end), { fileName: block.fileName, row });
+      const recordIds = this.#tokenIds.toRows(ids.subarray(start, end), `${block.fileName}, row ${row}`);
       target.dataset.add(recordIds, typeIds.subarray(start, end), recordWords === undefined ? (labels[0] ?? 0) : 0);
       if (recordWords !== undefined) target.words.add(recordWords, labels);
     });

@@ -15,6 +15,7 @@ import { openModelInputs } from './model-inputs.ts';
 import { ProgressMeter } from './progress-meter.ts';
 import { SequenceCounter, openSequences } from './sequence-counter.ts';
 import { MeasuredThreadStart } from './thread-start.ts';
+import { checkRows } from './token-without-row.ts';
 
 export interface AnalyzeHooks {
   readonly hub: HubOptions;
@@ -51,6 +52,7 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
           ? new MeasuredThreadStart(meter.totalBytes, () => meter.processedBytes, model.tokenizerMs)
           : { isWorthIt: () => false },
       tokenizerFile: model.tokenizerFile,
+      rowCount: model.vocabSize,
       maxSequenceLength: request.maxSequenceLength,
       ...(request.docStride === undefined ? {} : { docStride: request.docStride }),
       memoBytes: Math.floor(hooks.limits.memoBytes / threadCount),
@@ -58,7 +60,9 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
       onCounted,
     });
   const counter =
-    sequences === undefined ? openFileCounter() : new SequenceCounter(model.tokenizer, { sequences, onCounted });
+    sequences === undefined
+      ? openFileCounter()
+      : new SequenceCounter(model.tokenizer, { sequences, rowCount: model.vocabSize, onCounted });
   try {
     const sums = new Map<SplitName, SplitSum>();
     for (const [index, file] of files.entries()) {
@@ -66,7 +70,9 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
       const onRead = (bytes: number): void => {
         meter.setFileBytes(index, bytes);
       };
-      sums.set(split, await inPhase(`tokenize and count ${split}`, () => counter.count(file, onRead)));
+      const sum = await inPhase(`tokenize and count ${split}`, () => counter.count(file, onRead));
+      await checkRows(sum, file, model, request.maxSequenceLength);
+      sums.set(split, sum);
     }
     const { replacementSeed } = request;
     const profile = await inPhase('select rows', () =>
