@@ -1,4 +1,4 @@
-import { FastEncoder, type RecordBlock, type Tokenizer } from '@pemmican/tokenizer';
+import type { FastEncoder, RecordBlock, Tokenizer } from '@pemmican/tokenizer';
 
 /**
  * Says that a token of the data has no row. A tokenizer may well have such tokens, as Gemma 3's has one id more than the text

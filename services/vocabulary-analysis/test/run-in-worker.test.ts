@@ -124,7 +124,7 @@ test('runInWorker keeps no token without a row, and names the first record that 
   assert.deepEqual(profile?.keptTokenIds, [0, 1, 2, 3, 4, 5, 7]);
   assert.equal(profile.fullVocabSize, 9);
   // The third row is left out; the files are long enough for more than one portion and for threads.
-  const rows: unknown[] = Array.from({ length: 200_000 }, (_, row) => (row === 2 ? 7 : 'good movie bad'));
+  const rows = Array.from({ length: 200_000 }, (_, row): unknown => (row === 2 ? 7 : 'good movie bad'));
   write(rows.with(150_000, 'good<image>').with(199_999, '<image>'));
   for (const threadCount of [1, 2])
     await assert.rejects(

@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { DatasetSpec, Split } from '@pemmican/contract/vocabulary';
+import { DatasetSpec, RecordKind, Split } from '@pemmican/contract/vocabulary';
 import { makeTinyModel } from '@pemmican/testkit';
 import { TokenIdMap } from '@pemmican/vocabulary';
 import { prepareData, type DataRequest } from './prepared-data.ts';
@@ -156,5 +156,37 @@ test('prepareData maps the ids of packed blocks to rows, and refuses those witho
   await assert.rejects(
     prepareData(reducedTo(prepared, 60), request),
     /train\.jsonl, sequence \d+: token id \d+ .* has no row in the reduced model/,
+  );
+});
+
+test('prepareData maps what completions are predicted to be to rows, as it maps their ids', async (t) => {
+  const { folder } = await tinyModel(t);
+  writeFileSync(path.join(folder, 'model', 'tokenizer_config.json'), '{"eos_token":"[SEP]"}');
+  const prepared = await prepareModel(path.join(folder, 'model'), { cacheFolder: folder });
+  t.after(() => prepared.checkpoint.close());
+  const uri = path.join(folder, 'prompts.jsonl');
+  const rows = ROWS.slice(1, 100).map(({ text }, row) => ({ prompt: `word${row}`, completion: ` ${text} word1` }));
+  writeFileSync(uri, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  const request: DataRequest = {
+    ...requestOf(folder, []),
+    dataset: DatasetSpec.fromPartial({
+      files: [{ uri, split: Split.TRAIN }],
+      maxSequenceLength: 16,
+      recordKind: RecordKind.PROMPT_AND_COMPLETION,
+    }),
+    task: 'causal-lm',
+    needsLabels: false,
+  };
+  const whole = (await prepareData(prepared, request)).splits.get(Split.TRAIN)!;
+  const keptTokenIds = Uint32Array.from(new Set(whole.ids)).sort();
+  const map = TokenIdMap.create(prepared.vocabRows, keptTokenIds);
+  const reduced = { ...prepared, reduction: { map } as NonNullable<PreparedModel['reduction']> };
+  const mapped = (await prepareData(reduced, request)).splits.get(Split.TRAIN)!;
+  const labels = whole.tokenLabels!;
+  assert.ok(labels.includes(-100));
+  assert.ok(labels.some((label) => label >= 0 && keptTokenIds.indexOf(label) !== label));
+  assert.deepEqual(
+    mapped.tokenLabels,
+    labels.map((label) => (label === -100 ? label : keptTokenIds.indexOf(label))),
   );
 });
