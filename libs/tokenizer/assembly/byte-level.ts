@@ -1,5 +1,5 @@
 import { Found, ODD, push } from './found';
-import { mergeOf, mergeRanked, Merges, MAX_SYMBOLS, setMerge } from './merge';
+import { mergeOf, mergeRanked, Merges, MAX_SYMBOLS, NO_MERGE, setMerge } from './merge';
 import { pieceEnd, Split, split } from './split';
 import { NO_TOKEN, tokenOf } from './tokens';
 import { setWord, word } from './words';
@@ -7,7 +7,7 @@ import { codePointAt, characterLength } from './utf8';
 
 /** Byte-level BPE behind one of the known patterns. */
 class ByteLevel {
-  /** Ids of the 256 single bytes. */
+  /** Ids of the 256 single bytes, NO_BYTE where one has no token. */
   static byteIds: usize = 0;
   /** By `firstByte << 8 | secondByte`, the merge of these two bytes, 64 bits. */
   static pairMerges: usize = 0;
@@ -19,6 +19,7 @@ class ByteLevel {
 }
 
 const BLANK: u32 = 0x20;
+const NO_BYTE: u32 = 0xffff_ffff;
 // Of `composition-classes.ts`.
 const ORDER_MASK: u32 = 0x3f;
 const UNSTABLE: u32 = 0x3f;
@@ -95,7 +96,10 @@ function addPiece(start: usize, end: usize): bool {
   let previous: u32 = 0;
   for (let index: u32 = 0; index < count; index++) {
     const byte: u32 = load<u8>(start + index);
-    setWord(Merges.symbols, index, word(ByteLevel.byteIds, byte));
+    const id = word(ByteLevel.byteIds, byte);
+    // What becomes of its character is the pipeline's to say.
+    if (id == NO_BYTE) return false;
+    setWord(Merges.symbols, index, id);
     if (index > 0) setMerge(index - 1, load<u64>(pairMergeAt((previous << 8) | byte)));
     previous = byte;
   }
@@ -120,6 +124,9 @@ export function setByteLevel(
   ByteLevel.ignoresMerges = ignoresMerges != 0;
   ByteLevel.addsPrefixSpace = addsPrefixSpace != 0;
   ByteLevel.compositionClasses = compositionClasses;
-  for (let pair: u32 = 0; pair < 0x10000; pair++)
-    store<u64>(pairMergeAt(pair), mergeOf(word(byteIds, pair >> 8), word(byteIds, pair & 0xff)));
+  for (let pair: u32 = 0; pair < 0x10000; pair++) {
+    const left = word(byteIds, pair >> 8);
+    const right = word(byteIds, pair & 0xff);
+    store<u64>(pairMergeAt(pair), left == NO_BYTE || right == NO_BYTE ? NO_MERGE : mergeOf(left, right));
+  }
 }

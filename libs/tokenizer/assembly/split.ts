@@ -20,6 +20,7 @@ export const CL100K: u32 = 1;
 export const QWEN: u32 = 2;
 export const O200K: u32 = 3;
 export const DEEPSEEK: u32 = 4;
+export const GPT2_DIGITS: u32 = 5;
 
 // Classes of characters, as in `character-bits.ts`.
 const LETTER: u32 = 1;
@@ -30,6 +31,8 @@ const LOWER: u32 = 16;
 const SYMBOL: u32 = 32;
 const MARK: u32 = 64;
 const IDEOGRAPH: u32 = 128;
+// Of the family of digits, which has no use for UPPER.
+const NUMERIC: u32 = 8;
 
 const APOSTROPHE: u32 = 0x27;
 const SLASH: u32 = 0x2f;
@@ -68,6 +71,7 @@ export function split(start: usize, end: usize): void {
   setWord(Split.places, count, <u32>end);
   Split.pieceCount = 0;
   if (Split.family == DEEPSEEK) splitLikeDeepSeek(count);
+  else if (Split.family == GPT2_DIGITS) splitAtDigits(count);
   else
     for (let at: u32 = 0; at < count;) {
       at = nextPiece(at, count);
@@ -75,8 +79,24 @@ export function split(start: usize, end: usize): void {
     }
 }
 
+/** Each digit, and what GPT-2's pattern makes of each part between them, as if that were a text. */
+function splitAtDigits(count: u32): void {
+  for (let at: u32 = 0; at < count;) {
+    if (is(at, NUMERIC)) {
+      addPiece(++at);
+      continue;
+    }
+    let end = at + 1;
+    while (end < count && !is(end, NUMERIC)) end++;
+    while (at < end) {
+      at = nextPiece(at, end);
+      addPiece(at);
+    }
+  }
+}
+
 function nextPiece(at: u32, count: u32): u32 {
-  const isGpt2 = Split.family == GPT2;
+  const isGpt2 = Split.family == GPT2 || Split.family == GPT2_DIGITS;
   const isO200k = Split.family == O200K;
   const first = codePoint(at);
   if (isO200k) {

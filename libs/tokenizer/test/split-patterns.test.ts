@@ -3,8 +3,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { Component } from '../src/component.ts';
 import { SPLIT_PATTERNS, type SplitFamily } from '../src/fast/bpe/split-patterns.ts';
 import { FastEncoder, RecordBlockBuilder, Tokenizer } from '../src/mod.ts';
+import { createPreTokenizer } from '../src/pre-tokenizer/create-pre-tokenizer.ts';
 import { Expression } from '../src/regex/expression.ts';
 import { splitAt } from '../src/pre-tokenizer/split-behavior.ts';
 import { BYTE_CHARACTERS, toByteCharacters } from '../src/unicode/byte-characters.ts';
@@ -36,6 +38,8 @@ function* textsOver(alphabet: string): Generator<string> {
 
 const texts = alphabets.flatMap((alphabet) => [...textsOver(alphabet)]);
 
+const DIGITS = { type: 'Digits', individual_digits: true };
+
 /** A tokenizer whose ids say what the pieces were: each text is one token by itself. */
 function revealingTokenizer(family: SplitFamily): Tokenizer {
   const vocabulary = new Map(BYTE_CHARACTERS.map((character, byte) => [character, byte]));
@@ -45,8 +49,8 @@ function revealingTokenizer(family: SplitFamily): Tokenizer {
   }
   const split = (Regex: string): object => ({ type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false });
   const pretokenizers = [
-    ...(family === 'gpt2' ? [] : patterns[family].map(split)),
-    { type: 'ByteLevel', add_prefix_space: false, use_regex: family === 'gpt2' },
+    ...(family === 'gpt2-digits' ? [DIGITS] : family === 'gpt2' ? [] : patterns[family].map(split)),
+    { type: 'ByteLevel', add_prefix_space: false, use_regex: family.startsWith('gpt2') },
   ];
   const json = {
     model: { type: 'BPE', vocab: Object.fromEntries(vocabulary), merges: [], ignore_merges: true },
@@ -62,11 +66,12 @@ for (const family of Object.keys(digests) as SplitFamily[]) {
 
   test(`Expression splits ${texts.length} short texts by the pattern of ${family} as the reference does`, () => {
     const expressions = patterns[family].map((pattern) => new Expression(pattern));
+    const digits = createPreTokenizer(new Component(DIGITS, 't.json.pre_tokenizer'));
     const hash = createHash('sha256');
     for (const text of texts) {
       const pieces = expressions.reduce(
         (parts, expression) => parts.flatMap((part) => splitAt(part, expression.find(part), 'Isolated')),
-        [text],
+        family === 'gpt2-digits' ? digits.split(text, true) : [text],
       );
       hash.update(`${pieces.map((piece) => [...piece].length).join('|')}\n`);
     }

@@ -114,11 +114,50 @@ test('analyzeVocabulary refuses to drop ids when there is no unknown token to ta
   assert.deepEqual((await analyzeVocabulary([split('train', ['aab'])], withoutUnk)).keptTokenIds, [0, 1]);
 });
 
-test('analyzeVocabulary refuses a tokenizer with more ids than the model has rows before it reads a record', async () => {
-  const unread = { ...split('train', []), records: { [Symbol.asyncIterator]: () => assert.fail('read a record') } };
+// Tokens past the rows of a matrix with 5, special ones (as Gemma 3's tokenizer has one) and one of the model.
+const withExcessTokens = Tokenizer.fromJson(
+  JSON.stringify({
+    added_tokens: [
+      { id: 3, content: '<s>', special: true, single_word: false, lstrip: false, rstrip: false, normalized: false },
+      { id: 6, content: '<image>', special: true, single_word: false, lstrip: false, rstrip: false, normalized: false },
+      { id: 7, content: '<pad>', special: true, single_word: false, lstrip: false, rstrip: false, normalized: false },
+    ],
+    pre_tokenizer: { type: 'WhitespaceSplit' },
+    model: { type: 'WordLevel', unk_token: '<unk>', vocab: { '<unk>': 0, a: 1, b: 2, '<s>': 3, c: 4, d: 5 } },
+  }),
+  { fileName: 'tokenizer.json', config: { pad_token: '<pad>', unk_token: '<unk>' } },
+);
+const ofFiveRows = { ...options, tokenizer: withExcessTokens, modelVocabSize: 5 };
+
+test('analyzeVocabulary leaves tokens without a row out of the kept ones where they do not occur', async () => {
+  const profile = await analyzeVocabulary([split('train', ['a c', 'image pad'])], ofFiveRows);
+  assert.deepEqual(profile.keptTokenIds, [0, 1, 3, 4]);
+  assert.deepEqual(profile.alwaysKeptTokenIds, [0, 3]);
+  assert.equal(profile.fullVocabSize, 5);
+  assert.deepEqual(parseProfile(JSON.parse(JSON.stringify(profile)), 'profile'), profile);
+});
+
+test('analyzeVocabulary names the first record with a token without a row, special or not', async () => {
+  const failing = (texts: readonly string[], message: string): Promise<void> =>
+    assert.rejects(
+      analyzeVocabulary([split('train', ['a']), split('test', texts)], ofFiveRows),
+      vocabularyError('TOKENIZER_TOO_LARGE', message),
+    );
+  const past = 'has no row: the embedding matrix has 5 rows';
+  await failing(['a b', 'c<image>', 'd'], `test, record 2: token id 6 ("<image>") ${past}`);
+  await failing(['a b', 'b d', '<image>'], `test, record 2: token id 5 ("d") ${past}`);
+  // More than one block of records.
+  const many = Array.from({ length: 10_000 }, () => 'a');
+  await failing(many.with(9_500, '<pad>'), `test, record 9501: token id 7 ("<pad>") ${past}`);
+  // One that truncation cuts off does not occur.
+  const { keptTokenIds } = await analyzeVocabulary([split('train', ['a a a a a d'])], ofFiveRows);
+  assert.deepEqual(keptTokenIds, [0, 1, 3]);
+});
+
+test('analyzeVocabulary still refuses ids without a row that the user names', async () => {
   await assert.rejects(
-    analyzeVocabulary([unread], { ...options, modelVocabSize: 9 }),
-    vocabularyError('TOKENIZER_TOO_LARGE', "The tokenizer has ids up to 9, the model's embedding matrix has 9 rows"),
+    analyzeVocabulary([split('train', ['a'])], { ...ofFiveRows, keepTokenIds: [7] }),
+    vocabularyError('TOKENIZER_TOO_LARGE', "Token id 7 has no row: the model's embedding matrix has 5 rows"),
   );
 });
 

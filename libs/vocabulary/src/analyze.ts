@@ -1,9 +1,10 @@
-import { RecordBlockBuilder, type Tokenizer } from '@pemmican/tokenizer';
+import { FastEncoder, RecordBlockBuilder, type RecordBlock, type Tokenizer } from '@pemmican/tokenizer';
 import { assembleProfile, type SelectionSettings } from './assemble-profile.ts';
-import { VocabularyError } from './error.ts';
 import type { SplitName, VocabularyProfile } from './profile.ts';
+import { VocabularyError } from './error.ts';
 import { SplitCounter } from './split-counter.ts';
 import { SplitSum } from './split-sum.ts';
+import { describeTokenWithoutRow, findTokenWithoutRow } from './token-without-row.ts';
 
 /** A record as a model sees it. */
 export interface AnalyzedRecord {
@@ -54,13 +55,12 @@ const BLOCK_RECORDS = 8192;
  * Counts what a model will see: token ids after truncation, special tokens included, over every split that a run reads;
  * then selects the rows to keep. One thread; callers with more of them count by {@link SplitCounter}s of their own, add
  * the tallies up in {@link SplitSum}s and call {@link profileOf}.
- * @throws VocabularyError; the signal's reason
+ * @throws VocabularyError, TOKENIZER_TOO_LARGE with the first record that has a token without a row; the signal's reason
  */
 export async function analyzeVocabulary(
   splits: readonly AnalyzedSplit[],
   options: AnalysisOptions,
 ): Promise<VocabularyProfile> {
-  checkRows(options);
   const { tokenizer, maxSequenceLength, memoBytes } = options;
   const counter = new SplitCounter(tokenizer, {
     maxSequenceLength,
@@ -73,18 +73,26 @@ export async function analyzeVocabulary(
 }
 
 /**
- * The profile of counted splits.
- * @throws VocabularyError
+ * The profile of counted splits. Tokens of the tokenizer that the matrix has no row for are not kept.
+ * @throws VocabularyError; TOKENIZER_TOO_LARGE when such a token occurs
  */
 export async function profileOf(
   sums: ReadonlyMap<SplitName, SplitSum>,
   options: ProfileOptions,
 ): Promise<VocabularyProfile> {
-  checkRows(options);
-  const { tokenizer } = options;
+  const { tokenizer, modelVocabSize } = options;
+  for (const [split, { counter }] of sums)
+    for (const [fullTokenId] of counter.entries())
+      if (fullTokenId >= modelVocabSize)
+        throw new VocabularyError(
+          'TOKENIZER_TOO_LARGE',
+          `${split}: ${describeTokenWithoutRow(tokenizer, fullTokenId, modelVocabSize)}`,
+        );
+  const hasRow = (fullTokenId: number): boolean => fullTokenId < modelVocabSize;
+  const { unkTokenId } = tokenizer;
   const named = [
     tokenizer.padTokenId,
-    tokenizer.unkTokenId,
+    unkTokenId,
     tokenizer.maskTokenId,
     tokenizer.clsTokenId,
     tokenizer.sepTokenId,
@@ -92,22 +100,44 @@ export async function profileOf(
   const identity = {
     pemmicanVersion: options.pemmicanVersion,
     tokenizerDigest: options.tokenizerDigest,
-    fullVocabSize: options.modelVocabSize,
+    fullVocabSize: modelVocabSize,
     hiddenSize: options.hiddenSize,
     maxSequenceLength: options.maxSequenceLength,
     ...(options.maxTargetLength === undefined ? {} : { maxTargetLength: options.maxTargetLength }),
-    unkTokenId: tokenizer.unkTokenId ?? null,
+    unkTokenId: unkTokenId !== undefined && hasRow(unkTokenId) ? unkTokenId : null,
   };
-  return assembleProfile(identity, sums, [...tokenizer.specialTokenIds, ...tokenizer.addedTokenIds, ...named], options);
+  const ofTokenizer = [...tokenizer.specialTokenIds, ...tokenizer.addedTokenIds, ...named].filter(hasRow);
+  return assembleProfile(identity, sums, ofTokenizer, options);
 }
 
-/** Before hours of counting, not after them. */
-function checkRows({ tokenizer, modelVocabSize }: ProfileOptions): void {
-  if (tokenizer.vocabSize > modelVocabSize)
+/** Told of each block that was counted: throws where one of its records has an id without a row. */
+class RowCheck {
+  readonly #options: AnalysisOptions;
+  readonly #isSeen: Uint8Array;
+  #encoder: FastEncoder | undefined;
+
+  constructor(options: AnalysisOptions) {
+    this.#options = options;
+    this.#isSeen = new Uint8Array(options.tokenizer.vocabSize);
+  }
+
+  /** @param firstRecord number of the block's first record in its split, from 1 */
+  check(counter: SplitCounter, block: RecordBlock, split: SplitName, firstRecord: number): void {
+    const { tokenizer, modelVocabSize, maxSequenceLength, memoBytes } = this.#options;
+    if (tokenizer.vocabSize <= modelVocabSize) return;
+    counter.markSeen(this.#isSeen);
+    if (!this.#isSeen.subarray(modelVocabSize).includes(1)) return;
+    this.#encoder ??= new FastEncoder(tokenizer, {
+      maxLength: maxSequenceLength,
+      ...(memoBytes === undefined ? {} : { memoBytes }),
+    });
+    const found = findTokenWithoutRow(this.#encoder, block, modelVocabSize);
+    if (found === undefined) return;
     throw new VocabularyError(
       'TOKENIZER_TOO_LARGE',
-      `The tokenizer has ids up to ${tokenizer.vocabSize - 1}, the model's embedding matrix has ${modelVocabSize} rows`,
+      `${split}, record ${firstRecord + found.recordIndex}: ${describeTokenWithoutRow(tokenizer, found.fullTokenId, modelVocabSize)}`,
     );
+  }
 }
 
 async function countSplit(
@@ -117,8 +147,13 @@ async function countSplit(
   options: AnalysisOptions,
 ): Promise<SplitSum> {
   const builder = new RecordBlockBuilder();
+  const rowCheck = new RowCheck(options);
+  let splitRecordCount = 0;
   const countBlock = async (): Promise<void> => {
-    const { recordLengths, tokenCount } = counter.add(builder.take());
+    const block = builder.take();
+    const { recordLengths, tokenCount } = counter.add(block);
+    rowCheck.check(counter, block, split.split, splitRecordCount + 1);
+    splitRecordCount += recordLengths.length;
     progress.recordCount += recordLengths.length;
     progress.tokenCount += tokenCount;
     await options.onProgress?.({ ...progress, distinctTokenCount: counter.distinctTokenCount });

@@ -43,3 +43,4 @@ export { WindowCounter, type WindowCount, type WindowCounterOptions } from './wi
 export { SplitSum, type SplitTally } from './split-sum.ts';
 export { TokenCounter } from './token-counter.ts';
 export { TokenIdMap } from './token-id-map.ts';
+export { describeTokenWithoutRow, findTokenWithoutRow } from './token-without-row.ts';

@@ -49,6 +49,16 @@ test('reduceTokenizer keeps the pieces whose rows are kept and renumbers every i
   });
 });
 
+test('reduceTokenizer leaves out an added token that the full matrix has no row for', () => {
+  const past = { id: 10, content: '<image>', special: true };
+  const larger = { ...wordPiece, added_tokens: [...wordPiece.added_tokens, past] };
+  assert.deepEqual(reduceTokenizer(larger, map, 'tokenizer.json'), reduceTokenizer(wordPiece, map, 'tokenizer.json'));
+  const decoder = { 0: { content: '[PAD]' }, 8: { content: '[NEW]' }, 10: past };
+  assert.deepEqual(reduceTokenizerConfig({ added_tokens_decoder: decoder }, map, 'tokenizer_config.json'), {
+    added_tokens_decoder: { 0: { content: '[PAD]' }, 6: { content: '[NEW]' } },
+  });
+});
+
 test('reduceTokenizer renumbers what each post-processor inserts', () => {
   const shifted = TokenIdMap.create(10, Uint32Array.of(1, 2, 3, 5));
   const reduced = (postProcessor: unknown): unknown =>

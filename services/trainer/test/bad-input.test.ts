@@ -169,11 +169,14 @@ const CASES: readonly Case[] = [
     message: /config\.json.*hidden_size.*-1/,
   },
   {
-    name: 'a tokenizer with more ids than the matrix has rows',
-    fields: () => ({ model: changedModel('vocab.txt', (bytes) => `${bytes.toString()}extra1\nextra2\n`) }),
+    name: 'a token that the matrix has no row for',
+    fields: () => ({
+      model: changedModel('vocab.txt', (bytes) => `${bytes.toString()}extra1\nextra2\n`),
+      train: dataFile(row(0) + row(1, 'word1 extra2')),
+    }),
     code: 'FAILED_PRECONDITION',
     reason: 'TOKENIZER_TOO_LARGE',
-    message: /ids up to 126, the embedding matrix has 125 rows/,
+    message: /data\.jsonl, row 2: token id 126 \("extra2"\) has no row: the embedding matrix has 125 rows/,
   },
   {
     name: 'a label that the number of labels does not reach',

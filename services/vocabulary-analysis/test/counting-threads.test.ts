@@ -88,6 +88,7 @@ async function analyze(
     maxSequenceLength,
     memoBytes: 1 << 20,
     seen: new SharedArrayBuffer(tokenizer.vocabSize),
+    rowCount: tokenizer.vocabSize,
     onCounted: ({ recordCount }) => reports.push(recordCount),
   });
   const open = await openFiles(request(files));
@@ -191,6 +192,7 @@ test('FileCounter refuses files without records as one thread does', async (t) =
     maxSequenceLength: 17,
     memoBytes: 1 << 20,
     seen: new SharedArrayBuffer(tokenizer.vocabSize),
+    rowCount: tokenizer.vocabSize,
     onCounted: () => undefined,
   });
   t.after(() => counter.close());

@@ -82,12 +82,86 @@ test('runInWorker throws what the thread threw, with the fields that clients are
     path: '/nonexistent/model',
   });
   writeFileSync(path.join(request.modelUri, 'config.json'), '{"vocab_size":8,"hidden_size":4}');
-  await assert.rejects(runInWorker({ kind: 'check', request, hub }), (error) => {
+  await assert.rejects(runInWorker({ kind: 'analyze', request, hub, limits }), (error) => {
     assert.ok(error instanceof RpcError);
     assert.equal(error.reason, 'TOKENIZER_TOO_LARGE');
-    assert.deepEqual(error.options.metadata, { file: request.modelUri, value: '9', limit: '8' });
+    const file = path.join(request.modelUri, 'train.txt');
+    assert.equal(error.message, `${file}, row 1: token id 8 ("##s") has no row: the embedding matrix has 8 rows`);
+    assert.deepEqual(error.options.metadata, { file, value: '8', limit: '8' });
     return true;
   });
+});
+
+/** The model with a special token past its nine rows, as Gemma 3's tokenizer has one. */
+function writeExcessToken(folder: string): void {
+  const flags = { special: true, single_word: false, lstrip: false, rstrip: false, normalized: false };
+  const json = {
+    added_tokens: [{ id: 9, content: '<image>', ...flags }],
+    pre_tokenizer: { type: 'WhitespaceSplit' },
+    model: {
+      type: 'WordLevel',
+      unk_token: '[UNK]',
+      vocab: Object.fromEntries(VOCABULARY.map((each, id) => [each, id])),
+    },
+  };
+  writeFileSync(path.join(folder, 'tokenizer.json'), JSON.stringify(json));
+}
+
+test('runInWorker keeps no token without a row, and names the first record that has one', async (t) => {
+  const small = smallRequest(temporaryFolder(t));
+  writeExcessToken(small.modelUri);
+  const file = path.join(small.modelUri, 'train.jsonl');
+  const request: AnalysisRequest = {
+    ...small,
+    files: [{ split: 'train', path: file, options: { textColumn: 'text', skipInvalid: true } }],
+  };
+  const write = (texts: readonly unknown[]): void => {
+    writeFileSync(file, texts.map((text) => `${JSON.stringify({ text })}\n`).join(''));
+  };
+  write(['good movie', 'image']);
+  const profile = await runInWorker({ kind: 'analyze', request, hub, limits });
+  // Special tokens are those of their usual names.
+  assert.deepEqual(profile?.keptTokenIds, [0, 1, 2, 3, 4, 5, 7]);
+  assert.equal(profile.fullVocabSize, 9);
+  // The third row is left out; the files are long enough for more than one portion and for threads.
+  const rows = Array.from({ length: 200_000 }, (_, row): unknown => (row === 2 ? 7 : 'good movie bad'));
+  write(rows.with(150_000, 'good<image>').with(199_999, '<image>'));
+  for (const threadCount of [1, 2])
+    await assert.rejects(
+      runInWorker({ kind: 'analyze', request, hub, limits: { ...limits, threadCount } }),
+      (error) => {
+        assert.ok(error instanceof RpcError);
+        assert.equal(error.reason, 'TOKENIZER_TOO_LARGE');
+        assert.equal(
+          error.message,
+          `${file}, row 150001: token id 9 ("<image>") has no row: the embedding matrix has 9 rows`,
+        );
+        return true;
+      },
+    );
+});
+
+test('runInWorker names the first sequence with a token without a row', async (t) => {
+  const request: AnalysisRequest = {
+    ...smallRequest(temporaryFolder(t)),
+    sequences: { blockSize: 2, assistantOnlyLoss: false, chatTemplate: '' },
+  };
+  writeExcessToken(request.modelUri);
+  const file = path.join(request.modelUri, 'train.txt');
+  writeFileSync(file, 'good movie\nbad good\nbad <image>\n');
+  await assert.rejects(runInWorker({ kind: 'analyze', request, hub, limits }), (error) => {
+    assert.ok(error instanceof RpcError);
+    assert.equal(
+      error.message,
+      `${file}, sequence 3: token id 9 ("<image>") has no row: the embedding matrix has 9 rows`,
+    );
+    return true;
+  });
+  writeFileSync(file, 'good movie\nbad good\n');
+  assert.deepEqual(
+    (await runInWorker({ kind: 'analyze', request, hub, limits }))?.keptTokenIds,
+    [0, 1, 2, 3, 4, 5, 6, 7],
+  );
 });
 
 test('runInWorker ends the thread when the signal is aborted, before or while it runs', async (t) => {

@@ -214,7 +214,7 @@ test('bad input ends an analysis with a code, a reason and the file', options, a
     [analysisSpec(at('none'), [good]), 'NOT_FOUND', 'NOT_FOUND', at('none')],
     [analysisSpec(MODEL, [{ ...good, uri: at('none.json') }]), 'NOT_FOUND', 'NOT_FOUND', at('none.json')],
     [analysisSpec(MODEL, [{ ...good, uri: folder }]), 'INVALID_ARGUMENT', 'NOT_A_FILE', folder],
-    [analysisSpec(small, [good]), 'FAILED_PRECONDITION', 'TOKENIZER_TOO_LARGE', small],
+    [analysisSpec(small, [good]), 'FAILED_PRECONDITION', 'TOKENIZER_TOO_LARGE', good.uri],
     [
       analysisSpec(model('reduced', { 'pemmican-token-id-map.json': '{}' }), [good]),
       'FAILED_PRECONDITION',
@@ -263,7 +263,8 @@ test('bad input ends an analysis with a code, a reason and the file', options, a
     assert.doesNotMatch(failure.message, /incident/);
   }
   const { metadata } = failureOf(await runAnalysis(client, analysisSpec(small, [good])));
-  assert.deepEqual(metadata, { file: small, value: '30522', limit: '1000' });
+  // "good" in bert-base-uncased's vocab.txt.
+  assert.deepEqual(metadata, { file: good.uri, value: '2204', limit: '1000' });
 });
 
 test('validate_only reads files, columns and tokenizer and starts nothing', options, async (t) => {

@@ -3,10 +3,19 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { Client, Metadata, credentials, status as grpcStatus, type ClientReadableStream } from '@grpc/grpc-js';
+import {
+  Client,
+  Metadata,
+  Server,
+  ServerCredentials,
+  credentials,
+  status as grpcStatus,
+  type ClientReadableStream,
+} from '@grpc/grpc-js';
 import { refusalOf } from '@pemmican/testkit';
 import { startEcho, type EchoMethods } from '../../test/echo-service.ts';
 import { Handlers, createLogger, readServerSecurity } from '../mod.ts';
+import { accessControl } from './access-control.ts';
 
 const handlers = new Handlers({ logger: createLogger('test', 'silent') });
 
@@ -34,9 +43,16 @@ const bearer = (value: string): Metadata => {
 const READER = bearer('Bearer reader-token-0001');
 const WRITER = bearer('bearer writer-token-0001');
 
-function call(client: Client, path: string, metadata = new Metadata(), request = '{}'): Promise<string> {
+function call(
+  client: Client,
+  path: string,
+  metadata = new Metadata(),
+  request = '{}',
+  deadlineMs = 60_000,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(path, same, same, Buffer.from(request), metadata, (error, response) => {
+    const options = { deadline: Date.now() + deadlineMs };
+    client.makeUnaryRequest(path, same, same, Buffer.from(request), metadata, options, (error, response) => {
       if (error === null) resolve(String(response));
       else reject(error);
     });
@@ -147,6 +163,41 @@ async function untilAdmitted(
     }
   }
 }
+
+test('accessControl does not count a call whose caller has gone while its token was checked', async (t) => {
+  const checks: (() => void)[] = [];
+  const authenticator = {
+    authenticate: async () => {
+      await new Promise<void>((resolve) => checks.push(resolve));
+      return { name: 'ci', role: 'writer' as const };
+    },
+  };
+  const settings = { authenticator, maxOpenCalls: 1, roleOf: () => 'reader' as const };
+  const server = new Server({ interceptors: [accessControl({ ...settings, logger: createLogger('test', 'silent') })] });
+  const once = { path: '/test/Once', requestStream: false, responseStream: false, requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same }; // prettier-ignore
+  server.addService({ once }, { once: handlers.unary((request: Buffer) => request) });
+  const port = await new Promise<number>((resolve) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_, bound) => {
+      resolve(bound);
+    });
+  });
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  t.after(() => {
+    client.close();
+    server.forceShutdown();
+  });
+  const untilChecked = async (count: number): Promise<void> => {
+    while (checks.length < count) await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  const gone = call(client, '/test/Once', WRITER, 'gone', 50);
+  await assert.rejects(gone, { code: grpcStatus.DEADLINE_EXCEEDED });
+  await untilChecked(1);
+  checks[0]?.();
+  const next = call(client, '/test/Once', WRITER, 'next');
+  await untilChecked(2);
+  checks[1]?.();
+  assert.equal(await next, 'next');
+});
 
 test('readServerSecurity names variables that are wrong, or that belong together', () => {
   const cases: [Record<string, string>, RegExp][] = [

@@ -31,11 +31,18 @@ export function accessControl(settings: AccessSettings): ServerInterceptor {
   const openCalls = new Map<string, number>();
   return (method, call) => {
     let release = (): void => undefined;
+    let isEnded = false;
+    const end = (): void => {
+      isEnded = true;
+      release();
+    };
     const listener: Partial<ServerListener> = {
       onReceiveMetadata(metadata, next) {
         void (async () => {
           try {
             const caller = await admit(settings, method.path, metadata, call.getPeer());
+            // Its caller may have gone while the token was checked.
+            if (isEnded) return;
             release = open(openCalls, caller, settings.maxOpenCalls);
             next(metadata);
           } catch (error) {
@@ -44,7 +51,7 @@ export function accessControl(settings: AccessSettings): ServerInterceptor {
         })();
       },
       onCancel() {
-        release();
+        end();
       },
     };
     return new ServerInterceptingCall(call, {
@@ -52,7 +59,7 @@ export function accessControl(settings: AccessSettings): ServerInterceptor {
         next(listener);
       },
       sendStatus(status, next) {
-        release();
+        end();
         next(status);
       },
     });

@@ -46,10 +46,10 @@ export function maskingOf(prepared: PreparedModel, options: LanguageModelingOpti
   const { tokenizer, vocabRows, folder, reduction } = prepared;
   const { maskTokenId } = tokenizer;
   const ownId = (fullTokenId: number): number => reduction?.map.toReducedId(fullTokenId) ?? fullTokenId;
-  if (maskTokenId === undefined || ownId(maskTokenId) < 0)
+  if (maskTokenId === undefined || ownId(maskTokenId) < 0 || ownId(maskTokenId) >= vocabRows)
     throw new PreconditionError(
       'MASK_TOKEN_MISSING',
-      `${folder.name}: ${maskTokenId === undefined ? 'the tokenizer has no mask token' : `the mask token's row ${maskTokenId} was not kept`}`,
+      `${folder.name}: ${maskTokenId === undefined ? 'the tokenizer has no mask token' : `the mask token's row ${maskTokenId} ${reduction === undefined ? `is not among the ${vocabRows} of the embedding matrix` : 'was not kept'}`}`,
     );
   const replacements = replacementTokenIds(reduction?.manifest.fullVocabSize ?? vocabRows, options.seed).map((id) =>
     // An unsigned -1 is no row of any matrix.

@@ -79,7 +79,7 @@ export async function prepareModel(
   const reduction = await readReduction(folder);
   const vocabRows = embeddingRows(model, checkpoint);
   const headName = model.headWeightName(task);
-  checkRows({ folderName: folder.name, model, vocabRows, tokenizer, reduction });
+  checkRows({ folderName: folder.name, model, vocabRows, reduction });
   return {
     folder,
     model,
@@ -153,10 +153,9 @@ function checkRows(found: {
   folderName: string;
   model: Model;
   vocabRows: number;
-  tokenizer: Tokenizer;
   reduction: PreparedModel['reduction'];
 }): void {
-  const { folderName, model, vocabRows, tokenizer, reduction } = found;
+  const { folderName, model, vocabRows, reduction } = found;
   if (model.vocabSize !== vocabRows)
     throw new PreconditionError(
       'VOCAB_SIZE_MISMATCH',
@@ -168,12 +167,6 @@ function checkRows(found: {
       `${folderName}: the token id map keeps ${reduction.manifest.reducedVocabSize} rows, the embedding matrix has ${vocabRows}`,
     );
   }
-  const fullRows = reduction?.manifest.fullVocabSize ?? vocabRows;
-  if (tokenizer.vocabSize > fullRows)
-    throw new PreconditionError(
-      'TOKENIZER_TOO_LARGE',
-      `${folderName}: the tokenizer has ids up to ${tokenizer.vocabSize - 1}, the embedding matrix has ${fullRows} rows`,
-    );
 }
 
 async function requireFile(folder: FolderReader, fileName: string, maxBytes: number): Promise<Uint8Array> {

@@ -13,6 +13,7 @@ import {
 import { localPath, openByteSource } from '@pemmican/storage';
 import { EncodedDatasetBuilder, NO_LABEL, type EncodedDataset } from '@pemmican/training';
 import { PreconditionError } from '../precondition-error.ts';
+import { ModelTokenIds } from './model-token-ids.ts';
 import type { DataRequest, PreparedData } from './prepared-data.ts';
 import type { PreparedModel } from './prepared-model.ts';
 import { DEFAULT_MAX_SEQUENCE_LENGTH, ENCODER_MEMO_BYTES } from './record-encoder.ts';
@@ -26,12 +27,13 @@ export function areSequences({ blockSize, recordKind }: DatasetSpec): boolean {
 }
 
 /**
- * Tokenizes every split into sequences.
- * @throws PreconditionError SEQUENCE_TOO_LONG; DatasetError, SequenceError
+ * Tokenizes every split into sequences, in the model's id space.
+ * @throws PreconditionError SEQUENCE_TOO_LONG, TOKENIZER_TOO_LARGE, TOKEN_NOT_KEPT; DatasetError, SequenceError
  */
 export async function prepareSequences(prepared: PreparedModel, request: DataRequest): Promise<PreparedData> {
   const { dataset } = request;
   const options = sequenceOptionsOf(prepared, dataset);
+  const tokenIds = new ModelTokenIds(prepared, request.unkeptTokensToUnk);
   const splits = new Map<Split, EncodedDataset>();
   const notes: string[] = [];
   let skippedRecordCount = 0;
@@ -44,7 +46,8 @@ export async function prepareSequences(prepared: PreparedModel, request: DataReq
       const format = file.format === DatasetFormat.UNSPECIFIED ? {} : { format: FORMAT_NAMES[file.format] };
       const records = readRecords(source, { ...format, ...columnsOf(dataset), onSkip });
       const encoder = new SequenceEncoder(prepared.tokenizer, source.name, options);
-      const encoded = await collect(readSequences(records, encoder, source.name, () => request.breathe()));
+      const sequences = readSequences(records, encoder, source.name, () => request.breathe());
+      const encoded = await collect(sequences, tokenIds, source.name);
       splits.set(file.split, encoded);
       skippedRecordCount += encoder.counts.skippedRecordCount;
       notes.push(...notesOf(source.name, encoded, encoder.counts, options));
@@ -52,8 +55,8 @@ export async function prepareSequences(prepared: PreparedModel, request: DataReq
       await source.close();
     }
   }
-  const none = { labelCount: 2, labelNames: undefined, words: new Map<never, never>(), mappedToUnkCount: 0 };
-  return { ...none, splits, skippedRecordCount, notes };
+  const none = { labelCount: 2, labelNames: undefined, words: new Map<never, never>() };
+  return { ...none, splits, skippedRecordCount, mappedToUnkCount: tokenIds.mappedToUnkCount, notes };
 }
 
 /** The model with the chat template that a user gave in place of its own, so that the trained one has it too. */
@@ -118,14 +121,22 @@ function sequenceKindOf(kind: RecordKind): SequenceOptions['recordKind'] {
   return kind === RecordKind.MESSAGES ? 'messages' : 'text';
 }
 
-async function collect(sequences: AsyncIterable<TokenSequence>): Promise<EncodedDataset> {
+async function collect(
+  sequences: AsyncIterable<TokenSequence>,
+  tokenIds: ModelTokenIds,
+  fileName: string,
+): Promise<EncodedDataset> {
   const builder = new EncodedDatasetBuilder();
   const labels: Int32Array[] = [];
   let isMasked = false;
+  let sequenceCount = 0;
   for await (const { ids, typeIds, labels: ofTokens } of sequences) {
-    builder.add(ids, typeIds, 0);
+    const rows = tokenIds.toRows(ids, `${fileName}, sequence ${++sequenceCount}`);
+    builder.add(rows, typeIds, 0);
     isMasked ||= ofTokens !== undefined;
-    if (ofTokens !== undefined) labels.push(ofTokens.slice());
+    // What is predicted of a token is its id, in the model's id space as well.
+    if (ofTokens !== undefined)
+      labels.push(ofTokens.map((label, index) => (label === NO_LABEL ? NO_LABEL : (rows[index] ?? NO_LABEL))));
   }
   const dataset = builder.build();
   if (!isMasked) return dataset;

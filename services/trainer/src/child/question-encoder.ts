@@ -62,7 +62,7 @@ export class QuestionEncoder {
       for (const window of windows) {
         const places = this.#placesOf(window);
         questions.addWindow(places, answerSpan(places, firstAnswer(record), this.#noAnswerIn(window)));
-        dataset.add(this.#tokenIds.map(window.ids, { fileName, row: record.row }), window.typeIds, 0);
+        dataset.add(this.#tokenIds.toRows(window.ids, `${fileName}, row ${record.row}`), window.typeIds, 0);
       }
       if (record.index % QUESTIONS_PER_BREATH === 0) await this.#request.breathe();
     }

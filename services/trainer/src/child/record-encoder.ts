@@ -109,7 +109,7 @@ export class RecordEncoder {
     const { ids, typeIds, recordOffsets } = this.#targetEncoder.encode(builder.take());
     block.rows.forEach((row, index) => {
       const [start, end] = [recordOffsets[index], recordOffsets[index + 1]];
-      const targetIds = this.#tokenIds.map(ids.subarray(start, end), { fileName: block.fileName, row });
+      const targetIds = this.#tokenIds.toRows(ids.subarray(start, end), `${block.fileName}, row ${row}`);
       target.add(targetIds, typeIds.subarray(start, end), 0);
     });
   }
@@ -128,7 +128,7 @@ export class RecordEncoder {
         this.#skipWithoutTokens(labels.length, row, block.fileName);
         return;
       }
-      const recordIds = this.#tokenIds.map(ids.subarray(start, end), { fileName: block.fileName, row });
+      const recordIds = this.#tokenIds.toRows(ids.subarray(start, end), `${block.fileName}, row ${row}`);
       target.dataset.add(recordIds, typeIds.subarray(start, end), recordWords === undefined ? (labels[0] ?? 0) : 0);
       if (recordWords !== undefined) target.words.add(recordWords, labels);
     });

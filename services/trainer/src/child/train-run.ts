@@ -394,9 +394,10 @@ function describeParameters({ parameterCount, trainedParameterCount }: TrainingP
 }
 
 /** Id that fills up batches: the tokenizer's padding token where it has a row, else row 0 (it is masked either way). */
-export function paddingTokenId({ tokenizer, reduction }: PreparedModel): number {
+export function paddingTokenId({ tokenizer, reduction, vocabRows }: PreparedModel): number {
   const full = tokenizer.padTokenId ?? 0;
-  return reduction === undefined ? full : Math.max(0, reduction.map.toReducedId(full));
+  if (reduction === undefined) return full < vocabRows ? full : 0;
+  return Math.max(0, reduction.map.toReducedId(full));
 }
 
 /** @throws PreconditionError TAGS_WITHOUT_NAMES */

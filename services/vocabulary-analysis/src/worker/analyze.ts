@@ -15,6 +15,7 @@ import { openModelInputs } from './model-inputs.ts';
 import { ProgressMeter } from './progress-meter.ts';
 import { SequenceCounter, openSequences } from './sequence-counter.ts';
 import { MeasuredThreadStart } from './thread-start.ts';
+import { checkRows } from './token-without-row.ts';
 
 export interface AnalyzeHooks {
   readonly hub: HubOptions;
@@ -53,6 +54,7 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
           ? new MeasuredThreadStart(meter.totalBytes, () => meter.processedBytes, model.tokenizerMs)
           : { isWorthIt: () => false },
       tokenizerFile: model.tokenizerFile,
+      rowCount: model.vocabSize,
       maxSequenceLength: request.maxSequenceLength,
       ...targetLength,
       ...(request.docStride === undefined ? {} : { docStride: request.docStride }),
@@ -61,7 +63,9 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
       onCounted,
     });
   const counter =
-    sequences === undefined ? openFileCounter() : new SequenceCounter(model.tokenizer, { sequences, onCounted });
+    sequences === undefined
+      ? openFileCounter()
+      : new SequenceCounter(model.tokenizer, { sequences, rowCount: model.vocabSize, onCounted });
   try {
     const sums = new Map<SplitName, SplitSum>();
     for (const [index, file] of files.entries()) {
@@ -69,7 +73,9 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
       const onRead = (bytes: number): void => {
         meter.setFileBytes(index, bytes);
       };
-      sums.set(split, await inPhase(`tokenize and count ${split}`, () => counter.count(file, onRead)));
+      const sum = await inPhase(`tokenize and count ${split}`, () => counter.count(file, onRead));
+      await checkRows(sum, file, model, request);
+      sums.set(split, sum);
     }
     const { replacementSeed } = request;
     const profile = await inPhase('select rows', () =>

@@ -17,6 +17,8 @@ export interface FileCounterOptions extends CountingThreadSetup {
   /** Most threads that count, the caller's included. */
   readonly threadCount: number;
   readonly threadStart: ThreadStart;
+  /** Rows of the embedding matrix: a file in which a token without one was seen is not read to its end. */
+  readonly rowCount: number;
   /** Told the sums over all files after each portion. */
   readonly onCounted: (counts: { recordCount: number; tokenCount: number }) => void;
 }
@@ -92,7 +94,7 @@ export class FileCounter {
     let hasBegun = false;
     for await (const portion of portions) {
       this.#threads?.throwIfDead();
-      if (this.#failures.length > 0) return;
+      if (this.#failures.length > 0 || this.seen.hasFrom(this.#options.rowCount)) return;
       if (!hasBegun && this.#own.isReady && this.#threads !== undefined) {
         const { header } = this.#own;
         this.#threads.begin({ ...file, options: { ...file.options, ...(header === undefined ? {} : { header }) } });

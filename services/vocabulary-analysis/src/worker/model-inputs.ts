@@ -25,7 +25,7 @@ export interface ModelInputs {
 
 /**
  * Opens the tokenizer and measures the embedding matrix.
- * @throws PreconditionError ALREADY_REDUCED, TOKENIZER_TOO_LARGE; TokenizerError, EmbeddingError, StorageError,
+ * @throws PreconditionError ALREADY_REDUCED; TokenizerError, EmbeddingError, StorageError,
  *   SafetensorsError
  */
 export async function openModelInputs(folder: FolderReader, recordKind: RecordKind): Promise<ModelInputs> {
@@ -43,13 +43,6 @@ export async function openModelInputs(folder: FolderReader, recordKind: RecordKi
   const startMs = performance.now();
   const tokenizer = parseTokenizer(tokenizerFile);
   const tokenizerMs = performance.now() - startMs;
-  if (tokenizer.vocabSize > vocabSize) {
-    throw new PreconditionError(
-      'TOKENIZER_TOO_LARGE',
-      `${folder.name}: the tokenizer has ids up to ${tokenizer.vocabSize - 1}, the embedding matrix has ${vocabSize} rows`,
-      { file: folder.name, value: String(tokenizer.vocabSize), limit: String(vocabSize) },
-    );
-  }
   return { tokenizer, tokenizerFile, tokenizerMs, digest: await tokenizerDigest(folder), vocabSize, hiddenSize };
 }
 

@@ -3,7 +3,7 @@ import type { PortionCounter } from './portion-counter.ts';
 // Going through a vocabulary takes some tenths of a millisecond.
 const INTERVAL_MS = 100;
 
-/** Which token ids were seen by any thread of an analysis; for the progress only, which may lag behind. */
+/** Which token ids were seen by any thread of an analysis; for what may lag behind: the progress, and ending early. */
 export class SeenTokens {
   readonly #isSeen: Uint8Array;
   #markedMs = -Infinity;
@@ -20,6 +20,11 @@ export class SeenTokens {
 
   markSometimes(counter: PortionCounter): void {
     if (performance.now() - this.#markedMs >= INTERVAL_MS) this.mark(counter);
+  }
+
+  /** Whether an id of at least this one was seen. */
+  hasFrom(fullTokenId: number): boolean {
+    return this.#isSeen.subarray(fullTokenId).includes(1);
   }
 
   /** Distinct ids. */

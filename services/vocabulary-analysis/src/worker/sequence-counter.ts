@@ -13,6 +13,7 @@ import {
 import { StorageError } from '@pemmican/storage';
 import type { Tokenizer } from '@pemmican/tokenizer';
 import { SplitSum } from '@pemmican/vocabulary';
+import { throwTokenWithoutRow } from './token-without-row.ts';
 import type { OpenFile } from './dataset-files.ts';
 import type { AnalysisRequest } from './messages.ts';
 import type { ModelInputs } from './model-inputs.ts';
@@ -22,6 +23,8 @@ const SEQUENCES_PER_REPORT = 256;
 
 export interface SequenceCounterOptions {
   readonly sequences: SequenceOptions;
+  /** Rows of the embedding matrix. */
+  readonly rowCount: number;
   /** Told the sums over all files now and then. */
   readonly onCounted: (counts: { recordCount: number; tokenCount: number }) => void;
 }
@@ -49,7 +52,7 @@ export class SequenceCounter {
 
   /**
    * @param onRead told how many bytes of the file were read
-   * @throws DatasetError, SequenceError, TokenizerError
+   * @throws DatasetError, SequenceError, TokenizerError; PreconditionError TOKENIZER_TOO_LARGE
    */
   async count({ source, options }: OpenFile, onRead: (bytes: number) => void): Promise<SplitSum> {
     const sum = new SplitSum(this.#tokenizer.vocabSize);
@@ -60,6 +63,15 @@ export class SequenceCounter {
     const records = readRecords(source, { ...options, onRead, onSkip });
     let sequenceCount = 0;
     for await (const { ids } of readSequences(records, encoder, source.name, () => setImmediate())) {
+      const excess = ids.find((id) => id >= this.#options.rowCount);
+      if (excess !== undefined)
+        throwTokenWithoutRow(
+          this.#tokenizer,
+          excess,
+          this.#options.rowCount,
+          source.name,
+          `sequence ${sequenceCount + 1}`,
+        );
       sum.counter.add(ids);
       sum.lengths.add(ids.length);
       for (const id of ids) this.#isSeen[id] = 1;

@@ -20,8 +20,10 @@ const BYTE_FALLBACK = ['llama2', 'gemini', 'gemma3'];
 const UNIGRAM = ['multilingual-e5-small'];
 const BPE = [...BYTE_LEVEL, ...BYTE_FALLBACK];
 const BERT = ['bert-base-uncased'];
+// Digits one by one before GPT-2's pattern.
+const DIGITS = ['SmolLM2-135M-Instruct'];
 
-export const TOKENIZERS: readonly string[] = [...BERT, ...BPE, ...UNIGRAM];
+export const TOKENIZERS: readonly string[] = [...BERT, ...BPE, ...DIGITS, ...UNIGRAM];
 
 /** Name by which tiktoken and its kin know the encoding of a tokenizer. */
 export const ENCODING_NAMES: Readonly<Record<string, string>> = { gpt2: 'gpt2', gpt4o: 'o200k_base' };

@@ -12,13 +12,15 @@ import tokenizers
 from tokenizers import Regex, pre_tokenizers
 
 FIXTURES = os.path.join(os.path.dirname(__file__), "../../../../libs/tokenizer/fixtures")
-# What the patterns tell apart; contractions; Chinese and Japanese among punctuation.
-ALPHABETS = ["aA1\u00bd \n\t\u00a0's./\u0301\u4e2d\u01c5\x01", "'sStrevmlLd\u017fa ", "1\u4e2d\u30d5\u309ca.+\x01 \n\u0301_\u00e9"]
+# What the patterns tell apart; contractions; Chinese and Japanese among punctuation; digits of a newer Unicode than the patterns'.
+ALPHABETS = ["aA1\u00bd \n\t\u00a0's./\u0301\u4e2d\u01c5\x01", "'sStrevmlLd\u017fa ", "1\u4e2d\u30d5\u309ca.+\x01 \n\u0301_\u00e9", "1\u00b2\U00011de1\u0661\u4e2da \n's.\u3000"]
 LENGTH = 4
 CL100K = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|DIGITS| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 CONTRACTION = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 PATTERNS = {
     "gpt2": ["'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"],
+    # Behind Digits.
+    "gpt2-digits": ["'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"],
     "cl100k": [CL100K.replace("DIGITS", "\\p{N}{1,3}")],
     "qwen": [CL100K.replace("DIGITS", "\\p{N}")],
     "o200k": [
@@ -41,11 +43,17 @@ def texts():
                 yield "".join(characters)
 
 
-def digest(patterns):
-    split = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in patterns]).pre_tokenize_str
+def splitter(family, patterns):
+    if family == "gpt2-digits":  # as published: with the pattern that ByteLevel has built in
+        return [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    return [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in patterns]
+
+
+def digest(family, patterns):
+    split = pre_tokenizers.Sequence(splitter(family, patterns)).pre_tokenize_str
     sha = hashlib.sha256()
     for text in texts():
-        sha.update(("|".join(str(len(piece)) for piece, _ in split(text)) + "\n").encode())
+        sha.update(("|".join(str(end - start) for _, (start, end) in split(text)) + "\n").encode())
     return sha.hexdigest()
 
 
@@ -56,7 +64,7 @@ def main():
         "length": LENGTH,
         "patterns": PATTERNS,
         # Of lines, one a text: lengths of its pieces in code points, joined by "|".
-        "digests": {family: digest(patterns) for family, patterns in PATTERNS.items()},
+        "digests": {family: digest(family, patterns) for family, patterns in PATTERNS.items()},
     }
     with open(os.path.join(FIXTURES, "split-digests.json"), "w") as file:
         json.dump(document, file, indent=1)

@@ -24,16 +24,23 @@ const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x09 || byt
  * - between a digit and what is neither a digit nor outside of ASCII: digits are only followed by digits;
  * - between punctuation and a digit; in gpt2 between punctuation and a letter, but for contractions;
  * - after a newline: `[\r\n]*` and `\s*[\r\n]+` take newlines as long as there are any (o200k's also slashes).
- * The byte after each cut is ASCII, which composes with nothing before it, so NFC does not reach over a cut; but it may end
+ * Digits one by one (`gpt2-digits`) are pieces whatever is beside them, and gpt2's pattern sees each part between them as a
+ * text of its own: what is said of gpt2 holds within a part, and before and after a digit every cut is safe. Those between
+ * digits and after white space are not made, so that a number with its space stays one chunk; nor, with NFC, those before
+ * what is not ASCII.
+ * But for these, the byte after each cut is ASCII, which composes with nothing before it, so NFC does not reach over a cut; but it may end
  * a letter in a mark, which is why a letter outside of ASCII is asked for the last character of its NFC.
  */
 export function byteLevelCuts(family: SplitFamily, addsPrefixSpace: boolean, isNfc: boolean): CutRule {
   const apostrophe = 0x27;
   const slash = 0x2f;
-  const isGpt2 = family === 'gpt2';
+  const isDigits = family === 'gpt2-digits';
+  const isGpt2 = family === 'gpt2' || isDigits;
   const isO200k = family === 'o200k';
   const endsWord = (next: number): boolean => isPunctuation(next) && !(isO200k && next === apostrophe);
   const cutBetween = (previous: number, next: number): number => {
+    if (isDigits && previous >= 0x80 && isDigit(next)) return NOT_SPACE;
+    if (isDigits && isDigit(previous) && next >= 0x80) return isNfc ? 0 : 1;
     if (previous >= 0x80) return next === 0x20 ? NOT_SPACE : isSpace(next) || endsWord(next) ? ENDS_IN_LETTER : 0;
     let isCut = false;
     if (isLetter(previous)) isCut = isSpace(next) || isDigit(next) || endsWord(next);

@@ -5,17 +5,16 @@ import { MAX_CHUNK_BYTES, MODEL_KINDS, type Engine, type EngineHost, type Engine
 import { installMerges } from '../engine/install-merges.ts';
 import { installTokens } from '../engine/install-tokens.ts';
 import { byteLevelTokens } from './byte-level-bytes.ts';
-import { characterBits } from './character-bits.ts';
+import { splitBits } from './character-bits.ts';
 import type { TokenList } from '../token-list.ts';
 import type { FoundSplit } from './find-split-family.ts';
 import { SPLIT_FAMILIES } from './split-patterns.ts';
 
 const PAIR_COUNT = 65_536;
 
-/** Ids of the 256 single bytes; undefined where one is missing. */
-export function singleByteIds(vocabulary: ReadonlyMap<string, number>): Int32Array | undefined {
-  const ids = BYTE_CHARACTERS.map((character) => vocabulary.get(character) ?? -1);
-  return ids.includes(-1) ? undefined : Int32Array.from(ids);
+/** Ids of the 256 single bytes; -1 where one is missing. */
+export function singleByteIds(vocabulary: ReadonlyMap<string, number>): Int32Array {
+  return Int32Array.from(BYTE_CHARACTERS, (character) => vocabulary.get(character) ?? -1);
 }
 
 /** Byte-level BPE with one of the known patterns before it. */
@@ -42,7 +41,7 @@ export class ByteLevelModel implements EngineModel {
     }
     exports.setSplit(
       SPLIT_FAMILIES.indexOf(this.#split.family),
-      memory.place(characterBits()),
+      memory.place(splitBits(this.#split.family)),
       memory.allocate((MAX_CHUNK_BYTES + 2) * 4),
       memory.allocate((MAX_CHUNK_BYTES + 2) * 4),
       memory.allocate((MAX_CHUNK_BYTES + 2) * 4),

@@ -1,5 +1,7 @@
 import { namedProperty, shorthandClass } from '../../regex/named-classes.ts';
+import { numeric } from '../../unicode/character-classes.ts';
 import type { CodePointRanges } from '../../unicode/code-point-set.ts';
+import type { SplitFamily } from './split-patterns.ts';
 
 export const LETTER = 1;
 export const NUMBER = 2;
@@ -12,6 +14,8 @@ export const SYMBOL = 32;
 export const MARK = 64;
 /** What deepseek takes for Chinese and Japanese. */
 export const IDEOGRAPH = 128;
+/** What Digits takes for digits, in the family of digits in the place of UPPER: the numbers of a newer Unicode than the patterns'. */
+export const NUMERIC = 8;
 
 let bits: Uint8Array | undefined;
 
@@ -39,4 +43,13 @@ export function characterBits(): Uint8Array {
   );
   bits = table;
   return table;
+}
+
+let digitBits: Uint8Array | undefined;
+
+/** By code point: the classes that the pieces of a family depend on. */
+export function splitBits(family: SplitFamily): Uint8Array {
+  if (family !== 'gpt2-digits') return characterBits();
+  digitBits ??= characterBits().map((bits, codePoint) => (bits & ~UPPER) | (numeric.has(codePoint) ? NUMERIC : 0));
+  return digitBits;
 }

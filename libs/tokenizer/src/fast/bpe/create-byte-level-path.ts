@@ -16,13 +16,14 @@ export function createByteLevelPath(parts: TokenizerParts): BytePath | undefined
   if (split === undefined || (normalizers.length > 0 && !isNfc)) return undefined;
   const { model } = parts;
   const byteIds = singleByteIds(model.vocabulary);
-  // Without every byte's token the model loses characters or knows no answer: that is left to the pipeline.
+  // A byte without a token loses its character or becomes the unknown token: its chunk is left to the pipeline, which would
+  // put a space before it.
   const isPlain =
     model instanceof Bpe &&
     canInstallMerges(model) &&
     model.prefix === '' &&
     model.suffix === '' &&
-    byteIds !== undefined;
+    !(split.addsPrefixSpace && byteIds.includes(-1));
   // The pipeline would put a space before chunks that are not first.
   if (!isPlain && split.addsPrefixSpace) return undefined;
   return {

@@ -16,7 +16,7 @@ export function findSplitFamily(preTokenizerJson: unknown): FoundSplit | undefin
   const splits = parts.slice(0, -1);
   const addsPrefixSpace = fieldOf(byteLevel, 'add_prefix_space') !== false;
   if ((fieldOf(byteLevel, 'use_regex') ?? true) === true)
-    return splits.length === 0 ? { family: 'gpt2', addsPrefixSpace } : undefined;
+    return splits.length === 0 ? { family: 'gpt2', addsPrefixSpace } : findDigits(splits, addsPrefixSpace);
   // The space would go before every piece.
   if (addsPrefixSpace || splits.length === 0 || !splits.every(givesPieces)) return undefined;
   const patterns = splits.map((split) => fieldOf(fieldOf(split, 'pattern'), 'Regex'));
@@ -30,6 +30,15 @@ export function findSplitFamily(preTokenizerJson: unknown): FoundSplit | undefin
     }
   }
   return undefined;
+}
+
+/** Digits one by one and nothing else before GPT-2's pattern. */
+function findDigits(splits: readonly unknown[], addsPrefixSpace: boolean): FoundSplit | undefined {
+  const [digits, ...others] = splits;
+  if (others.length > 0 || typeOf(digits) !== 'Digits' || fieldOf(digits, 'individual_digits') !== true)
+    return undefined;
+  // The space would go before every piece.
+  return addsPrefixSpace ? undefined : { family: 'gpt2-digits', addsPrefixSpace };
 }
 
 /** Whether pieces are what the pattern matches. */
