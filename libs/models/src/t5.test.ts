@@ -72,6 +72,20 @@ test('model.checkpointNames knows the three names of T5’s one embedding matrix
   assert.deepEqual(parse().checkpointNames('lm_head.weight'), ['lm_head.weight']);
 });
 
+test('model.parameters gives T5’s own output matrix rows of its own, where the embedding matrix is reduced', () => {
+  const untied = parse({ tie_word_embeddings: false });
+  assert.deepEqual(
+    [untied.outputMatrixName('seq2seq-lm'), parse().outputMatrixName('seq2seq-lm')],
+    ['lm_head.weight', undefined],
+  );
+  const rows = (...counts: [number, number?]): (number | undefined)[] =>
+    untied
+      .parameters('seq2seq-lm', 2, ...counts)
+      .flatMap(({ name, shape }) => (/^(shared|lm_head)/.test(name) ? [shape[0]] : []));
+  assert.deepEqual(rows(20), [20, 20]);
+  assert.deepEqual(rows(20, 30), [20, 30]);
+});
+
 /** A checkpoint with these tensors, one byte an element. */
 function checkpointOf(tensors: Readonly<Record<string, readonly number[]>>): TensorReader {
   const bytesOf = (name: string): Uint8Array => Uint8Array.from(tensors[name] ?? []);
@@ -92,8 +106,11 @@ test('tiedAsIn ties T5’s output matrix unless the checkpoint has one that diff
     [1, 2, 4],
   ];
   for (const tie_word_embeddings of [true, false]) {
-    const isTied = async (tensors: Readonly<Record<string, readonly number[]>>): Promise<boolean> => {
-      const model = await tiedAsIn(parse({ tie_word_embeddings }), checkpointOf(tensors));
+    const isTied = async (
+      tensors: Readonly<Record<string, readonly number[]>>,
+      kept?: Uint32Array,
+    ): Promise<boolean> => {
+      const model = await tiedAsIn(parse({ tie_word_embeddings }), checkpointOf(tensors), kept);
       assert.equal(namesOf(model).includes('lm_head.weight'), !model.isTied('seq2seq-lm'));
       return model.isTied('seq2seq-lm');
     };
@@ -101,6 +118,12 @@ test('tiedAsIn ties T5’s output matrix unless the checkpoint has one that diff
     assert.equal(await isTied({ 'shared.weight': shared, 'lm_head.weight': shared }), true);
     assert.equal(await isTied({ 'shared.weight': shared, 'lm_head.weight': other }), false);
     assert.equal(await isTied({ 'encoder.embed_tokens.weight': shared, 'lm_head.weight': other }), false);
+    // Rows 0 and 2 are kept of the embedding matrix, and all of the output matrix.
+    const kept = Uint32Array.of(0, 2);
+    assert.equal(await isTied({ 'shared.weight': [1, 3], 'lm_head.weight': shared }, kept), true);
+    assert.equal(await isTied({ 'shared.weight': [1, 3], 'lm_head.weight': other }, kept), false);
+    assert.equal(await isTied({ 'shared.weight': [1, 3], 'lm_head.weight': [1, 3] }, kept), true);
+    assert.equal(await isTied({ 'shared.weight': [1, 3], 'lm_head.weight': [1, 4] }, kept), false);
   }
   const bert = parseModel(
     { model_type: 'bert', vocab_size: 30, hidden_size: 12, num_hidden_layers: 1, num_attention_heads: 3, intermediate_size: 20, max_position_embeddings: 9 },

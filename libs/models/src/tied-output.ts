@@ -8,12 +8,33 @@ const OUTPUT_MATRIX = 'lm_head.weight';
  * The model, tied as a checkpoint is. Where the config decides it, that is the model as it is. Configs of T5 and mT5 do not:
  * transformers ties the output matrix to the embedding matrix unless the checkpoint has both and they differ (its
  * `tie_weights`).
+ * @param keptTokenIds the source's row of each row of a reduced embedding matrix, whose output matrix may have all rows
  */
-export async function tiedAsIn(model: Model, checkpoint: TensorReader): Promise<Model> {
+export async function tiedAsIn(model: Model, checkpoint: TensorReader, keptTokenIds?: Uint32Array): Promise<Model> {
   if (model.withTying === undefined) return model;
   const name = model.checkpointNames(model.embeddingMatrixName).find((candidate) => checkpoint.has(candidate));
   const hasOwnOutput = checkpoint.has(OUTPUT_MATRIX) && name !== undefined;
-  return model.withTying(!hasOwnOutput || (await areEqual(checkpoint, name, OUTPUT_MATRIX)));
+  if (!hasOwnOutput) return model.withTying(true);
+  const areSameRows =
+    keptTokenIds !== undefined && checkpoint.get(name).shape[0] !== checkpoint.get(OUTPUT_MATRIX).shape[0]
+      ? await areRows(checkpoint, name, OUTPUT_MATRIX, keptTokenIds)
+      : await areEqual(checkpoint, name, OUTPUT_MATRIX);
+  return model.withTying(areSameRows);
+}
+
+/** Whether a matrix has the other one's rows with these numbers. */
+async function areRows(checkpoint: TensorReader, first: string, second: string, rows: Uint32Array): Promise<boolean> {
+  const [a, b] = [checkpoint.get(first), checkpoint.get(second)];
+  if (a.dtype !== b.dtype || a.shape[1] !== b.shape[1] || a.shape[0] !== rows.length) return false;
+  const size = a.lengthBytes / rows.length;
+  const [left, right] = [new Uint8Array(size), new Uint8Array(size)];
+  for (const [index, row] of rows.entries()) {
+    if ((row + 1) * size > b.lengthBytes) return false;
+    await checkpoint.readRange(first, index * size, left);
+    await checkpoint.readRange(second, row * size, right);
+    if (!isSame(left, right, size)) return false;
+  }
+  return true;
 }
 
 async function areEqual(checkpoint: TensorReader, first: string, second: string): Promise<boolean> {
@@ -25,7 +46,12 @@ async function areEqual(checkpoint: TensorReader, first: string, second: string)
     const length = Math.min(size, a.lengthBytes - offset);
     await checkpoint.readRange(first, offset, left.subarray(0, length));
     await checkpoint.readRange(second, offset, right.subarray(0, length));
-    for (let index = 0; index < length; index++) if (left[index] !== right[index]) return false;
+    if (!isSame(left, right, length)) return false;
   }
+  return true;
+}
+
+function isSame(left: Uint8Array, right: Uint8Array, length: number): boolean {
+  for (let index = 0; index < length; index++) if (left[index] !== right[index]) return false;
   return true;
 }

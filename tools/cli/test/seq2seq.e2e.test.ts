@@ -84,6 +84,37 @@ describe('sequence-to-sequence language modeling', { timeout: TIMEOUT_MS }, () =
       assert.ok(existsSync(path.join(output, 'generation_config.json')));
     });
 
+  test('run trains an untied model with the used input rows, and has the losses of --no-reduce', () => {
+    const runOf = (output: string, ...more: string[]): Report => {
+      const argv = ['--model', folder.join('mt5'), '--output', folder.join(output), ...data, ...STEPS, ...more];
+      return JSON.parse(pemmican('run', ...argv, '--json')) as Report;
+    };
+    const [reduced, whole] = [runOf('mt5-reduced', '--pad-to-multiple-of', '1'), runOf('mt5-whole', '--no-reduce')];
+    assert.ok(reduced.training.vocabRows < whole.training.vocabRows);
+    assert.equal(reduced.training.finalLoss, whole.training.finalLoss);
+    assert.equal(reduced.evaluation.after!.loss, whole.evaluation.after!.loss);
+    compareLoss(folder.join('mt5-reduced'), reduced, false);
+  });
+
+  test('run --restricted-softmax trains a tied model over the kept rows, and restores all of them', () => {
+    const output = folder.join('restricted');
+    const argv = ['--model', folder.join('t5'), '--output', output, ...data, ...STEPS, '--pad-to-multiple-of', '1'];
+    const report = JSON.parse(pemmican('run', ...argv, '--restricted-softmax', '--json')) as Report;
+    assert.ok(report.training.restrictedSoftmax && report.evaluation.after!.loss < report.evaluation.before!.loss);
+    const theirs = theirsOf(output);
+    assert.deepEqual([theirs.missing, theirs.isTied], [[], true]);
+    // Over all rows there is more to be wrong with.
+    assert.ok(theirs.loss > report.evaluation.after!.loss);
+  });
+
+  test('run finds a batch size for sources and targets', () => {
+    const argv = ['--model', folder.join('t5'), '--output', folder.join('found'), '--no-reduce', ...data, ...STEPS];
+    const report = JSON.parse(
+      pemmican('run', ...argv, '--auto-find-batch-size', '--memory', '8GB', '--json'),
+    ) as Report;
+    assert.equal(report.training.perDeviceTrainBatchSize, 8);
+  });
+
   test('train adapts T5 with LoRA, and transformers finds the merged model to have the loss of the report', () => {
     const [output, merged] = [folder.join('adapter'), folder.join('merged')];
     pemmican('train', '--model', folder.join('t5'), '--output', output, ...data, ...STEPS, '--lora-rank', '4');
@@ -105,14 +136,17 @@ describe('sequence-to-sequence language modeling', { timeout: TIMEOUT_MS }, () =
       estimate: {
         targetLength: number;
         tiedEmbeddings: boolean;
-        reduced?: unknown;
-        full: { largestBatchSize: number };
+        reduced: { vocabRows: number; parameterCount: number };
+        full: { vocabRows: number; parameterCount: number; largestBatchSize: number };
       };
     };
     assert.equal(estimate.targetLength, Number(MAX_TARGET));
     assert.equal(estimate.tiedEmbeddings, false);
-    assert.equal(estimate.reduced, undefined);
-    assert.ok(estimate.full.largestBatchSize > 16);
+    // The output matrix keeps its rows: only those of the embedding matrix, of 16 numbers each, are left out.
+    const { full, reduced } = estimate;
+    assert.ok(reduced.vocabRows < full.vocabRows);
+    assert.equal(full.parameterCount - reduced.parameterCount, 16 * (full.vocabRows - reduced.vocabRows));
+    assert.ok(full.largestBatchSize > 16);
   });
 
   test('what cannot be is refused, and says what would do', () => {
@@ -143,6 +177,14 @@ describe('sequence-to-sequence language modeling', { timeout: TIMEOUT_MS }, () =
     assert.match(
       refused(2, ...line, '--overwrite', '--train-file', train, '--target-column', 'x'),
       /name the same column/,
+    );
+    assert.match(
+      refused(2, ...line, '--overwrite', '--train-file', train, '--max-seq-length', '9'),
+      /--max-source-length and --max-seq-length are the same length/,
+    );
+    assert.match(
+      refused(2, ...line, '--overwrite', '--train-file', train, '--packing'),
+      /--packing is for --task causal-lm and masked-lm, the task is seq2seq-lm/,
     );
     assert.match(
       refused(3, ...task, '--text-column', 'article', '--label-column', 'highlights', '--overwrite'),

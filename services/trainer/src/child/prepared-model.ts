@@ -69,14 +69,14 @@ export async function prepareModel(
   const config = parseJson(await requireFile(folder, 'config.json', MAX_CONFIG_BYTES), `${folder.name}/config.json`);
   const parsed = parseModel(config, `${folder.name}/config.json`);
   const checkpoint = await Checkpoint.open(folder);
-  const model = await tiedAsIn(parsed, checkpoint);
+  const reduction = await readReduction(folder);
+  const model = await tiedAsIn(parsed, checkpoint, reduction?.map.keptTokenIds);
   const files = new Map<string, Uint8Array>();
   for (const fileName of TOKENIZER_FILE_NAMES) {
     const bytes = await readFile(folder, fileName, MAX_TOKENIZER_BYTES);
     if (bytes !== undefined) files.set(fileName, bytes);
   }
   const tokenizer = openTokenizer(folder.name, files, task === 'token-classification');
-  const reduction = await readReduction(folder);
   const vocabRows = embeddingRows(model, checkpoint);
   const headName = model.headWeightName(task);
   checkRows({ folderName: folder.name, model, vocabRows, reduction });
