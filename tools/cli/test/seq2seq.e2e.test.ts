@@ -162,12 +162,12 @@ describe('sequence-to-sequence language modeling', { timeout: TIMEOUT_MS }, () =
     assert.match(refused(2, ...line, '--train-file', bad), /row 10: "highlights" is null, expected a string/);
     const skipping = [...line, '--train-file', bad, '--skip-invalid', '--max-steps', '1', '--overwrite'];
     assert.match(refused(0, ...skipping), /1 records without text/);
-    const reduced = ['run', ...line.slice(1), '--train-file', train];
+    const reduced = ['run', ...line.slice(1), '--overwrite', '--train-file', train];
     assert.match(
       refused(2, ...reduced),
       /--task seq2seq-lm trains the softmax over the full vocabulary.*add --no-reduce/,
     );
-    const predict = ['predict', '--model', folder.join('t5'), ...RECORDS, '--file', train];
+    const predict = ['predict', '--model', folder.join('t5'), '--task', 'seq2seq-lm', '--file', train];
     assert.match(refused(3, ...predict), /writes no text; transformers' generate does/);
     const task = ['train', '--model', folder.join('t5'), '--output', folder.join('none'), '--train-file', train];
     assert.match(
