@@ -11,7 +11,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { median } from './tokenizer-speed/measurement.ts';
 import type { StepPlan, StepReport } from './training-step/plan.ts';
-import { PROGRAMS, isApplicable, runProgram, type Program } from './training-step/programs.ts';
+import { PROGRAMS, isApplicable, runProgram, trainsOtherLoss, type Program } from './training-step/programs.ts';
 import { goalLines, resultTable, savingTable, type StepResult } from './training-step/tables.ts';
 import { MODELS, SHAPES, makeWorkload, type Shape, type Workload } from './training-step/workloads.ts';
 
@@ -62,6 +62,7 @@ async function measure(workload: Workload, shape: Shape, planFile: string): Prom
       baseBytes: median(own.map((report) => report.baseBytes)),
       plannedBytes: own[0]?.plannedBytes,
       lastLoss: own[0]?.losses.at(-1) ?? NaN,
+      isOtherLoss: trainsOtherLoss(program, workload.task),
     };
     console.error(
       `${result.model} ${result.shape} ${program.name}: ${result.stepMs.toFixed(0)} ms, ${(result.peakBytes / 1e6).toFixed(0)} MB`,

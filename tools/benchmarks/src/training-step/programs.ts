@@ -52,10 +52,12 @@ export async function runProgram(program: Program, planFile: string): Promise<St
   return (await runForJson(command, [path.join(import.meta.dirname, script), planFile], environment)) as StepReport;
 }
 
-/**
- * Whether a program does the work at all: a tied language model cannot leave rows out of its softmax, so ours refuses to
- * (the reference implementation does, and trains on another loss).
- */
+/** Whether a program leaves rows out of a tied language model's softmax: it trains on another loss then. */
+export function trainsOtherLoss(program: Program, task: StepPlan['task']): boolean {
+  return program.arm === 'reduced' && task === 'causal-lm';
+}
+
+/** Whether a program does the work at all: ours trains on another loss only when it is asked to by name. */
 export function isApplicable(program: Program, task: StepPlan['task']): boolean {
-  return !(program.isOurs && program.arm === 'reduced' && task === 'causal-lm');
+  return !(program.isOurs && trainsOtherLoss(program, task));
 }

@@ -18,6 +18,7 @@ function result(name: string, stepMs: number, peakMegabytes: number): StepResult
     baseBytes: 0,
     plannedBytes: undefined,
     lastLoss: 0,
+    isOtherLoss: false,
   };
 }
 
@@ -33,6 +34,12 @@ const RESULTS = [
 
 test('bestPeers takes the fastest peer, and the smallest of those that do not recompute', () => {
   assert.deepEqual(bestPeers(RESULTS), { stepMs: 100, peakBytes: 450e6 });
+});
+
+test('bestPeers leaves out a peer that trains on another loss, which resultTable says', () => {
+  const results = RESULTS.map((each) => ({ ...each, isOtherLoss: each.program.name.startsWith('PyTorch, reference') }));
+  assert.deepEqual(bestPeers(results), { stepMs: 150, peakBytes: 450e6 });
+  assert.match(resultTable(results).join('\n'), /\| PyTorch, reference PEMA \(another loss\) \|/);
 });
 
 test('resultTable gives shares of the best peers', () => {

@@ -13,6 +13,8 @@ export interface StepResult {
   readonly baseBytes: number;
   readonly plannedBytes: number | undefined;
   readonly lastLoss: number;
+  /** Set where the program trains on another loss than the others: it is shown, and no peer to be compared with. */
+  readonly isOtherLoss: boolean;
 }
 
 /** Ratios that the project set itself, against the best of the peers in one workload and shape. */
@@ -35,9 +37,9 @@ export function groups(results: readonly StepResult[]): StepResult[][] {
   return [...Map.groupBy(results, (result) => `${result.model} ${result.shape}`).values()];
 }
 
-/** The fastest and the smallest peer of a group; those that recompute are not the fastest, but may be the smallest. */
+/** The fastest peer of a group, and the smallest of those that do not recompute. */
 export function bestPeers(group: readonly StepResult[]): { stepMs: number; peakBytes: number } {
-  const peers = group.filter(({ program }) => !program.isOurs);
+  const peers = group.filter(({ program, isOtherLoss }) => !program.isOurs && !isOtherLoss);
   return {
     stepMs: Math.min(...peers.map(({ stepMs }) => stepMs)),
     peakBytes: Math.min(
@@ -51,7 +53,7 @@ export function resultTable(results: readonly StepResult[]): string[] {
     const best = bestPeers(group);
     return group.map((result) => [
       result.model,
-      result.program.name,
+      `${result.program.name}${result.isOtherLoss ? ' (another loss)' : ''}`,
       result.shape,
       result.vocabRows,
       result.stepMs.toFixed(0),
