@@ -196,6 +196,15 @@ const CASES: readonly Case[] = [
     options: { task: 'masked-lm' },
     isEvaluation: true,
   },
+  {
+    name: 'evaluation of T5',
+    rows: 9000,
+    batch: [8, 64],
+    targetLength: 24,
+    options: { task: 'seq2seq-lm' },
+    config: t5(9000, { feed_forward_proj: 'relu' }),
+    isEvaluation: true,
+  },
   { name: 'MPNet', rows: 2000, batch: [8, 64], config: { ...bert(4, 256, 2000), model_type: 'mpnet' } },
 ];
 
