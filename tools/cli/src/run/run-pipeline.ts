@@ -64,7 +64,7 @@ export class RunPipeline {
     output.print(`\n${renderAnalysis(analysis.result, output.colors)}\n`);
     const estimate = await this.#estimate(analysis);
     output.print(`\n${renderEstimate(estimate.result, this.#options.memory ?? 0, output.colors, this.#options)}\n`);
-    checkReduction(this.#options, estimate.result);
+    await this.#checkReduction(estimate.result);
     const reduction = this.#options.reduce ? await this.#reduce(analysis) : undefined;
     const log = await this.#openLog();
     const training = await this.#train(reduction?.digest ?? analysis.digest, log);
@@ -87,6 +87,16 @@ export class RunPipeline {
     });
     await this.#publish(model, report);
     return report;
+  }
+
+  /** What is refused here leaves nothing behind that a run could go on with. */
+  async #checkReduction(estimate: EstimateMemoryResponse): Promise<void> {
+    try {
+      checkReduction(this.#options, estimate);
+    } catch (error) {
+      await this.#workspace.remove();
+      throw error;
+    }
   }
 
   async #analyze(): Promise<StageOutcome<AnalysisResult>> {
