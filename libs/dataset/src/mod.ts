@@ -7,7 +7,14 @@ export { DatasetError, type DatasetErrorCode } from './error.ts';
 export { LabelVocabulary, type LabelVocabularyOptions } from './label-vocabulary.ts';
 export { MAX_RECORD_BYTES } from './limits.ts';
 export { ROLES, type Message, type Role } from './messages.ts';
-export { DEFAULT_COLUMNS, type ColumnOptions, type RecordFields, type RecordKind } from './record-fields.ts';
+export {
+  DEFAULT_COLUMNS,
+  DEFAULT_DOC_STRIDE,
+  DEFAULT_MAX_SEQUENCE_LENGTHS,
+  type ColumnOptions,
+  type RecordFields,
+  type RecordKind,
+} from './record-fields.ts';
 export { DATASET_FORMATS, formatOf, type DatasetFormat, type PieceFormat } from './record-format.ts';
 export { RecordParser, type RecordParserOptions, type RowOptions, type TextBlockBuilder } from './record-parser.ts';
 export { readPieces, readRecords, type DatasetRecord, type PieceOptions, type ReadOptions } from './records.ts';
