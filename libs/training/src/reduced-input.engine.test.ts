@@ -7,8 +7,9 @@ import { TokenIdMap, replacementTokenIds } from '@pemmican/vocabulary';
 import { EncodedDatasetBuilder, type EncodedDataset } from './encoded-dataset.ts';
 import { DEFAULT_TRAINING_OPTIONS, type TrainingOptions } from './options.ts';
 import { writeVariable } from './parameter-transfer.ts';
-import { train, type CheckpointStore, type TrainingEvent } from './trainer.ts';
+import { train, type TrainingEvent } from './trainer.ts';
 import { buildTrainingProgram } from './training-program.ts';
+import { NO_CHECKPOINTS } from '../test/no-checkpoints.ts';
 
 // Language models whose output matrix is not tied, with every row of the embedding matrix and with the kept ones; the output
 // matrix has all its rows in both.
@@ -31,19 +32,6 @@ const CASES = {
 const RECORDS = Array.from({ length: 24 }, (_, record) =>
   Array.from({ length: 5 + (record % 9) }, (_, index) => 5 + 31 * ((record * 7 + index * index * 3) % 60)),
 );
-
-const nowhere: CheckpointStore = {
-  create: () =>
-    Promise.resolve({
-      name: 'nowhere',
-      write: () => Promise.resolve(),
-      commit: () => Promise.resolve(),
-      abort: () => Promise.resolve(),
-    }),
-  list: () => Promise.resolve([]),
-  open: () => Promise.reject(new Error('There is none')),
-  remove: () => Promise.resolve(),
-};
 
 function datasetOf(map: TokenIdMap | undefined): EncodedDataset {
   const builder = new EncodedDatasetBuilder();
@@ -91,7 +79,7 @@ async function trainArm(task: keyof typeof CASES, map: TokenIdMap | undefined): 
     const ownId = (id: number): number => map?.toReducedId(id) ?? id;
     const dataset = datasetOf(map);
     const events = train({
-      session, program, options, labelCount: 2, padId: ownId(SPECIAL.pad), train: dataset, validation: dataset, checkpoints: nowhere,
+      session, program, options, labelCount: 2, padId: ownId(SPECIAL.pad), train: dataset, validation: dataset, checkpoints: NO_CHECKPOINTS,
       masking:
         task === 'masked-lm'
           ? {
@@ -155,7 +143,7 @@ for (const task of ['causal-lm', 'masked-lm'] as const)
         assert.deepEqual(ours, values.subarray(id * width, (id + 1) * width), `row of id ${id}`);
       });
     }
-    // All rows of the output matrix learn, those of tokens that are nowhere in the data too.
+    // All rows of the output matrix learn, those of tokens that are NO_CHECKPOINTS in the data too.
     const outputName = model.outputMatrixName(task)!;
     assert.equal(reduced.weights.get(outputName)!.length, VOCAB_SIZE * model.hiddenSize);
   });
