@@ -9,6 +9,9 @@ export { MAX_RECORD_BYTES } from './limits.ts';
 export { ROLES, type Message, type Role } from './messages.ts';
 export {
   DEFAULT_COLUMNS,
+  DEFAULT_DOC_STRIDE,
+  DEFAULT_MAX_SEQUENCE_LENGTHS,
+  DEFAULT_MAX_TARGET_LENGTH,
   DEFAULT_TARGET_COLUMN,
   type ColumnOptions,
   type RecordFields,

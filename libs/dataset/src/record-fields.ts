@@ -52,6 +52,19 @@ export const DEFAULT_COLUMNS: Readonly<Record<RecordKind, { readonly text: strin
   messages: { text: 'messages', label: 'label' },
 };
 export const DEFAULT_TARGET_COLUMN = 'target';
+/** Tokens of the longest sequence where no length is given; what is counted and what is trained on have to agree on it. */
+export const DEFAULT_MAX_SEQUENCE_LENGTHS: Readonly<Record<RecordKind, number>> = {
+  text: 128,
+  words: 128,
+  questions: 384,
+  'source-and-target': 128,
+  'prompt-and-completion': 128,
+  messages: 128,
+};
+/** Tokens of a context that two windows over it share where no number is given. */
+export const DEFAULT_DOC_STRIDE = 128;
+/** Tokens of the longest target where no length is given. */
+export const DEFAULT_MAX_TARGET_LENGTH = 128;
 const DEFAULT_CONTEXT_COLUMN = 'context';
 // run_qa.py takes it off questions (Python's str.lstrip): it would take room from the context.
 const LEADING_SPACE = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;

@@ -4,6 +4,9 @@
  */
 export const MAX_TEMPLATE_CHARACTERS = 128 * 1024;
 
+/** Most tokens of a packed block. */
+export const MAX_BLOCK_SIZE = 1_000_000;
+
 /** Longest rendered conversation in UTF-16 units: as many as the bytes of the largest record. */
 export const MAX_RENDERED_CHARACTERS = 128 * 1024 * 1024;
 

@@ -6,6 +6,7 @@
 export { ChatTemplate, type RenderedConversation } from './chat-template.ts';
 export { SequenceError, type SequenceErrorCode } from './error.ts';
 export { findChatTemplate, type ChatTemplateFiles } from './find-chat-template.ts';
+export { findSequenceProblems, type SequenceFields, type SequenceProblem } from './find-problems.ts';
 export { MAX_TEMPLATE_CHARACTERS } from './limits.ts';
 export { readSequences } from './read-sequences.ts';
 export { SequenceEncoder, type SequenceCounts, type SequenceOptions } from './sequence-encoder.ts';

@@ -5,11 +5,12 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { Component } from '../src/component.ts';
 import { SPLIT_PATTERNS, type SplitFamily } from '../src/fast/bpe/split-patterns.ts';
-import { FastEncoder, RecordBlockBuilder, Tokenizer } from '../src/mod.ts';
+import { Tokenizer } from '../src/mod.ts';
 import { createPreTokenizer } from '../src/pre-tokenizer/create-pre-tokenizer.ts';
 import { Expression } from '../src/regex/expression.ts';
 import { splitAt } from '../src/pre-tokenizer/split-behavior.ts';
 import { BYTE_CHARACTERS, toByteCharacters } from '../src/unicode/byte-characters.ts';
+import { assertSameIds } from './same-ids.ts';
 
 /** What tokenizers 0.23.3 gives (tools/oracles/src/tokenizer/split_digests.py). */
 interface Fixture {
@@ -80,15 +81,6 @@ for (const family of Object.keys(digests) as SplitFamily[]) {
 
   test(`FastEncoder.encode finds the pieces of ${family} in ${texts.length} short texts that the expression finds`, () => {
     const tokenizer = revealingTokenizer(family);
-    const builder = new RecordBlockBuilder();
-    for (const text of texts) builder.add(text);
-    const { ids, recordOffsets } = new FastEncoder(tokenizer).encode(builder.take());
-    texts.forEach((text, index) => {
-      const found = ids.subarray(recordOffsets[index], recordOffsets[index + 1]);
-      const expected = tokenizer.encode(text).ids;
-      // deepEqual on every one takes a minute.
-      if (found.length === expected.length && expected.every((id, at) => id === found[at])) return;
-      assert.deepEqual(Array.from(found), Array.from(expected), JSON.stringify(text));
-    });
+    assertSameIds(tokenizer, texts);
   });
 }

@@ -7,8 +7,9 @@ import { TokenIdMap, replacementTokenIds } from '@pemmican/vocabulary';
 import { EncodedDatasetBuilder, type EncodedDataset } from './encoded-dataset.ts';
 import { DEFAULT_TRAINING_OPTIONS, type TrainingOptions } from './options.ts';
 import { writeVariable } from './parameter-transfer.ts';
-import { train, type CheckpointStore, type TrainingEvent } from './trainer.ts';
+import { train, type TrainingEvent } from './trainer.ts';
 import { buildTrainingProgram } from './training-program.ts';
+import { NO_CHECKPOINTS } from '../test/no-checkpoints.ts';
 
 // Language models whose output matrix is not tied, with every row of the embedding matrix and with the kept ones; the output
 // matrix has all its rows in both.
@@ -35,19 +36,6 @@ const CASES = {
 const RECORDS = Array.from({ length: 24 }, (_, record) =>
   Array.from({ length: 5 + (record % 9) }, (_, index) => 5 + 31 * ((record * 7 + index * index * 3) % 60)),
 );
-
-const nowhere: CheckpointStore = {
-  create: () =>
-    Promise.resolve({
-      name: 'nowhere',
-      write: () => Promise.resolve(),
-      commit: () => Promise.resolve(),
-      abort: () => Promise.resolve(),
-    }),
-  list: () => Promise.resolve([]),
-  open: () => Promise.reject(new Error('There is none')),
-  remove: () => Promise.resolve(),
-};
 
 /** Targets are the ends of the records, which only a sequence-to-sequence task reads. */
 function datasetOf(map: TokenIdMap | undefined): EncodedDataset {
@@ -100,7 +88,7 @@ async function trainArm(task: keyof typeof CASES, map: TokenIdMap | undefined): 
     const ownId = (id: number): number => map?.toReducedId(id) ?? id;
     const dataset = datasetOf(map);
     const events = train({
-      session, program, options, labelCount: 2, padId: ownId(SPECIAL.pad), train: dataset, validation: dataset, checkpoints: nowhere,
+      session, program, options, labelCount: 2, padId: ownId(SPECIAL.pad), train: dataset, validation: dataset, checkpoints: NO_CHECKPOINTS,
       masking:
         task === 'masked-lm'
           ? {

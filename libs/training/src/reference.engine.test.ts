@@ -14,8 +14,9 @@ import { predictLogits } from './evaluation.ts';
 import { DEFAULT_TRAINING_OPTIONS } from './options.ts';
 import { clearMoments, writeVariable } from './parameter-transfer.ts';
 import { FEED, FETCH, buildTrainingProgram, type TrainingProgram } from './training-program.ts';
-import { train, type CheckpointStore, type TrainingEvent } from './trainer.ts';
+import { train, type TrainingEvent } from './trainer.ts';
 import { makeTaskBatch } from './task-batch.ts';
+import { NO_CHECKPOINTS } from '../test/no-checkpoints.ts';
 
 /**
  * What PyTorch 2.15 and transformers 5.23 computed (libs/training/fixtures/README.md says how): all-MiniLM-L6-v2 with a
@@ -45,19 +46,6 @@ const OPTIONS = {
   dropout: 0,
   saveSteps: 1_000_000,
   evalSteps: 1_000_000,
-};
-
-const noCheckpoints: CheckpointStore = {
-  create: () =>
-    Promise.resolve({
-      name: 'nowhere',
-      write: () => Promise.resolve(),
-      commit: () => Promise.resolve(),
-      abort: () => Promise.resolve(),
-    }),
-  list: () => Promise.resolve([]),
-  open: () => Promise.reject(new Error('there is none')),
-  remove: () => Promise.resolve(),
 };
 
 interface Arm {
@@ -115,7 +103,7 @@ async function openArm(isReduced: boolean): Promise<Arm> {
 
 async function trainArm(arm: Arm): Promise<void> {
   const events = train({
-    session: arm.session, program: arm.program, options: OPTIONS, labelCount: 2, padId: 0, train: arm.data, validation: undefined, checkpoints: noCheckpoints,
+    session: arm.session, program: arm.program, options: OPTIONS, labelCount: 2, padId: 0, train: arm.data, validation: undefined, checkpoints: NO_CHECKPOINTS,
     weightsFile: { fileName: 'model.safetensors', tensors: [] }, companions: [], fingerprint: {}, resumeFrom: undefined, signal: new AbortController().signal, now: () => performance.now(), breathe: () => Promise.resolve(),
   }); // prettier-ignore
   const steps: Extract<TrainingEvent, { type: 'step' }>[] = [];

@@ -13,7 +13,6 @@ import {
   WEIGHTS_FILE_NAME,
   buildTrainingProgram,
   train,
-  type CheckpointStore,
   type EncodedDataset,
   type Schedule,
   type TrainingEvent,
@@ -21,6 +20,7 @@ import {
   type TrainingProgram,
   type TrainingRun,
 } from '../src/mod.ts';
+import { NO_CHECKPOINTS } from './no-checkpoints.ts';
 
 /** One run of PyTorch. */
 export interface OracleRun {
@@ -125,19 +125,6 @@ export interface TinyResult {
   readonly weights: ReadonlyMap<string, Float32Array>;
 }
 
-const noCheckpoints: CheckpointStore = {
-  create: () =>
-    Promise.resolve({
-      name: 'nowhere',
-      write: () => Promise.resolve(),
-      commit: () => Promise.resolve(),
-      abort: () => Promise.resolve(),
-    }),
-  list: () => Promise.resolve([]),
-  open: () => Promise.reject(new Error('There is none')),
-  remove: () => Promise.resolve(),
-};
-
 export function tinyModel(run: OracleRun): Model {
   return freezeParameters(parseModel(run.config, 'config.json'), run.frozen);
 }
@@ -206,7 +193,7 @@ export async function trainTiny(oracleCase: OracleRun, changes: TinyChanges = {}
       padId: 0,
       train: tinyDataset(oracleCase, map),
       validation: undefined,
-      checkpoints: noCheckpoints,
+      checkpoints: NO_CHECKPOINTS,
       weightsFile: {
         fileName: WEIGHTS_FILE_NAME,
         tensors: program.parameters.map((parameter) => ({ name: parameter.spec.name, parameter })),

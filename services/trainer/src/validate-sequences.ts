@@ -1,13 +1,11 @@
 import { RecordKind, type DatasetSpec } from '@pemmican/contract/vocabulary';
 import { Task } from '@pemmican/contract/trainer';
 import type { FieldViolations } from '@pemmican/rpc';
-import { MAX_TEMPLATE_CHARACTERS } from '@pemmican/sequences';
-
-const MAX_BLOCK_SIZE = 1_000_000;
+import { findSequenceProblems } from '@pemmican/sequences';
 
 /** Checks what is asked of a language model's records: kinds that only it takes, blocks, and which tokens are predicted. */
 export function checkSequences(violations: FieldViolations, field: string, dataset: DatasetSpec, task: Task): void {
-  const { recordKind, blockSize, assistantOnlyLoss, chatTemplate, textPairColumn } = dataset;
+  const { recordKind, blockSize, textPairColumn } = dataset;
   const isOfPrompts = recordKind === RecordKind.PROMPT_AND_COMPLETION;
   const isOfMessages = recordKind === RecordKind.MESSAGES;
   if (isOfPrompts || isOfMessages) {
@@ -23,24 +21,6 @@ export function checkSequences(violations: FieldViolations, field: string, datas
     `${field}.block_size`,
     `is ${blockSize}, must be 0 for a task that is not language modeling`,
   );
-  violations.check(
-    blockSize !== 1 && blockSize <= MAX_BLOCK_SIZE,
-    `${field}.block_size`,
-    `is ${blockSize}, must be 0 or from 2 to ${MAX_BLOCK_SIZE}`,
-  );
-  violations.check(
-    !assistantOnlyLoss || isOfMessages,
-    `${field}.assistant_only_loss`,
-    'must not be set for records that are not messages',
-  );
-  violations.check(
-    chatTemplate === '' || isOfMessages,
-    `${field}.chat_template`,
-    'must be empty for records that are not messages',
-  );
-  violations.check(
-    chatTemplate.length <= MAX_TEMPLATE_CHARACTERS,
-    `${field}.chat_template`,
-    `has ${chatTemplate.length} characters, must have at most ${MAX_TEMPLATE_CHARACTERS}`,
-  );
+  for (const problem of findSequenceProblems(dataset, isOfMessages))
+    violations.add(`${field}.${problem.field}`, problem.description);
 }

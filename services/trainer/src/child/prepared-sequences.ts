@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { DatasetFormat, RecordKind, type DatasetSpec, type Split } from '@pemmican/contract/vocabulary';
-import { readRecords, type ReadOptions } from '@pemmican/dataset';
+import { DEFAULT_MAX_SEQUENCE_LENGTHS, readRecords, type ReadOptions } from '@pemmican/dataset';
 import { adviseHugePages } from '@pemmican/device-memory';
 import {
   SequenceEncoder,
@@ -16,7 +16,7 @@ import { PreconditionError } from '../precondition-error.ts';
 import { ModelTokenIds } from './model-token-ids.ts';
 import type { DataRequest, PreparedData } from './prepared-data.ts';
 import type { PreparedModel } from './prepared-model.ts';
-import { DEFAULT_MAX_SEQUENCE_LENGTH, ENCODER_MEMO_BYTES } from './record-encoder.ts';
+import { ENCODER_MEMO_BYTES } from './record-encoder.ts';
 import { FORMAT_NAMES } from './record-formats.ts';
 
 const CHAT_TEMPLATE_FILE_NAME = 'chat_template.jinja';
@@ -71,7 +71,7 @@ export function withChatTemplate(prepared: PreparedModel, dataset: DatasetSpec |
 function sequenceOptionsOf(prepared: PreparedModel, dataset: DatasetSpec): SequenceOptions {
   const { blockSize, assistantOnlyLoss, skipInvalid } = dataset;
   const recordKind = sequenceKindOf(dataset.recordKind);
-  const maxLength = dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH;
+  const maxLength = dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTHS[recordKind];
   const [field, length] = blockSize > 0 ? ['block_size', blockSize] : ['max_sequence_length', maxLength];
   if (length > prepared.model.maxSequenceLength)
     throw new PreconditionError(

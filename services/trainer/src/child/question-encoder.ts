@@ -1,4 +1,4 @@
-import { DatasetError, type DatasetRecord } from '@pemmican/dataset';
+import { DEFAULT_DOC_STRIDE, DEFAULT_MAX_SEQUENCE_LENGTHS, DatasetError, type DatasetRecord } from '@pemmican/dataset';
 import { TokenizerError, type PlacedText, type TextWindow } from '@pemmican/tokenizer';
 import {
   EncodedDatasetBuilder,
@@ -13,8 +13,6 @@ import type { ModelTokenIds } from './model-token-ids.ts';
 import type { DataRequest } from './prepared-data.ts';
 import type { PreparedModel } from './prepared-model.ts';
 
-export const DEFAULT_QUESTION_SEQUENCE_LENGTH = 384;
-const DEFAULT_DOC_STRIDE = 128;
 // Questions after which the process looks at its messages: some milliseconds.
 const QUESTIONS_PER_BREATH = 32;
 
@@ -34,7 +32,7 @@ export class QuestionEncoder {
     this.#request = request;
     this.#tokenIds = tokenIds;
     this.#onSkip = onSkip;
-    this.#maxLength = request.dataset.maxSequenceLength || DEFAULT_QUESTION_SEQUENCE_LENGTH;
+    this.#maxLength = request.dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTHS.questions;
     this.#stride = request.dataset.docStride ?? DEFAULT_DOC_STRIDE;
     if (this.#maxLength > prepared.model.maxSequenceLength)
       throw new PreconditionError(

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { DatasetError, type DatasetRecord } from '@pemmican/dataset';
+import { DEFAULT_MAX_SEQUENCE_LENGTHS, DEFAULT_MAX_TARGET_LENGTH, DatasetError, type DatasetRecord } from '@pemmican/dataset';
 import { adviseHugePages } from '@pemmican/device-memory';
 import { FastEncoder, RecordBlockBuilder } from '@pemmican/tokenizer';
 import { EncodedDatasetBuilder, type EncodedDataset } from '@pemmican/training';
@@ -9,9 +9,6 @@ import type { ModelTokenIds } from './model-token-ids.ts';
 import type { DataRequest } from './prepared-data.ts';
 import type { PreparedModel } from './prepared-model.ts';
 import { SplitWordsBuilder, type SplitWords } from './split-words.ts';
-
-export const DEFAULT_MAX_SEQUENCE_LENGTH = 128;
-const DEFAULT_MAX_TARGET_LENGTH = 128;
 
 // Encoded at a time: some milliseconds, after which the process looks at its messages.
 const BLOCK_BYTES = 256 * 1024;
@@ -34,7 +31,8 @@ export class RecordEncoder {
     this.#request = request;
     this.#tokenIds = tokenIds;
     this.#onSkip = onSkip;
-    const maxLength = request.dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTH;
+    const recordKind = request.task === 'token-classification' ? 'words' : 'text';
+    const maxLength = request.dataset.maxSequenceLength || DEFAULT_MAX_SEQUENCE_LENGTHS[recordKind];
     this.#maxLength = maxLength;
     if (maxLength > prepared.model.maxSequenceLength) {
       throw new PreconditionError(

@@ -1,23 +1,15 @@
 import { DatasetFormat, RecordKind, Split, type AnalysisSpec, type DatasetSpec } from '@pemmican/contract/vocabulary';
 import {
   DEFAULT_COLUMNS,
+  DEFAULT_DOC_STRIDE,
+  DEFAULT_MAX_SEQUENCE_LENGTHS,
+  DEFAULT_MAX_TARGET_LENGTH,
   type DatasetFormat as FormatName,
   type RecordKind as RecordKindName,
 } from '@pemmican/dataset';
 import { localPath } from '@pemmican/storage';
 import type { SplitName } from '@pemmican/vocabulary';
 import type { AnalysisRequest } from '../worker/messages.ts';
-
-const DEFAULT_MAX_SEQUENCE_LENGTHS: Readonly<Record<RecordKindName, number>> = {
-  text: 128,
-  words: 128,
-  questions: 384,
-  'source-and-target': 128,
-  'prompt-and-completion': 128,
-  messages: 128,
-};
-const DEFAULT_MAX_TARGET_LENGTH = 128;
-const DEFAULT_DOC_STRIDE = 128;
 
 const SPLIT_NAMES: ReadonlyMap<Split, SplitName> = new Map([
   [Split.TRAIN, 'train'],

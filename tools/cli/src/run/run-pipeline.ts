@@ -65,7 +65,13 @@ export class RunPipeline {
     output.print(`\n${renderAnalysis(analysis.result, output.colors)}\n`);
     const estimate = await this.#estimate(analysis);
     output.print(`\n${renderEstimate(estimate.result, this.#options.memory ?? 0, output.colors, this.#options)}\n`);
-    checkReduction(this.#options, estimate.result);
+    if (wouldChangeLoss(this.#options, estimate.result)) {
+      // A run that is refused leaves nothing behind that it could go on with.
+      await this.#workspace.remove();
+      throw usageError(
+        `--task ${this.#options.task} trains the softmax over the full vocabulary, which a reduced checkpoint does not have where the output matrix is the embedding matrix; add --no-reduce, or --restricted-softmax for another loss over the kept rows`,
+      );
+    }
     const reduction = this.#options.reduce ? await this.#reduce(analysis) : undefined;
     const log = await this.#openLog();
     const training = await this.#train(reduction?.digest ?? analysis.digest, log);
@@ -305,13 +311,9 @@ export class RunPipeline {
 /**
  * A language model's loss reads every row of the output matrix: where that is the embedding matrix, leaving rows out would
  * change it, which has to be asked for.
- * @throws CliError
  */
-function checkReduction({ task, reduce, restrictedSoftmax }: RunOptions, estimate: EstimateMemoryResponse): void {
-  if (!reduce || restrictedSoftmax === true || !isLanguageModeling(task) || !estimate.tiedEmbeddings) return;
-  throw usageError(
-    `--task ${task} trains the softmax over the full vocabulary, which a reduced checkpoint does not have where the output matrix is the embedding matrix; add --no-reduce, or --restricted-softmax for another loss over the kept rows`,
-  );
+function wouldChangeLoss({ task, reduce, restrictedSoftmax }: RunOptions, estimate: EstimateMemoryResponse): boolean {
+  return reduce && restrictedSoftmax !== true && isLanguageModeling(task) && estimate.tiedEmbeddings;
 }
 
 /** What the trainer is told of `--resume-from-checkpoint`; nothing when it was not given. */

@@ -1,7 +1,7 @@
-import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FastEncoder, RecordBlockBuilder, Tokenizer } from '../../mod.ts';
+import { Tokenizer } from '../../mod.ts';
 import { BYTE_CHARACTERS, toByteCharacters } from '../../unicode/byte-characters.ts';
+import { assertSameIds } from '../../../test/same-ids.ts';
 
 // Every pair with one of these characters merges, so that a piece too long or a cut too many has another id.
 const NEIGHBOURS = '1a .\n';
@@ -49,13 +49,5 @@ for (const normalizer of [null, { type: 'NFC' }])
           .map((character) => `1${character}1 ${character}a${character}.${character}${character} 1\n`)
           .join(''),
       );
-    const builder = new RecordBlockBuilder();
-    for (const text of texts) builder.add(text);
-    const { ids, recordOffsets } = new FastEncoder(tokenizer).encode(builder.take());
-    texts.forEach((text, index) => {
-      const found = ids.subarray(recordOffsets[index], recordOffsets[index + 1]);
-      const expected = tokenizer.encode(text).ids;
-      if (found.length === expected.length && expected.every((id, at) => id === found[at])) return;
-      assert.deepEqual(Array.from(found), Array.from(expected), JSON.stringify(text));
-    });
+    assertSameIds(tokenizer, texts);
   });
