@@ -1,5 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { DEFAULT_MAX_SEQUENCE_LENGTHS, DEFAULT_MAX_TARGET_LENGTH, DatasetError, type DatasetRecord } from '@pemmican/dataset';
+import {
+  DEFAULT_MAX_SEQUENCE_LENGTHS,
+  DEFAULT_MAX_TARGET_LENGTH,
+  DatasetError,
+  type DatasetRecord,
+} from '@pemmican/dataset';
 import { adviseHugePages } from '@pemmican/device-memory';
 import { FastEncoder, RecordBlockBuilder } from '@pemmican/tokenizer';
 import { EncodedDatasetBuilder, type EncodedDataset } from '@pemmican/training';
