@@ -6,6 +6,9 @@ import {
   type AddedToken,
 } from './added-tokens.ts';
 import { Component } from './component.ts';
+import { cleanUpSpaces } from './decoder/clean-up.ts';
+import { createDecoder } from './decoder/create-decoder.ts';
+import type { Decoder } from './decoder/decoder.ts';
 import { TokenizerError } from './error.ts';
 import { MAX_VOCAB_SIZE } from './limits.ts';
 import { createModel } from './model/create-model.ts';
@@ -108,6 +111,10 @@ export class Tokenizer {
   readonly #ids: Map<string, number>;
   readonly #tokens = new Map<number, string>();
   readonly #named: Readonly<Record<string, number | undefined>>;
+  /** Undefined where the file has none. */
+  readonly #decoderComponent: Component | undefined;
+  readonly #cleansUpSpaces: boolean;
+  #decoder: Decoder | undefined;
 
   private constructor(root: Component, config: unknown) {
     const model: Model = createModel(root.child('model'));
@@ -138,6 +145,10 @@ export class Tokenizer {
       normalizerJson: root.get('normalizer') ?? null,
       preTokenizerJson: root.get('pre_tokenizer') ?? null,
     };
+    this.#decoderComponent = part('decoder', (component) => component);
+    // As transformers does, to which BPE's spaces before punctuation are the text's own.
+    const isBpe = root.child('model').get('type') === 'BPE';
+    this.#cleansUpSpaces = isFields(config) && config['clean_up_tokenization_spaces'] === true && !isBpe;
     this.paddingSide = isFields(config) && config['padding_side'] === 'left' ? 'left' : 'right';
     this.#ids = new Map(model.vocabulary);
     for (const { content, id } of this.addedTokens) this.#ids.set(content, id);
@@ -235,6 +246,26 @@ export class Tokenizer {
    */
   windows(first: PlacedText, second: PlacedText, options: WindowOptions): TextWindow[] {
     return pairWindows([first, second], this.#postProcessor.pair, this.#offsetTrims, options);
+  }
+
+  /**
+   * The text of tokens, as Hugging Face's `tokenizers` decodes them; spaces before English punctuation go where
+   * tokenizer_config.json has `clean_up_tokenization_spaces`, as in transformers. Ids that no token has are left out.
+   * @param options `skipSpecialTokens` leaves out {@link Tokenizer.specialTokenIds}; false where not given
+   * @throws TokenizerError UNSUPPORTED_COMPONENT, INVALID_TOKENIZER for a decoder that cannot be followed
+   */
+  decode(ids: Iterable<number>, options: { readonly skipSpecialTokens?: boolean } = {}): string {
+    const skipped = options.skipSpecialTokens === true ? new Set(this.specialTokenIds) : undefined;
+    const tokens = Array.from(ids).flatMap((id) => (skipped?.has(id) === true ? [] : (this.#tokens.get(id) ?? [])));
+    const text = this.#toText(tokens);
+    return this.#cleansUpSpaces ? cleanUpSpaces(text) : text;
+  }
+
+  #toText(tokens: readonly string[]): string {
+    if (this.#decoderComponent === undefined) return tokens.join(' ');
+    // Made when it is needed: whoever only encodes may have any decoder.
+    this.#decoder ??= createDecoder(this.#decoderComponent);
+    return this.#decoder(tokens).join('');
   }
 
   tokenToId(token: string): number | undefined {
