@@ -1,5 +1,5 @@
 import { isWithin, loraModules, moduleOf, type LoraModules } from './lora-modules.ts';
-import type { Model, ParameterSpec, Task } from './model-family.ts';
+import type { ForwardArguments, Model, ParameterSpec, Task } from './model-family.ts';
 
 /**
  * Low-rank adapters (LoRA, arXiv 2106.09685), as PEFT's LoraConfig names them: a linear map gives
@@ -46,21 +46,30 @@ export function loraModulesOf(
  * drawn as PEFT draws it (kaiming_uniform with a = sqrt(5)), B is 0, so that training begins with the model as it is.
  */
 export function withLora(model: Model, lora: LoraOptions): Model {
+  const { generation } = model;
+  const adapted = (...[builder, dimensions, parameters, inputs, options]: ForwardArguments): ForwardArguments => {
+    const scaled = { ...options, lora: { scaling: loraScaling(lora), dropout: lora.dropout } };
+    return [builder, dimensions, parameters, inputs, scaled];
+  };
   return {
     ...model,
     parameters: (task, labelCount, ...rows) => {
       const specs = model.parameters(task, labelCount, ...rows);
-      const { adapted, trained } = loraModulesOf(model, task, specs, lora);
+      const { adapted: modules, trained } = loraModulesOf(model, task, specs, lora);
       return [
         ...specs.map((spec) => (isWithin(moduleOf(spec), trained) ? spec : { ...spec, isFrozen: true })),
-        ...adapted.flatMap((spec) => adapterSpecs(spec, lora.rank)),
+        ...modules.flatMap((spec) => adapterSpecs(spec, lora.rank)),
       ];
     },
-    forward: (builder, dimensions, parameters, inputs, options) =>
-      model.forward(builder, dimensions, parameters, inputs, {
-        ...options,
-        lora: { scaling: loraScaling(lora), dropout: lora.dropout },
-      }),
+    forward: (...graph) => model.forward(...adapted(...graph)),
+    ...(generation === undefined
+      ? {}
+      : {
+          generation: {
+            begin: (...graph) => generation.begin(...adapted(...graph)),
+            step: (step, ...graph) => generation.step(step, ...adapted(...graph)),
+          },
+        }),
   };
 }
 

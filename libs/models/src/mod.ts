@@ -16,6 +16,7 @@ export {
   type ParameterSpec,
   type Task,
 } from './model-family.ts';
+export type { Generation, GenerationState, GenerationStep, WrittenToken } from './generation.ts';
 export { adapterNames, loraScaling, withLora, type LoraOptions } from './lora.ts';
 export { ALL_LINEAR, moduleOf } from './lora-modules.ts';
 export {

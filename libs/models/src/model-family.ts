@@ -1,4 +1,5 @@
 import type { GraphBuilder, RuntimeDimensions, Tensor } from '@pemmican/graph';
+import type { Generation } from './generation.ts';
 
 /** What a model learns. */
 export const TASKS = [
@@ -115,6 +116,15 @@ export interface ForwardOptions {
   readonly lora?: { readonly scaling: number; readonly dropout: number };
 }
 
+/** What a forward pass is built of. */
+export type ForwardArguments = [
+  builder: GraphBuilder,
+  dimensions: RuntimeDimensions,
+  parameters: ReadonlyMap<string, Tensor>,
+  inputs: ModelInputs,
+  options: ForwardOptions,
+];
+
 /** A model's configuration, bound to its family. */
 export interface Model {
   readonly modelType: string;
@@ -152,13 +162,9 @@ export interface Model {
   parameters(task: Task, labelCount: number, vocabRows: number, outputRows?: number): ParameterSpec[];
   /** Names that a checkpoint may use for a parameter, most usual first. */
   checkpointNames(parameterName: string): string[];
-  forward(
-    builder: GraphBuilder,
-    dimensions: RuntimeDimensions,
-    parameters: ReadonlyMap<string, Tensor>,
-    inputs: ModelInputs,
-    options: ForwardOptions,
-  ): ModelOutput;
+  forward(...graph: ForwardArguments): ModelOutput;
+  /** Only of families that write. */
+  readonly generation?: Generation;
   /** `architectures` entry of config.json for a task. */
   architecture(task: Task): string;
 }

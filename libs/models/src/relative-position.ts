@@ -1,4 +1,4 @@
-import { gather, multiplyDimensions, transpose, type Dimension, type Tensor } from '@pemmican/graph';
+import { dimensionAt, gather, multiplyDimensions, transpose, type Dimension, type Tensor } from '@pemmican/graph';
 import { lengthColumn, lengthRange } from './attention-mask.ts';
 import { LENGTH, type ForwardContext } from './forward-context.ts';
 
@@ -40,6 +40,25 @@ export function relativePositionScores(
   buckets: RelativePositionBuckets,
   length: Dimension = LENGTH,
 ): Tensor {
+  const distances = context.builder.add(
+    'Sub',
+    [lengthRange(context, length), lengthColumn(context, length)],
+    { T: { kind: 'dtype', value: 'int32' } },
+    { dtype: 'int32', shape: [length, length] },
+  );
+  return distanceScores(context, name, buckets, distances);
+}
+
+/**
+ * Learned scores of distances, `[1, headCount, queryLength, keyLength]`.
+ * @param distances int32 `[queryLength, keyLength]`, key position - query position
+ */
+export function distanceScores(
+  context: ForwardContext,
+  name: string,
+  buckets: RelativePositionBuckets,
+  distances: Tensor,
+): Tensor {
   const { builder } = context;
   const int32 = { kind: 'dtype', value: 'int32' } as const;
   const { maxDistance } = buckets;
@@ -47,15 +66,15 @@ export function relativePositionScores(
     Array.from({ length: 2 * maxDistance + 1 }, (_, index) => relativePositionBucket(index - maxDistance, buckets)),
     'int32',
   );
-  const square = { dtype: 'int32', shape: [length, length] } as const;
-  let indices = builder.add('Sub', [lengthRange(context, length), lengthColumn(context, length)], { T: int32 }, square);
+  const type = { dtype: 'int32', shape: distances.shape } as const;
   // Everything from maxDistance on is in the last bucket.
-  indices = builder.add('Maximum', [indices, builder.constant(-maxDistance, 'int32')], { T: int32 }, square);
-  indices = builder.add('Minimum', [indices, builder.constant(maxDistance, 'int32')], { T: int32 }, square);
-  indices = builder.add('AddV2', [indices, builder.constant(maxDistance, 'int32')], { T: int32 }, square);
+  let indices = builder.add('Maximum', [distances, builder.constant(-maxDistance, 'int32')], { T: int32 }, type);
+  indices = builder.add('Minimum', [indices, builder.constant(maxDistance, 'int32')], { T: int32 }, type);
+  indices = builder.add('AddV2', [indices, builder.constant(maxDistance, 'int32')], { T: int32 }, type);
   const ids = gather(builder, table, indices);
-  const rows = context.embedding(name, context.reshape(ids, [multiplyDimensions(length, length)]));
-  const headCount = rows.shape[1] ?? 1;
-  const scores = transpose(builder, context.reshape(rows, [length, length, headCount]), [2, 0, 1]);
-  return context.reshape(scores, [1, headCount, length, length]);
+  const [queryLength, keyLength] = [dimensionAt(distances.shape, 0), dimensionAt(distances.shape, 1)];
+  const rows = context.embedding(name, context.reshape(ids, [multiplyDimensions(queryLength, keyLength)]));
+  const headCount = dimensionAt(rows.shape, 1);
+  const scores = transpose(builder, context.reshape(rows, [queryLength, keyLength, headCount]), [2, 0, 1]);
+  return context.reshape(scores, [1, headCount, queryLength, keyLength]);
 }

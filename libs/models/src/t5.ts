@@ -3,7 +3,9 @@ import { ForwardContext } from './forward-context.ts';
 import type { Model, ParameterSpec } from './model-family.ts';
 import { ParameterList } from './parameter-list.ts';
 import { readT5Config, type T5Config, type T5ModelType } from './t5-config.ts';
-import { CROSS_ATTENTION, EMBEDDINGS, OUTPUT, POSITIONS, SELF_ATTENTION, layerPrefix, t5Output } from './t5-stacks.ts';
+import { beginT5, stepT5 } from './t5-generation.ts';
+import { CROSS_ATTENTION, EMBEDDINGS, OUTPUT, POSITIONS, SELF_ATTENTION, layerPrefix } from './t5-layer.ts';
+import { t5Output } from './t5-stacks.ts';
 
 const ARCHITECTURES: Readonly<Record<T5ModelType, string>> = {
   t5: 'T5ForConditionalGeneration',
@@ -39,6 +41,10 @@ function modelOf(modelType: T5ModelType, config: T5Config): Model {
     parameters: (_task, _labelCount, ...rows) => parameters(config, ...rows),
     checkpointNames: (name) => (name === `${EMBEDDINGS}.weight` ? EMBEDDING_NAMES : [name]),
     forward: (...graph) => t5Output(config, new ForwardContext(...graph)),
+    generation: {
+      begin: (...graph) => beginT5(config, new ForwardContext(...graph)),
+      step: (step, ...graph) => stepT5(config, new ForwardContext(...graph), step),
+    },
     architecture: () => ARCHITECTURES[modelType],
   };
 }

@@ -54,6 +54,8 @@ export {
   type OptionProblem,
   type TrainingOptions,
 } from './options.ts';
+export { generate, type GeneratedBatch, type GenerationOptions } from './generate.ts';
+export { buildGenerationProgram } from './generation-program.ts';
 export { loadWeights } from './parameter-transfer.ts';
 export { buildPredictionProgram, type PredictionProgram } from './prediction-program.ts';
 export { answerQuestions, type AnsweredQuestion } from './question-evaluation.ts';

@@ -89,6 +89,9 @@ export const FEED = {
   targetPositions: 'feed/targetPositions',
   decoderInputIds: 'feed/decoderInputIds',
   dropoutSeed: 'feed/dropoutSeed',
+  /** Of a step of generation; see `GenerationStep`. */
+  tokenIds: 'feed/tokenIds',
+  distances: 'feed/distances',
   lossWeight: 'feed/lossWeight',
   correctedLearningRate: 'feed/correctedLearningRate',
   correctedEpsilon: 'feed/correctedEpsilon',
@@ -104,6 +107,10 @@ export const FETCH = {
   applyNorm: 'fetch/applyNorm',
   evaluationLogits: 'fetch/evaluationLogits',
   evaluationLoss: 'fetch/evaluationLoss',
+  /** Reads the sources that are generated from. */
+  beginGeneration: 'fetch/beginGeneration',
+  /** int32 `[batch]`, what each row writes next. */
+  nextTokenIds: 'fetch/nextTokenIds',
   gradientNorm: (parameterName: string): string => `gradientNorm/${parameterName}`,
 } as const;
 

@@ -1,30 +1,35 @@
 import type { GraphBuilder } from '../graph-builder.ts';
 import type { GraphNode, Tensor } from '../tensor.ts';
+import type { Shape } from '../dimension.ts';
 import type { Dtype } from '../dtype.ts';
 import { dtypeAttribute } from './arithmetic.ts';
 import { identity } from './shape.ts';
 
 /** A tensor that lives in the session from step to step. */
-export interface Variable {
+export interface Variable<VariableShape extends Shape = readonly number[]> {
   readonly name: string;
   readonly handle: Tensor;
   readonly dtype: Dtype;
-  readonly shape: readonly number[];
+  readonly shape: VariableShape;
 }
 
-/** A variable with the given node name; it has no value until it is assigned. */
-export function variable(
+/**
+ * A variable with the given node name; it has no value until it is assigned.
+ * @param shape may have symbolic dimensions, which every assignment may change
+ */
+export function variable<VariableShape extends Shape>(
   builder: GraphBuilder,
   name: string,
-  shape: readonly number[],
+  shape: VariableShape,
   dtype: Dtype = builder.floatDtype,
-): Variable {
+): Variable<VariableShape> {
+  const declared = shape.map((dimension) => (typeof dimension === 'number' ? dimension : -1));
   const handle = builder.add(
     'VarHandleOp',
     [],
     {
       dtype: dtypeAttribute(dtype),
-      shape: { kind: 'shape', value: shape },
+      shape: { kind: 'shape', value: declared },
       shared_name: { kind: 'string', value: name },
       container: { kind: 'string', value: '' },
     },
@@ -37,7 +42,7 @@ export function variable(
 /** The variable's value, sharing its buffer. */
 export function readVariable(
   builder: GraphBuilder,
-  target: Variable,
+  target: Variable<Shape>,
   controlInputs: readonly GraphNode[] = [],
 ): Tensor {
   return builder.add(
@@ -52,7 +57,7 @@ export function readVariable(
 /** Sets the variable to `value`. */
 export function assignVariable(
   builder: GraphBuilder,
-  target: Variable,
+  target: Variable<Shape>,
   value: Tensor,
   controlInputs: readonly GraphNode[] = [],
 ): GraphNode {
