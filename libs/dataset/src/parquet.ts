@@ -19,11 +19,12 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Rows of a Parquet file, the named columns only; a name such as `translation.de` may lead into a column of objects.
+ * @param names `optional` are those of the needed ones that a file may lack
  * @throws DatasetError MALFORMED, MISSING_COLUMN
  */
 export async function* readParquet(
   source: DatasetSource,
-  names: readonly string[],
+  names: { readonly needed: readonly string[]; readonly optional: readonly string[] },
   onRead: (bytes: number) => void,
 ): AsyncGenerator<Record<string, unknown>[], void, undefined> {
   const file: AsyncBuffer = {
@@ -45,7 +46,8 @@ export async function* readParquet(
   };
   const metadata = await guard(() => parquetMetadataAsync(file));
   const present = parquetSchema(metadata).children.map((child) => child.element.name);
-  const columns = [...new Set(names.map((name) => columnOf(name, present, source.name)))];
+  const wanted = names.needed.filter((name) => !names.optional.includes(name) || present.includes(name));
+  const columns = [...new Set(wanted.map((name) => columnOf(name, present, source.name)))];
   const parsers = {
     stringFromBytes: (bytes: Uint8Array | undefined) => {
       try {

@@ -29,6 +29,11 @@ export interface ColumnOptions {
   readonly labelColumn?: string;
   /** Of the target, in records of source and target; `target` where not given. */
   readonly targetColumn?: string;
+  /**
+   * Whether each record of source and target needs its target; true where not given. Otherwise one whose target is null, or
+   * whose row lacks the column that no `targetColumn` names, has none.
+   */
+  readonly needsTarget?: boolean;
   /** What is put before each source. */
   readonly sourcePrefix?: string;
   /** `prompt` where not given. */
@@ -88,6 +93,12 @@ export function columnsOf(options: ColumnOptions): readonly string[] {
   return columns.filter((column) => column !== undefined);
 }
 
+/** Those of {@link columnsOf} that a file may lack. */
+export function optionalColumnsOf({ recordKind, targetColumn, needsTarget }: ColumnOptions): readonly string[] {
+  const isOptional = recordKind === 'source-and-target' && needsTarget === false && targetColumn === undefined;
+  return isOptional ? [DEFAULT_TARGET_COLUMN] : [];
+}
+
 /** What a row holds. */
 export interface RecordFields {
   /**
@@ -101,7 +112,7 @@ export interface RecordFields {
   readonly label?: number | string;
   /** One and more; only of records of words. */
   readonly words?: readonly string[];
-  /** Only of records of source and target. */
+  /** Only of records of source and target; undefined where one has none, as it may be asked for. */
   readonly target?: string;
   /** One a word, as the file has them; undefined where none were asked for. */
   readonly tags?: readonly (number | string)[];
@@ -125,10 +136,10 @@ export function fieldsOf(value: unknown, fileName: string, row: number, options:
   if (options.recordKind === 'words') return taggedWordsOf(fields, fileName, row, options);
   if (options.recordKind === 'source-and-target') {
     const [source = '', target = ''] = columnsOf(options);
-    return {
-      text: (options.sourcePrefix ?? '') + textOf(fields, source, fileName, row),
-      target: textOf(fields, target, fileName, row),
-    };
+    const text = (options.sourcePrefix ?? '') + textOf(fields, source, fileName, row);
+    return hasNoTarget(fields, target, fileName, row, options)
+      ? { text }
+      : { text, target: textOf(fields, target, fileName, row) };
   }
   if (options.recordKind === 'prompt-and-completion') {
     const [prompt = '', completion = ''] = columnsOf(options);
@@ -156,6 +167,20 @@ export function fieldsOf(value: unknown, fileName: string, row: number, options:
   }
   const label = labelColumn === undefined ? {} : { label: labelOf(fields, labelColumn, fileName, row) };
   return { text, ...textPair, ...label };
+}
+
+/** Whether a row has no target, and may have none. */
+function hasNoTarget(
+  fields: Readonly<Record<string, unknown>>,
+  column: string,
+  fileName: string,
+  row: number,
+  options: ColumnOptions,
+): boolean {
+  if (options.needsTarget !== false) return false;
+  if (optionalColumnsOf(options).includes(column) && !Object.hasOwn(fields, column)) return true;
+  const value = checkColumn(fields, column, fileName, row);
+  return value === null || value === undefined;
 }
 
 function checkColumn(

@@ -1,6 +1,6 @@
 import { DatasetError } from './error.ts';
 import { readParquet } from './parquet.ts';
-import { columnsOf, type RecordFields } from './record-fields.ts';
+import { columnsOf, optionalColumnsOf, type RecordFields } from './record-fields.ts';
 import { createRowCutter, formatOf, type DatasetFormat } from './record-format.ts';
 import { RecordParser, RowReader, type RowOptions } from './record-parser.ts';
 import { cutPieces, type RowPiece } from './row-piece.ts';
@@ -98,5 +98,6 @@ async function* readRows(
   source: DatasetSource,
   options: ReadOptions,
 ): AsyncGenerator<{ readonly rows: readonly unknown[] }, void, undefined> {
-  for await (const rows of readParquet(source, columnsOf(options), options.onRead ?? (() => undefined))) yield { rows };
+  const names = { needed: columnsOf(options), optional: optionalColumnsOf(options) };
+  for await (const rows of readParquet(source, names, options.onRead ?? (() => undefined))) yield { rows };
 }

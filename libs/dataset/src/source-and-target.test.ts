@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { assertFails, recordsOf } from '../test/memory.ts';
 import { RecordParser } from './record-parser.ts';
@@ -69,6 +70,46 @@ test('readRecords refuses a target that is no text, or leaves its record out', a
     ],
   );
   assert.deepEqual(skipped, [2, 3]);
+});
+
+test('readRecords reads sources without their targets where these need not be there', async () => {
+  const content = lines({ text: 'a', target: 'b' }, { text: 'c', target: null }, { text: 'd' });
+  const options = { ...PAIRS, needsTarget: false };
+  assert.deepEqual(
+    (await recordsOf('d.jsonl', content, options)).map(({ text, target }) => [text, target]),
+    [
+      ['a', 'b'],
+      ['c', undefined],
+      ['d', undefined],
+    ],
+  );
+  const texts = async (name: string, from: string): Promise<string[]> =>
+    (await recordsOf(name, from, { ...options, sourcePrefix: '> ' })).map(({ text }) => text);
+  assert.deepEqual(await texts('d.csv', 'text\na\nb\n'), ['> a', '> b']);
+  // A column that is named has to be there, and its values are texts.
+  const named = { ...options, targetColumn: 'target' };
+  await assertFails(
+    'd.jsonl',
+    content,
+    'MISSING_COLUMN',
+    'd.jsonl: row 3 has no column "target"; it has "text"',
+    named,
+  );
+  await assertFails(
+    'd.jsonl',
+    lines({ text: 'a', target: 7 }),
+    'INVALID_TEXT',
+    'd.jsonl: row 1: "target" is 7, expected a string',
+    options,
+  );
+  assert.throws(() => new RecordParser('d.txt', { ...options, format: 'text' }), /a text file has no targets/);
+});
+
+test('readRecords reads the sources of a Parquet file without targets', async () => {
+  const content = readFileSync(new URL('../fixtures/rows-none.parquet', import.meta.url));
+  const records = await recordsOf('d.parquet', content, { ...PAIRS, needsTarget: false });
+  assert.deepEqual([records.length, records[0]?.text, records[0]?.target], [5, 'a plain text', undefined]);
+  await assertFails('d.parquet', content, 'MISSING_COLUMN', /has no column "target"/, PAIRS);
 });
 
 test('RecordParser refuses targets of a text file', () => {
