@@ -59,6 +59,7 @@ export { buildGenerationProgram } from './generation-program.ts';
 export { loadWeights } from './parameter-transfer.ts';
 export { buildPredictionProgram, type PredictionProgram } from './prediction-program.ts';
 export { answerQuestions, type AnsweredQuestion } from './question-evaluation.ts';
+export { rougeScores, type RougeScores } from './rouge-scores.ts';
 export {
   NOT_IN_CONTEXT,
   QuestionWindowsBuilder,
