@@ -35,7 +35,11 @@ async function perform(message: Exclude<ParentMessage, { type: 'cancel' }>): Pro
     await sendToParent({ type: 'succeeded', result: RunResult.encode(result).finish() });
     return;
   }
-  for await (const response of predictRun(PredictRequest.decode(message.request), { tensorflow, hub })) {
+  for await (const response of predictRun(PredictRequest.decode(message.request), {
+    tensorflow,
+    hub,
+    signal: cancellation.signal,
+  })) {
     cancellation.signal.throwIfAborted();
     await sendToParent({ type: 'prediction', response: PredictResponse.encode(response).finish() });
   }

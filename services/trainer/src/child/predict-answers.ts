@@ -46,5 +46,6 @@ function toResponse(firstRecordIndex: number, answered: readonly AnsweredQuestio
       windowCount: length,
     })),
     windowLengths: windows.map(({ startLogits }) => startLogits.length),
+    generatedTexts: [],
   };
 }

@@ -1,30 +1,39 @@
 import { TensorflowSession } from '@pemmican/engine';
-import { isLanguageModeling, requireTask } from '@pemmican/models';
+import { hasTargetSequence, isLanguageModeling, requireTask, type Task } from '@pemmican/models';
 import type { PredictRequest, PredictResponse, PredictedWords } from '@pemmican/contract/trainer';
-import { buildPredictionProgram, predictLogits, type EncodedDataset } from '@pemmican/training';
+import { buildGenerationProgram, buildPredictionProgram, predictLogits, type EncodedDataset } from '@pemmican/training';
 import { toTask } from '../convert-options.ts';
 import type { HubOptions } from '@pemmican/storage';
 import { PreconditionError } from '../precondition-error.ts';
+import { generationSettings } from './generation-settings.ts';
 import { breathe } from './parent-channel.ts';
 import { predictAnswers } from './predict-answers.ts';
+import { predictTexts } from './predict-texts.ts';
 import { prepareData } from './prepared-data.ts';
+import { outputRows } from './prepared-model.ts';
 import { openPredictionModel } from './prediction-model.ts';
 import { wordsWithTokens, type SplitWords } from './split-words.ts';
 import { paddingTokenId } from './train-run.ts';
 
 const DEFAULT_BATCH_SIZE = 16;
 
-/** Logits of a file's records, batch by batch in file order. */
+export interface PredictRunOptions {
+  readonly tensorflow: 'cpu' | 'gpu';
+  readonly hub: HubOptions;
+  /** Ends writing between two tokens. */
+  readonly signal?: AbortSignal;
+}
+
+/** Logits of a file's records, or what is written of them, batch by batch in file order. */
 export async function* predictRun(
   request: PredictRequest,
-  options: { readonly tensorflow: 'cpu' | 'gpu'; readonly hub: HubOptions },
+  options: PredictRunOptions,
 ): AsyncGenerator<PredictResponse, void, undefined> {
   const task = toTask(request.task);
-  if (task === 'seq2seq-lm')
-    throw new PreconditionError(
-      'NO_LOGITS',
-      "predict gives logits of records, and writes no text; transformers' generate does, with the folder that was trained for seq2seq-lm",
-    );
+  if (hasTargetSequence(task)) {
+    yield* writeTexts(request, task, options);
+    return;
+  }
   if (isLanguageModeling(task))
     throw new PreconditionError('NO_LOGITS', `There are no logits of a record to predict in ${task}`);
   const predicting = await openPredictionModel(request.modelUri, request.baseModelUri, options.hub, task);
@@ -69,12 +78,53 @@ export async function* predictRun(
         words: words === undefined ? [] : predictedWords(records, words, firstRecordIndex, rowCount),
         answers: [],
         windowLengths: [],
+        generatedTexts: [],
       };
       firstRecordIndex += rowCount;
       await breathe();
     }
   } finally {
     session.dispose();
+    await predicting.close();
+  }
+}
+
+async function* writeTexts(
+  request: PredictRequest,
+  task: Task,
+  { tensorflow, hub, signal }: PredictRunOptions,
+): AsyncGenerator<PredictResponse, void, undefined> {
+  const predicting = await openPredictionModel(request.modelUri, request.baseModelUri, hub, task);
+  const { base, model } = predicting;
+  try {
+    requireTask(model, task, base.folder.name);
+    const settings = generationSettings(base, task);
+    if (request.dataset === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
+    const { splits, targetTexts } = await prepareData(base, {
+      dataset: request.dataset,
+      task,
+      labelCount: 0,
+      unkeptTokensToUnk: false,
+      needsLabels: false,
+      needsTargets: false,
+      breathe,
+    });
+    const [dataset, texts = []] = [[...splits.values()][0], [...(targetTexts?.values() ?? [])][0]];
+    if (dataset === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
+    const rows = { vocabRows: base.vocabRows, outputRows: outputRows(base, task) };
+    const program = buildGenerationProgram(model, rows);
+    const session = TensorflowSession.open(program.savedModel, { build: tensorflow });
+    try {
+      await predicting.load(session, program, task, 0);
+      const scoring = { request, batchSize: request.batchSize || DEFAULT_BATCH_SIZE, padId: paddingTokenId(base) };
+      yield* predictTexts(session, { dataset, targetTexts: texts }, base, settings, scoring, async () => {
+        await breathe();
+        signal?.throwIfAborted();
+      });
+    } finally {
+      session.dispose();
+    }
+  } finally {
     await predicting.close();
   }
 }

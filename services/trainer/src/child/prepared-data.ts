@@ -24,6 +24,8 @@ export interface DataRequest {
   readonly unkeptTokensToUnk: boolean;
   /** false for predictions: records need no label. */
   readonly needsLabels: boolean;
+  /** false for predictions: records of sources need no target, and one that is there is kept as a text. True where not given. */
+  readonly needsTargets?: boolean;
   breathe(): Promise<void>;
 }
 
@@ -35,6 +37,8 @@ export interface PreparedData {
   readonly labelNames: readonly string[] | undefined;
   /** Of the splits in token classification. */
   readonly words: ReadonlyMap<Split, SplitWords>;
+  /** By record of a split, its target's text; only of predictions, whose records may have one. */
+  readonly targetTexts?: ReadonlyMap<Split, readonly (string | undefined)[]>;
   readonly skippedRecordCount: number;
   readonly mappedToUnkCount: number;
   /** What a user should know of how records were read. */
@@ -60,6 +64,7 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
       : new RecordEncoder(prepared, request, tokenIds, onSkip);
   const splits = new Map<Split, EncodedDataset>();
   const words = new Map<Split, SplitWords>();
+  const targetTexts = new Map<Split, readonly (string | undefined)[]>();
   // Train first: its labels decide which ones the other splits may have.
   for (const file of request.dataset.files.toSorted((a, b) => a.split - b.split)) {
     const source = await openByteSource(localPath(file.uri));
@@ -81,6 +86,7 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
         return recordKind === 'words' ? labels.resolveTags(record, source.name) : [labels.resolve(record, source.name)];
       });
       splits.set(file.split, encoded.dataset);
+      targetTexts.set(file.split, encoded.targetTexts);
       if (encoded.words !== undefined) words.set(file.split, encoded.words);
       // A tag that training never shows has no part in the head.
       if (recordKind === 'words' && file.split === Split.TRAIN) labels.close();
@@ -98,6 +104,7 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
     labelCount: request.task === 'regression' ? 1 : Math.max(2, labels.count),
     labelNames: labels.names,
     words,
+    targetTexts,
     skippedRecordCount,
     mappedToUnkCount: tokenIds.mappedToUnkCount,
   };
@@ -111,7 +118,10 @@ function recordKindOf(task: Task): RecordKind {
 }
 
 /** Which columns make a record. */
-function columnOptions({ dataset, needsLabels }: DataRequest, recordKind: RecordKind): ColumnOptions {
+function columnOptions(
+  { dataset, needsLabels, needsTargets = true }: DataRequest,
+  recordKind: RecordKind,
+): ColumnOptions {
   const { text, label } = DEFAULT_COLUMNS[recordKind];
   const isOfQuestions = recordKind === 'questions';
   const textPairColumn = isOfQuestions ? dataset.contextColumn : dataset.textPairColumn;
@@ -121,6 +131,7 @@ function columnOptions({ dataset, needsLabels }: DataRequest, recordKind: Record
     ...(textPairColumn === '' ? {} : { textPairColumn }),
     ...(needsLabels ? { labelColumn: (isOfQuestions ? dataset.answersColumn : dataset.labelColumn) || label } : {}),
     ...(dataset.targetColumn === '' ? {} : { targetColumn: dataset.targetColumn }),
+    needsTarget: needsTargets,
     sourcePrefix: dataset.sourcePrefix,
     allowsUnanswered: dataset.version2WithNegative,
   };

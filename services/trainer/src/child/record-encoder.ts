@@ -22,6 +22,14 @@ const BLOCK_RECORDS = 2048;
 // Encoding is a moment of a run whose memory is promised: it must not take more than the training after it.
 export const ENCODER_MEMO_BYTES = 32 * 1024 * 1024;
 
+/** A file's records as ids. */
+export interface EncodedRecords {
+  readonly dataset: EncodedDataset;
+  readonly words: SplitWords | undefined;
+  /** By record, what it has as target; of predictions only, empty otherwise. */
+  readonly targetTexts: readonly (string | undefined)[];
+}
+
 /** Turns records into ids of the embedding matrix at hand. */
 export class RecordEncoder {
   readonly #request: DataRequest;
@@ -47,12 +55,14 @@ export class RecordEncoder {
     }
     const options = { memoBytes: ENCODER_MEMO_BYTES, isUtf8, adviseMemory: adviseHugePages };
     this.#encoder = new FastEncoder(prepared.tokenizer, { maxLength, ...options });
-    this.#targetEncoder = hasTargetSequence(request.task)
-      ? new FastEncoder(prepared.tokenizer, {
-          maxLength: request.dataset.maxTargetLength || DEFAULT_MAX_TARGET_LENGTH,
-          ...options,
-        })
-      : undefined;
+    // A prediction only compares targets, whole and as texts.
+    this.#targetEncoder =
+      hasTargetSequence(request.task) && request.needsTargets !== false
+        ? new FastEncoder(prepared.tokenizer, {
+            maxLength: request.dataset.maxTargetLength || DEFAULT_MAX_TARGET_LENGTH,
+            ...options,
+          })
+        : undefined;
   }
 
   /** Encodes records block by block, in their order. */
@@ -60,7 +70,7 @@ export class RecordEncoder {
     records: AsyncIterable<DatasetRecord>,
     fileName: string,
     labelsOf: (record: DatasetRecord) => readonly number[],
-  ): Promise<{ dataset: EncodedDataset; words: SplitWords | undefined }> {
+  ): Promise<EncodedRecords> {
     const target = {
       dataset: new EncodedDatasetBuilder(),
       words: new SplitWordsBuilder(),
@@ -68,6 +78,7 @@ export class RecordEncoder {
     };
     const builder = new RecordBlockBuilder();
     const targetBuilder = new RecordBlockBuilder();
+    const targetTexts: (string | undefined)[] = [];
     let [rows, labels]: [number[], (readonly number[])[]] = [[], []];
     const encodeBlock = (): void => {
       const block = { rows, labels, fileName };
@@ -80,7 +91,8 @@ export class RecordEncoder {
         const recordLabels = labelsOf(record);
         if (record.words === undefined) builder.add(record.text, record.textPair);
         else builder.addWords(record.words);
-        if (record.target !== undefined) targetBuilder.add(record.target);
+        if (this.#targetEncoder !== undefined && record.target !== undefined) targetBuilder.add(record.target);
+        if (this.#request.needsTargets === false) targetTexts.push(record.target);
         rows.push(record.row);
         labels.push(recordLabels);
         if (builder.byteCount + targetBuilder.byteCount < BLOCK_BYTES && builder.recordCount < BLOCK_RECORDS) continue;
@@ -99,6 +111,7 @@ export class RecordEncoder {
     return {
       dataset: this.#targetEncoder === undefined ? dataset : { ...dataset, targets: { ids, offsets } },
       words: isOfWords ? target.words.build() : undefined,
+      targetTexts,
     };
   }
 

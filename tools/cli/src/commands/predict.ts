@@ -6,6 +6,7 @@ import type { CommonOptions } from '../options/common-options.ts';
 import { addCommonOptions } from '../options/common-options.ts';
 import type { ColumnOptions } from '../options/dataset-options.ts';
 import { addColumnOptions } from '../options/dataset-options.ts';
+import { addSourceAndTargetOptions } from '../options/seq2seq-options.ts';
 import type { BudgetOptions, TaskName } from '../options/training-options.ts';
 import { addBudgetOption, addTaskOption } from '../options/training-options.ts';
 import { unsigned } from '../options/value-parsers.ts';
@@ -25,14 +26,14 @@ export interface PredictOptions extends ColumnOptions, AnswerOptions, BudgetOpti
 export function definePredict(program: Command, runner: Runner): void {
   const command = program
     .command('predict')
-    .summary("print a fine-tuned model's logits of a file")
+    .summary('print what a fine-tuned model says of a file')
     .description(
-      "Print a fine-tuned model's logits of each record, the label of each word, or the answer to each question, in file order.",
+      "Print a fine-tuned model's logits of each record, the label of each word, the answer to each question, or the text that it writes of each source, in file order. Texts are written greedily, of --max-target-length tokens at the most; where records have targets, ROUGE says how they compare.",
     )
     .requiredOption('--model <dir>', 'model folder with a head, an adapter (PEFT folder), or hf:ID')
     .option('--base-model <dir>', 'model that an adapter is used with, in place of the one that it names')
     .requiredOption('--file <file>', 'records to predict');
-  addColumnOptions(command);
+  addSourceAndTargetOptions(addColumnOptions(command));
   addAnswerOptions(addTaskOption(command)).option(
     '--per-device-eval-batch-size <n>',
     'records of a batch',
@@ -46,5 +47,6 @@ export function definePredict(program: Command, runner: Runner): void {
     'pemmican predict --model ./fine-tuned --file test.jsonl --json > logits.json',
     'pemmican predict --model ./fine-tuned --file test.jsonl --task token-classification',
     'pemmican predict --model ./fine-tuned --file questions.jsonl --task question-answering --json',
+    "pemmican predict --model ./summaries --file articles.jsonl --task seq2seq-lm --text-column article --source-prefix 'summarize: '",
   ]);
 }

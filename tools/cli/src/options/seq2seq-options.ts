@@ -31,7 +31,7 @@ export function addSourceAndTargetOptions(command: Command): Command {
     .option('--max-source-length <tokens>', 'in seq2seq-lm the same as --max-seq-length', unsigned(1))
     .option(
       '--max-target-length <tokens>',
-      `in seq2seq-lm longest target, special tokens included (default: ${DEFAULT_MAX_TARGET_LENGTH})`,
+      `in seq2seq-lm longest target, or text that predict writes, special tokens included (default: ${DEFAULT_MAX_TARGET_LENGTH})`,
       unsigned(1),
     );
 }

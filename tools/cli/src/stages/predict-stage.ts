@@ -1,4 +1,10 @@
-import type { PredictRequest, PredictResponse, PredictedAnswer, PredictedWords } from '@pemmican/contract/trainer';
+import type {
+  GeneratedText,
+  PredictRequest,
+  PredictResponse,
+  PredictedAnswer,
+  PredictedWords,
+} from '@pemmican/contract/trainer';
 
 import { formatCount } from '../output/units.ts';
 import { startProgress } from '../progress/progress.ts';
@@ -13,6 +19,8 @@ export interface RecordPrediction {
   readonly words?: PredictedWords;
   /** Only in question answering; `logits` are then those of its windows one after another. */
   readonly answer?: PredictedAnswer;
+  /** What was written, only in sequence-to-sequence language modeling, which has no logits. */
+  readonly generated?: GeneratedText;
   /** Tokens of each window, only in question answering. */
   readonly windowLengths?: readonly number[];
   readonly labelNames: readonly string[];
@@ -61,6 +69,7 @@ export async function predictStage(
 }
 
 function* recordsOf(response: PredictResponse): Generator<Omit<RecordPrediction, 'labelNames'>> {
+  for (const generated of response.generatedTexts) yield { logits: [], generated };
   if (response.answers.length > 0) {
     yield* answersOf(response);
     return;

@@ -54,6 +54,16 @@ test('predictionDocument has the answers, and what each token of each window is 
   });
 });
 
+test('renderPrediction and predictionDocument tell what was written, be it nothing', () => {
+  const records = ['two "words"', ''].map((text) => ({
+    labelNames: [],
+    logits: [],
+    generated: { text, tokenCount: 1, isFinished: true, rouge: undefined },
+  }));
+  assert.equal(renderPrediction(1, records[0]!, 'seq2seq-lm'), '{"index":1,"text":"two \\"words\\""}');
+  assert.deepEqual(predictionDocument({ records, labelNames: [] }), { texts: ['two "words"', ''] });
+});
+
 test('predictionDocument has the logits of each word', () => {
   assert.deepEqual(predictionDocument({ records: [OF_WORDS], labelNames }), {
     logits: [[[2, -1], null, [0.5, 1.5], null]],

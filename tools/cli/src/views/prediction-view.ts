@@ -7,6 +7,7 @@ import type { Predictions, RecordPrediction } from '../stages/predict-stage.ts';
 export function renderPrediction(index: number, prediction: RecordPrediction, task: TaskName): string {
   const { logits, labelNames } = prediction;
   if (prediction.answer !== undefined) return JSON.stringify({ index, ...answerOf(prediction.answer) });
+  if (prediction.generated !== undefined) return JSON.stringify({ index, text: prediction.generated.text });
   if (prediction.words !== undefined) return JSON.stringify({ index, labels: wordLabels(prediction) });
   if (task === 'regression') return JSON.stringify({ index, value: logits[0] });
   const probabilities = softmax(logits);
@@ -19,6 +20,8 @@ export function renderPrediction(index: number, prediction: RecordPrediction, ta
 export function predictionDocument({ records, labelNames }: Predictions): object {
   const answers = records.flatMap(({ answer }) => (answer === undefined ? [] : [answerOf(answer)]));
   if (answers.length > 0) return { answers, logits: records.map(windowLogits) };
+  const texts = records.flatMap(({ generated }) => (generated === undefined ? [] : [generated.text]));
+  if (texts.length > 0) return { texts };
   const isOfWords = records.some(({ words }) => words !== undefined);
   return {
     logits: records.map((record) => (isOfWords ? wordLogits(record) : record.logits)),

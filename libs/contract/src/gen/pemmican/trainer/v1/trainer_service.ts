@@ -274,7 +274,32 @@ export interface PredictedWords {
   wordIndices: number[];
 }
 
-/** Logits of a batch of records. */
+/**
+ * F1 of what a text has in common with the one that it should be, from 0 to 1: ROUGE without stemming. Words are runs of the
+ * letters a to z and of digits, so that texts in other scripts score 0.
+ */
+export interface RougeScores {
+  /** Of words. */
+  rouge1: number;
+  /** Of pairs of neighbouring words. */
+  rouge2: number;
+  /** Of the longest common subsequence of words. */
+  rougeL: number;
+}
+
+/** What a model wrote of a record. */
+export interface GeneratedText {
+  /** The text, without special tokens. */
+  text: string;
+  /** Tokens that were written, the one that ends the text included. */
+  tokenCount: number;
+  /** Whether the text ended by itself, and was not cut off at the longest length. */
+  isFinished: boolean;
+  /** How it compares with the record's target; not set where the record has none. */
+  rouge: RougeScores | undefined;
+}
+
+/** Logits of a batch of records, or what was written of them. */
 export interface PredictResponse {
   /** Position in the file of the first record, from 0, among the records that were not skipped. */
   firstRecordIndex: number;
@@ -293,6 +318,8 @@ export interface PredictResponse {
   answers: PredictedAnswer[];
   /** Tokens of each window of the records, only in question answering. */
   windowLengths: number[];
+  /** One a record, only in sequence-to-sequence language modeling, which has no logits. */
+  generatedTexts: GeneratedText[];
 }
 
 /** Request of WatchDeviceMemory. */
@@ -2565,8 +2592,249 @@ export const PredictedWords: MessageFns<PredictedWords> = {
   },
 };
 
+function createBaseRougeScores(): RougeScores {
+  return { rouge1: 0, rouge2: 0, rougeL: 0 };
+}
+
+export const RougeScores: MessageFns<RougeScores> = {
+  encode(message: RougeScores, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rouge1 !== 0) {
+      writer.uint32(9).double(message.rouge1);
+    }
+    if (message.rouge2 !== 0) {
+      writer.uint32(17).double(message.rouge2);
+    }
+    if (message.rougeL !== 0) {
+      writer.uint32(25).double(message.rougeL);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RougeScores {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRougeScores();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.rouge1 = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.rouge2 = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.rougeL = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RougeScores {
+    return {
+      rouge1: isSet(object.rouge1) ? globalThis.Number(object.rouge1) : 0,
+      rouge2: isSet(object.rouge2) ? globalThis.Number(object.rouge2) : 0,
+      rougeL: isSet(object.rougeL)
+        ? globalThis.Number(object.rougeL)
+        : isSet(object.rouge_l)
+        ? globalThis.Number(object.rouge_l)
+        : 0,
+    };
+  },
+
+  toJSON(message: RougeScores): unknown {
+    const obj: any = {};
+    if (message.rouge1 !== 0) {
+      obj.rouge1 = floatToJson(message.rouge1);
+    }
+    if (message.rouge2 !== 0) {
+      obj.rouge2 = floatToJson(message.rouge2);
+    }
+    if (message.rougeL !== 0) {
+      obj.rougeL = floatToJson(message.rougeL);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RougeScores>): RougeScores {
+    return RougeScores.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RougeScores>): RougeScores {
+    const message = createBaseRougeScores();
+    message.rouge1 = object.rouge1 ?? 0;
+    message.rouge2 = object.rouge2 ?? 0;
+    message.rougeL = object.rougeL ?? 0;
+    return message;
+  },
+};
+
+function createBaseGeneratedText(): GeneratedText {
+  return { text: "", tokenCount: 0, isFinished: false, rouge: undefined };
+}
+
+export const GeneratedText: MessageFns<GeneratedText> = {
+  encode(message: GeneratedText, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.text !== "") {
+      writer.uint32(10).string(message.text);
+    }
+    if (message.tokenCount !== 0) {
+      writer.uint32(16).uint32(message.tokenCount);
+    }
+    if (message.isFinished !== false) {
+      writer.uint32(24).bool(message.isFinished);
+    }
+    if (message.rouge !== undefined) {
+      RougeScores.encode(message.rouge, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GeneratedText {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGeneratedText();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.tokenCount = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isFinished = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.rouge = RougeScores.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GeneratedText {
+    return {
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      tokenCount: isSet(object.tokenCount)
+        ? globalThis.Number(object.tokenCount)
+        : isSet(object.token_count)
+        ? globalThis.Number(object.token_count)
+        : 0,
+      isFinished: isSet(object.isFinished)
+        ? globalThis.Boolean(object.isFinished)
+        : isSet(object.is_finished)
+        ? globalThis.Boolean(object.is_finished)
+        : false,
+      rouge: isSet(object.rouge) ? RougeScores.fromJSON(object.rouge) : undefined,
+    };
+  },
+
+  toJSON(message: GeneratedText): unknown {
+    const obj: any = {};
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.tokenCount !== 0) {
+      obj.tokenCount = Math.round(message.tokenCount);
+    }
+    if (message.isFinished !== false) {
+      obj.isFinished = message.isFinished;
+    }
+    if (message.rouge !== undefined) {
+      obj.rouge = RougeScores.toJSON(message.rouge);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GeneratedText>): GeneratedText {
+    return GeneratedText.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GeneratedText>): GeneratedText {
+    const message = createBaseGeneratedText();
+    message.text = object.text ?? "";
+    message.tokenCount = object.tokenCount ?? 0;
+    message.isFinished = object.isFinished ?? false;
+    message.rouge = (object.rouge !== undefined && object.rouge !== null)
+      ? RougeScores.fromPartial(object.rouge)
+      : undefined;
+    return message;
+  },
+};
+
 function createBasePredictResponse(): PredictResponse {
-  return { firstRecordIndex: 0, labelCount: 0, logits: [], labelNames: [], words: [], answers: [], windowLengths: [] };
+  return {
+    firstRecordIndex: 0,
+    labelCount: 0,
+    logits: [],
+    labelNames: [],
+    words: [],
+    answers: [],
+    windowLengths: [],
+    generatedTexts: [],
+  };
 }
 
 export const PredictResponse: MessageFns<PredictResponse> = {
@@ -2599,6 +2867,9 @@ export const PredictResponse: MessageFns<PredictResponse> = {
         writer.uint32(v);
       }
       writer.join();
+    }
+    for (const v of message.generatedTexts) {
+      GeneratedText.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -2692,6 +2963,14 @@ export const PredictResponse: MessageFns<PredictResponse> = {
 
             break;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.generatedTexts.push(GeneratedText.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2731,6 +3010,11 @@ export const PredictResponse: MessageFns<PredictResponse> = {
         : globalThis.Array.isArray(object?.window_lengths)
         ? object.window_lengths.map((e: any) => globalThis.Number(e))
         : [],
+      generatedTexts: globalThis.Array.isArray(object?.generatedTexts)
+        ? object.generatedTexts.map((e: any) => GeneratedText.fromJSON(e))
+        : globalThis.Array.isArray(object?.generated_texts)
+        ? object.generated_texts.map((e: any) => GeneratedText.fromJSON(e))
+        : [],
     };
   },
 
@@ -2757,6 +3041,9 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     if (message.windowLengths?.length) {
       obj.windowLengths = message.windowLengths.map((e) => Math.round(e));
     }
+    if (message.generatedTexts?.length) {
+      obj.generatedTexts = message.generatedTexts.map((e) => GeneratedText.toJSON(e));
+    }
     return obj;
   },
 
@@ -2772,6 +3059,7 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     message.words = object.words?.map((e) => PredictedWords.fromPartial(e)) || [];
     message.answers = object.answers?.map((e) => PredictedAnswer.fromPartial(e)) || [];
     message.windowLengths = object.windowLengths?.map((e) => e) || [];
+    message.generatedTexts = object.generatedTexts?.map((e) => GeneratedText.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3083,12 +3371,14 @@ export const TrainerServiceService = {
     responseDeserialize: (value: Buffer): EstimateMemoryResponse => EstimateMemoryResponse.decode(value),
   },
   /**
-   * Streams the logits of each record in file order.
+   * Streams the logits of each record in file order. In sequence-to-sequence language modeling it streams what the model writes
+   * of each source: the most likely token after another, until one that ends the text.
    *
    * Errors:
    * - INVALID_ARGUMENT: a field is missing or out of range, or a record cannot be read; do not retry.
    * - NOT_FOUND: there is no such model or file; do not retry.
-   * - FAILED_PRECONDITION: the model has no head for the task; do not retry.
+   * - FAILED_PRECONDITION: the model has no head for the task, or a reduced one wrote a token that it has no row for; do not
+   *   retry.
    */
   predict: {
     path: "/pemmican.trainer.v1.TrainerService/Predict" as const,
@@ -3194,12 +3484,14 @@ export interface TrainerServiceServer extends UntypedServiceImplementation {
    */
   estimateMemory: handleUnaryCall<EstimateMemoryRequest, EstimateMemoryResponse>;
   /**
-   * Streams the logits of each record in file order.
+   * Streams the logits of each record in file order. In sequence-to-sequence language modeling it streams what the model writes
+   * of each source: the most likely token after another, until one that ends the text.
    *
    * Errors:
    * - INVALID_ARGUMENT: a field is missing or out of range, or a record cannot be read; do not retry.
    * - NOT_FOUND: there is no such model or file; do not retry.
-   * - FAILED_PRECONDITION: the model has no head for the task; do not retry.
+   * - FAILED_PRECONDITION: the model has no head for the task, or a reduced one wrote a token that it has no row for; do not
+   *   retry.
    */
   predict: handleServerStreamingCall<PredictRequest, PredictResponse>;
   /**
@@ -3390,12 +3682,14 @@ export interface TrainerServiceClient extends Client {
     callback: (error: ServiceError | null, response: EstimateMemoryResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Streams the logits of each record in file order.
+   * Streams the logits of each record in file order. In sequence-to-sequence language modeling it streams what the model writes
+   * of each source: the most likely token after another, until one that ends the text.
    *
    * Errors:
    * - INVALID_ARGUMENT: a field is missing or out of range, or a record cannot be read; do not retry.
    * - NOT_FOUND: there is no such model or file; do not retry.
-   * - FAILED_PRECONDITION: the model has no head for the task; do not retry.
+   * - FAILED_PRECONDITION: the model has no head for the task, or a reduced one wrote a token that it has no row for; do not
+   *   retry.
    */
   predict(request: PredictRequest, options?: Partial<CallOptions>): ClientReadableStream<PredictResponse>;
   predict(

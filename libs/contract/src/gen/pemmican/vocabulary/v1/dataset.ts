@@ -287,12 +287,16 @@ export interface DatasetSpec {
   version2WithNegative: boolean;
   /**
    * Column of the target. Empty means `target`. A column that a row has not, such as `translation.de`, is looked for inside
-   * of the objects that the parts of its name lead to. Only of records of source and target, like the next two.
+   * of the objects that the parts of its name lead to. Only of records of source and target, like the next two. In a prediction
+   * a record may have null there, or where this is empty no such column: it is not compared with anything then.
    */
   targetColumn: string;
   /** What is put before each source, such as `summarize: `. */
   sourcePrefix: string;
-  /** Longest target in tokens, special tokens included; longer ones are truncated. 0 means 128. */
+  /**
+   * Longest target in tokens, special tokens included; longer ones are truncated. 0 means 128. In a prediction it is the longest
+   * text that is written.
+   */
   maxTargetLength: number;
   /** Column of the prompt. Empty means `prompt`. */
   promptColumn: string;
