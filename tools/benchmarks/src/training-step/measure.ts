@@ -34,10 +34,17 @@ export async function measure(workload: Workload, shape: Shape, options: Measure
         batches: workload.batches(shape, isReduced),
       };
       writeFileSync(options.planFile, JSON.stringify(plan));
-      reports.get(program)?.push(await runProgram(program, options.planFile, options.device));
+      try {
+        reports.get(program)?.push(await runProgram(program, options.planFile, options.device));
+      } catch (error) {
+        // A peer that cannot do it is left out; what we cannot do is a fault.
+        if (program.isOurs) process.exitCode = 1;
+        console.error(`${workload.model}, ${program.name}: ${(error as Error).message}`);
+      }
     }
-  return programs.map((program) => {
+  return programs.flatMap((program) => {
     const own = reports.get(program) ?? [];
+    if (own.length === 0) return [];
     const result: StepResult = {
       model: workload.model,
       shape: shape === 'dynamic' ? `${workload.batchSize}, dynamic` : `${workload.batchSize}x${shape}`,
@@ -55,6 +62,6 @@ export async function measure(workload: Workload, shape: Shape, options: Measure
     console.error(
       `${result.model} ${result.shape} ${program.name}: ${result.stepMs.toFixed(0)} ms, ${(result.peakBytes / 1e6).toFixed(0)} MB`,
     );
-    return result;
+    return [result];
   });
 }

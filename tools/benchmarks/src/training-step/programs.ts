@@ -50,6 +50,8 @@ export const BF16_PROGRAMS: readonly Program[] = [
   theirs('PyTorch, reference PEMA, bf16', 'reduced', BF16),
 ];
 
+const TIMEOUT_MS: Readonly<Record<BenchmarkDevice, number>> = { cpu: 900_000, gpu: 90_000 };
+
 /** Python with PyTorch, transformers and PEFT: the one that `PEMMICAN_BENCHMARK_PYTHON` names, or the oracles' (CPU only). */
 export function peerPython(): string {
   return process.env['PEMMICAN_BENCHMARK_PYTHON'] ?? oraclePython();
@@ -72,7 +74,12 @@ export async function runProgram(program: Program, planFile: string, device: Ben
         'torch_child.py',
         { HF_HUB_OFFLINE: '1', TRANSFORMERS_VERBOSITY: 'error', OMP_WAIT_POLICY: 'passive' },
       ];
-  return (await runForJson(command, [path.join(import.meta.dirname, script), planFile], environment)) as StepReport;
+  return (await runForJson(
+    command,
+    [path.join(import.meta.dirname, script), planFile],
+    environment,
+    TIMEOUT_MS[device],
+  )) as StepReport;
 }
 
 /** Whether a program leaves rows out of a tied language model's softmax: it trains on another loss then. */
