@@ -51,7 +51,8 @@ export async function makeRandomWorkload(name: string, stepCount: number, work: 
   };
   const padId = config.pad_token_id ?? 0;
   const random = randomIntegers(SEED);
-  const kept = new Set([padId]);
+  // RoBERTa's kind counts positions from the padding id on: it has to stay where it is.
+  const kept = new Set(Array.from({ length: padId + 1 }, (_, id) => id));
   while (kept.size < known.keptRowCount) kept.add(random(config.vocab_size));
   const tokenIdMap = TokenIdMap.create(config.vocab_size, Uint32Array.from(kept).sort());
   const reducedFolder = path.join(work, `${name}-reduced`);
