@@ -70,8 +70,9 @@ export interface RestorePlan {
 
 /**
  * Writes the full checkpoint: kept rows of the word embedding from the trained checkpoint, all others byte for byte from the
- * source, by every name that the source has for the matrix and under whatever names the trained one has it; every other tensor from the trained one (from the source where the trained one lacks it). Names, dtypes, shards,
- * order and metadata are the source's; tensors that only the trained checkpoint has are added to the last shard. config.json
+ * source, every other tensor from the trained one (from the source where the trained one lacks it). Names, dtypes, shards,
+ * order and metadata are the source's; tensors that only the trained checkpoint has are added to the last shard. Where the
+ * source has the embedding by several names, all get the rows, by whichever of them the trained checkpoint has it. config.json
  * is the source's with the task's fields of the trained one; the tokenizer is the source's.
  * @throws EmbeddingError (MANIFEST_MISMATCH when the trained checkpoint is not of this source), SafetensorsError; nothing is
  *   left of the destination then
