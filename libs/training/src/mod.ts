@@ -56,6 +56,7 @@ export {
 } from './options.ts';
 export { loadWeights } from './parameter-transfer.ts';
 export { buildPredictionProgram, type PredictionProgram } from './prediction-program.ts';
+export { FEED, FETCH } from './program-feeds.ts';
 export { answerQuestions, type AnsweredQuestion } from './question-evaluation.ts';
 export {
   NOT_IN_CONTEXT,
@@ -66,13 +67,11 @@ export {
 } from './question-windows.ts';
 export { planRun, unusedRowDecayFactor, type RunPlan } from './run-plan.ts';
 export { SCHEDULES, learningRateAt, type Schedule } from './schedule.ts';
+export { targetCountOf } from './target-count.ts';
 export type { MaskingOptions } from './token-targets.ts';
 export { train, type CheckpointStore, type TrainingEvent, type TrainingRun } from './trainer.ts';
 export {
-  FEED,
-  FETCH,
   buildTrainingProgram,
-  targetCountOf,
   type ProgramOptions,
   type ProgramParameter,
   type TrainedParameter,

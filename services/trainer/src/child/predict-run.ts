@@ -5,12 +5,12 @@ import { buildPredictionProgram, predictLogits, type EncodedDataset } from '@pem
 import { toTask } from '../convert-options.ts';
 import type { HubOptions } from '@pemmican/storage';
 import { PreconditionError } from '../precondition-error.ts';
+import { paddingTokenId } from './model-token-ids.ts';
 import { breathe } from './parent-channel.ts';
 import { predictAnswers } from './predict-answers.ts';
 import { prepareData } from './prepared-data.ts';
 import { openPredictionModel } from './prediction-model.ts';
 import { wordsWithTokens, type SplitWords } from './split-words.ts';
-import { paddingTokenId } from './train-run.ts';
 
 const DEFAULT_BATCH_SIZE = 16;
 
