@@ -8,6 +8,9 @@ import { EmbeddingError } from './error.ts';
 const INPUT_EMBEDDING =
   /(?:^|\.)(?:word_embeddings|tok_embeddings|shared|embed_tokens|wte|embed_in|word_embedding)\.weight$/;
 
+// Encoder-decoders' name for the matrix that their stacks share.
+const SHARED_EMBEDDING = /(?:^|\.)shared\.weight$/;
+
 // Output matrices, which project onto the vocabulary: in a classification run they are neither trained nor touched.
 const OUTPUT_MATRIX =
   /(?:^|\.)(?:cls\.predictions\.decoder|lm_head|lm_head\.decoder|generator_lm_head|vocab_projector|embed_out|^decoder)\.weight$/;
@@ -18,13 +21,14 @@ const OUTPUT_SIDE =
 
 /** The matrix whose rows a reduction keeps or drops. */
 export interface EmbeddingMatrix {
+  /** The one that counts where a checkpoint has several: `shared.weight`, else the first. */
   readonly tensor: TensorInfo;
+  /** Input matrices of other names, of the same dtype and shape; `embeddingNames` compares them. */
+  readonly others: readonly TensorInfo[];
   readonly rowCount: number;
   readonly rowBytes: number;
   /** Elements of a row. */
   readonly hiddenSize: number;
-  /** Whether a language-model head shares the matrix: asked for by the config, with no matrix of its own in the file. */
-  readonly isTied: boolean;
 }
 
 /**
@@ -34,7 +38,7 @@ export interface EmbeddingMatrix {
 export function findEmbeddingMatrix(checkpoint: Checkpoint, config: ModelConfig): EmbeddingMatrix {
   const names = checkpoint.tensorNames.filter((name) => INPUT_EMBEDDING.test(name));
   const modelType = JSON.stringify(config.get('model_type') ?? null);
-  const [name] = names;
+  const name = names.find((candidate) => SHARED_EMBEDDING.test(candidate)) ?? names[0];
   if (name === undefined) {
     throw new EmbeddingError(
       'UNSUPPORTED_MODEL',
@@ -42,14 +46,11 @@ export function findEmbeddingMatrix(checkpoint: Checkpoint, config: ModelConfig)
       `no word embedding matrix is found among its ${checkpoint.tensorNames.length} tensors (model_type ${modelType})`,
     );
   }
-  if (names.length > 1) {
-    throw new EmbeddingError(
-      'UNSUPPORTED_MODEL',
-      checkpoint.name,
-      `has several word embedding matrices (${names.join(', ')}), as encoder-decoder models do; one is supported`,
-    );
-  }
   const tensor = checkpoint.get(name);
+  const others = names.filter((other) => other !== name).map((other) => checkpoint.get(other));
+  const unlike = others.find(({ dtype, shape }) => dtype !== tensor.dtype || shape.join() !== tensor.shape.join());
+  if (unlike !== undefined)
+    throw severalMatrices(checkpoint.name, tensor, unlike, `${describeTensor(tensor)} and ${describeTensor(unlike)}`);
   const [rowCount, hiddenSize] = tensor.shape;
   if (
     rowCount === undefined ||
@@ -78,14 +79,25 @@ export function findEmbeddingMatrix(checkpoint: Checkpoint, config: ModelConfig)
       checkpoint.name,
       `rows of "${name}" (${tensor.dtype}) do not take whole bytes`,
     );
-  const hasOutputMatrix = checkpoint.tensorNames.some((other) => OUTPUT_MATRIX.test(other));
-  return {
-    tensor,
-    rowCount,
-    rowBytes: tensor.lengthBytes / rowCount,
-    hiddenSize,
-    isTied: config.get('tie_word_embeddings') !== false && !hasOutputMatrix,
-  };
+  return { tensor, others, rowCount, rowBytes: tensor.lengthBytes / rowCount, hiddenSize };
+}
+
+/** The names of a checkpoint's output matrices, be they of their own or copies of the embedding matrix. */
+export function outputMatrixNames(checkpoint: Checkpoint): string[] {
+  return checkpoint.tensorNames.filter((name) => OUTPUT_MATRIX.test(name));
+}
+
+export function describeTensor({ dtype, shape }: TensorInfo): string {
+  return `${dtype} [${shape.join(', ')}]`;
+}
+
+/** @param difference what is seen of both */
+export function severalMatrices(path: string, one: TensorInfo, other: TensorInfo, difference: string): EmbeddingError {
+  return new EmbeddingError(
+    'UNSUPPORTED_MODEL',
+    path,
+    `has two word embedding matrices, "${one.name}" and "${other.name}", which differ (${difference}); one matrix is supported, by several names or not`,
+  );
 }
 
 /** What a reduction selects rows of. */
@@ -95,8 +107,8 @@ export interface VocabularyTensor {
 }
 
 /**
- * The tensors of which a reduction keeps rows: the word embedding, and with `restrictsOutput` an output matrix of its own and
- * biases over the vocabulary.
+ * The tensors of which a reduction keeps rows: the word embedding by all names of inputs, and with `restrictsOutput` an output
+ * matrix that is in the file, be it a copy or not, and biases over the vocabulary.
  */
 export function vocabularyTensors(
   checkpoint: Checkpoint,
@@ -107,5 +119,8 @@ export function vocabularyTensors(
     .filter((name) => restrictsOutput && name !== embedding.tensor.name && OUTPUT_SIDE.test(name))
     .map((name) => checkpoint.get(name))
     .filter((tensor) => tensor.shape[0] === embedding.rowCount);
-  return [embedding.tensor, ...output].map((tensor) => ({ tensor, rowBytes: tensor.lengthBytes / embedding.rowCount }));
+  return [embedding.tensor, ...embedding.others, ...output].map((tensor) => ({
+    tensor,
+    rowBytes: tensor.lengthBytes / embedding.rowCount,
+  }));
 }

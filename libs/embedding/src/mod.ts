@@ -10,6 +10,7 @@ export {
   type EmbeddingMatrix,
   type VocabularyTensor,
 } from './embedding-matrix.ts';
+export { embeddingNames, type EmbeddingNames } from './embedding-names.ts';
 export { EmbeddingError, type EmbeddingErrorCode } from './error.ts';
 export { checkpointFingerprint, tokenizerDigest } from './fingerprint.ts';
 export { readManifest } from './manifest-check.ts';

@@ -2,12 +2,8 @@ import { Checkpoint, type FolderReader } from '@pemmican/safetensors';
 import { TOKEN_ID_MAP_FILE_NAME, type TokenIdMap, type TokenIdMapManifest } from '@pemmican/vocabulary';
 
 import { ModelConfig } from './config-file.ts';
-import {
-  findEmbeddingMatrix,
-  vocabularyTensors,
-  type EmbeddingMatrix,
-  type VocabularyTensor,
-} from './embedding-matrix.ts';
+import { findEmbeddingMatrix, vocabularyTensors, type VocabularyTensor } from './embedding-matrix.ts';
+import { embeddingNames } from './embedding-names.ts';
 import { EmbeddingError } from './error.ts';
 import { checkpointFingerprint, tokenizerDigest } from './fingerprint.ts';
 import { copyTensor, type PlannedShard } from './planned-checkpoint.ts';
@@ -34,6 +30,8 @@ export interface ReduceResult {
 
 /**
  * Writes a checkpoint that has only the kept rows of the word embedding; row i is the row `keptTokenIds[i]` of the source.
+ * Where the source has the matrix by several names, so has the reduced one; an output matrix that is a copy stays whole like
+ * any other, unless `restrictsOutput` is set.
  * Every other tensor is copied byte for byte, with the source's shards, order and metadata. config.json gets the number of
  * rows as `vocab_size` and its token ids in the reduced space; the token id map's manifest goes with it.
  * (Partial embedding matrix adaptation, arXiv 2309.08708, section 3.)
@@ -63,7 +61,8 @@ async function reduce(checkpoint: Checkpoint, options: ReduceOptions): Promise<R
   }
   const reducedConfig = reduceConfig(config, tokenIdMap);
   const selected = vocabularyTensors(checkpoint, embedding, options.restrictsOutput ?? false);
-  const manifest = await createManifest(checkpoint, config, embedding, selected, options);
+  const { isTied } = await embeddingNames(checkpoint, config, embedding, options.signal);
+  const manifest = await createManifest(checkpoint, config, isTied, selected, options);
   const shards = planReduced(checkpoint, selected, tokenIdMap);
   const reducedBytes = await writeModelFolder({ folder: source, checkpoint, shards, config: reducedConfig }, options);
   const json = new TextEncoder().encode(`${JSON.stringify(manifest)}\n`);
@@ -107,7 +106,7 @@ function planReduced(
 async function createManifest(
   checkpoint: Checkpoint,
   config: ModelConfig,
-  embedding: EmbeddingMatrix,
+  tiedEmbeddings: boolean,
   selected: readonly VocabularyTensor[],
   { source, tokenIdMap, pemmicanVersion, unkTokenId = null }: ReduceOptions,
 ): Promise<TokenIdMapManifest> {
@@ -125,7 +124,7 @@ async function createManifest(
       fullShape: [...tensor.shape],
       reducedShape: [tokenIdMap.reducedVocabSize, ...tensor.shape.slice(1)],
     })),
-    tiedEmbeddings: embedding.isTied,
+    tiedEmbeddings,
     padTokenId: config.getCount('pad_token_id'),
     unkTokenId,
   };

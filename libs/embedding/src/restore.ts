@@ -11,13 +11,14 @@ import type { TokenIdMap } from '@pemmican/vocabulary';
 import { convertPart } from './byte-part.ts';
 import { ModelConfig } from './config-file.ts';
 import { findEmbeddingMatrix, type EmbeddingMatrix } from './embedding-matrix.ts';
+import { embeddingNames } from './embedding-names.ts';
 import { EmbeddingError } from './error.ts';
 import { checkManifest, readManifest } from './manifest-check.ts';
 import { copyTensor, type PlannedShard, type PlannedTensor } from './planned-checkpoint.ts';
 import { insertAligned, restoreConfig } from './restored-checkpoint.ts';
 import { mergeRowsPart } from './row-parts.ts';
 import type { TensorNaming } from './tensor-names.ts';
-import { TensorPairs, type TensorPair } from './tensor-pairs.ts';
+import { TensorPairs, type NamedCheckpoint, type TensorPair } from './tensor-pairs.ts';
 import { committed, writeModelFolder, type SurgeryTarget } from './write-model-folder.ts';
 
 /** What a restored checkpoint is made of. */
@@ -39,6 +40,7 @@ export interface RestoreInputs {
    * ordinary fine-tuning with decoupled AdamW makes of them. By default 1, which leaves their bytes as they are.
    */
   readonly unusedRowDecay?: number;
+  readonly signal?: AbortSignal;
 }
 
 export interface RestoreOptions extends RestoreInputs, SurgeryTarget {}
@@ -69,7 +71,8 @@ export interface RestorePlan {
 /**
  * Writes the full checkpoint: kept rows of the word embedding from the trained checkpoint, all others byte for byte from the
  * source, every other tensor from the trained one (from the source where the trained one lacks it). Names, dtypes, shards,
- * order and metadata are the source's; tensors that only the trained checkpoint has are added to the last shard. config.json
+ * order and metadata are the source's; tensors that only the trained checkpoint has are added to the last shard. Where the
+ * source has the embedding by several names, all get the rows, by whichever of them the trained checkpoint has it. config.json
  * is the source's with the task's fields of the trained one; the tokenizer is the source's.
  * @throws EmbeddingError (MANIFEST_MISMATCH when the trained checkpoint is not of this source), SafetensorsError; nothing is
  *   left of the destination then
@@ -101,12 +104,14 @@ export async function withRestorePlan<Result>(
       // The trained config is not asked for its vocab_size: trainers of other people's write what they like there.
       const trainedEmbedding = findEmbeddingMatrix(trained, config.with({ vocab_size: undefined }));
       const tokenIdMap = await checkManifest(manifest, source, sourceEmbedding, trained, trainedEmbedding);
+      const namesOf = async (checkpoint: Checkpoint, matrix: EmbeddingMatrix): Promise<NamedCheckpoint> => {
+        const { names } = await embeddingNames(checkpoint, config, matrix, inputs.signal);
+        return { checkpoint, embeddingName: matrix.tensor.name, embeddingNames: names };
+      };
       const pairs = new TensorPairs(
-        source,
-        trained,
+        await namesOf(source, sourceEmbedding),
+        await namesOf(trained, trainedEmbedding),
         config,
-        sourceEmbedding,
-        trainedEmbedding,
         tensorNames,
         manifest.reducedTensors,
       );

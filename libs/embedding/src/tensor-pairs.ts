@@ -2,7 +2,6 @@ import { CONVERTIBLE_DTYPES, isConvertible, type Checkpoint, type Dtype, type Te
 import type { ReducedTensor } from '@pemmican/vocabulary';
 
 import type { ModelConfig } from './config-file.ts';
-import type { EmbeddingMatrix } from './embedding-matrix.ts';
 import { EmbeddingError } from './error.ts';
 import { basePrefix, canonicalName, nameWithPrefix, type TensorNaming } from './tensor-names.ts';
 
@@ -12,9 +11,18 @@ export interface TensorPair {
   readonly name: string;
   readonly source: TensorInfo | undefined;
   readonly trained: TensorInfo | undefined;
+  /** Whether it is the embedding matrix, by this name or another. */
   readonly isEmbedding: boolean;
   /** Whether its rows were selected: the embedding, and what else the manifest names. */
   readonly hasSelectedRows: boolean;
+}
+
+/** A checkpoint with the names of its embedding matrix. */
+export interface NamedCheckpoint {
+  readonly checkpoint: Checkpoint;
+  /** Its first name. */
+  readonly embeddingName: string;
+  readonly embeddingNames: ReadonlySet<string>;
 }
 
 /** Pairs the tensors of two checkpoints, whatever prefix and LayerNorm names each uses. */
@@ -26,18 +34,15 @@ export class TensorPairs {
 
   /** @throws EmbeddingError SHAPE_MISMATCH, UNSUPPORTED_DTYPE */
   constructor(
-    source: Checkpoint,
-    trained: Checkpoint,
+    { checkpoint: source, ...ofSource }: NamedCheckpoint,
+    { checkpoint: trained, ...ofTrained }: NamedCheckpoint,
     config: ModelConfig,
-    sourceEmbedding: EmbeddingMatrix,
-    trainedEmbedding: EmbeddingMatrix,
     naming: TensorNaming,
     reducedTensors: readonly ReducedTensor[],
   ) {
-    const prefix = prefixOf(config, sourceEmbedding.tensor.name, trainedEmbedding.tensor.name);
+    const prefix = prefixOf(config, ofSource.embeddingName, ofTrained.embeddingName);
     const canonical = (name: string): string => canonicalName(name, prefix);
-    const isPrefixed =
-      naming === 'task-model' || (prefix !== undefined && sourceEmbedding.tensor.name.startsWith(prefix));
+    const isPrefixed = naming === 'task-model' || (prefix !== undefined && ofSource.embeddingName.startsWith(prefix));
     const reducedShapes = new Map(reducedTensors.map((tensor) => [tensor.name, tensor.reducedShape]));
     const trainedByName = new Map<string, TensorInfo>();
     for (const name of trained.tensorNames) {
@@ -52,11 +57,15 @@ export class TensorPairs {
     }
     for (const sourceName of source.tensorNames) {
       const name = naming === 'source' ? sourceName : nameWithPrefix(sourceName, prefix, isPrefixed);
-      const isEmbedding = sourceName === sourceEmbedding.tensor.name;
+      const ownOfTrained = trainedByName.get(canonical(sourceName));
+      // A copy in the source that became a matrix of its own in training, as an output matrix can, is none any more.
+      const isEmbedding =
+        ofSource.embeddingNames.has(sourceName) &&
+        (ownOfTrained === undefined || ofTrained.embeddingNames.has(ownOfTrained.name));
       const pair = {
         name,
         source: source.get(sourceName),
-        trained: trainedByName.get(canonical(sourceName)),
+        trained: isEmbedding ? trained.get(ofTrained.embeddingName) : ownOfTrained,
         isEmbedding,
         hasSelectedRows: isEmbedding || reducedShapes.has(sourceName),
       };
@@ -65,14 +74,16 @@ export class TensorPairs {
         checkPair(trained, pair.source, pair.trained, isEmbedding, reducedShapes.get(sourceName));
       this.#ofSource.set(sourceName, pair);
     }
-    this.added = [...trainedByName.values()].map((tensor) => ({
+    // The trained checkpoint's further names of the matrix are not the source's.
+    const added = [...trainedByName.values()].filter(({ name }) => !ofTrained.embeddingNames.has(name));
+    this.added = added.map((tensor) => ({
       name: nameWithPrefix(tensor.name, prefix, isPrefixed),
       source: undefined,
       trained: tensor,
       isEmbedding: false,
       hasSelectedRows: false,
     }));
-    this.embedding = this.ofSource(sourceEmbedding.tensor.name);
+    this.embedding = this.ofSource(ofSource.embeddingName);
   }
 
   /** The pair of a tensor of the source. */

@@ -14,7 +14,6 @@ import type { TensorPair } from './tensor-pairs.ts';
 export interface VerifyOptions extends RestoreInputs {
   /** The folder that a restore wrote. */
   readonly restored: FolderReader;
-  readonly signal?: AbortSignal;
 }
 
 /** A difference between a restored checkpoint and what it must be. */
@@ -31,7 +30,7 @@ export interface VerifyReport {
   readonly problemCount: number;
   readonly comparedTensorCount: number;
   readonly comparedBytes: number;
-  /** Rows of the word embedding that equal the source's (times `unusedRowDecay`) and the trained checkpoint's. */
+  /** Rows of the word embedding, by its first name, that equal the source's (times `unusedRowDecay`) and the trained checkpoint's. */
   readonly unusedRowCount: number;
   readonly trainedRowCount: number;
 }
@@ -214,8 +213,8 @@ class Verifier {
         const isEqual = firstDifference(actual.subarray(row * rowBytes, (row + 1) * rowBytes), expected) < 0;
         if (!isEqual)
           this.report(pair.name, `row ${firstRow + row} is not that of ${kept ? trained.name : source.name}`);
-        else if (kept) this.#trainedRowCount += Number(pair.isEmbedding);
-        else this.#unusedRowCount += Number(pair.isEmbedding);
+        else if (kept) this.#trainedRowCount += Number(pair === this.#plan.pairs.embedding);
+        else this.#unusedRowCount += Number(pair === this.#plan.pairs.embedding);
       }
       reducedRow += keptCount;
       this.#comparedBytes += actual.length;

@@ -25,6 +25,11 @@ export interface TensorflowBinding {
 /** Which build of TensorFlow to load. */
 export type TensorflowBuild = 'cpu' | 'gpu';
 
+/** The build that `PEMMICAN_TENSORFLOW` names, as the services read it: `cpu` unless it is `gpu`. */
+export function environmentBuild(): TensorflowBuild {
+  return process.env['PEMMICAN_TENSORFLOW'] === 'gpu' ? 'gpu' : 'cpu';
+}
+
 const PACKAGES: Readonly<Record<TensorflowBuild, string>> = {
   cpu: '@tensorflow/tfjs-node',
   gpu: '@tensorflow/tfjs-node-gpu',

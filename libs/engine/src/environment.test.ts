@@ -21,3 +21,7 @@ test('engineEnvironment asks for deterministic ops and the given threads', () =>
   assert.equal(environment['TF_DETERMINISTIC_OPS'], '1');
   assert.equal(environment['TF_NUM_INTRAOP_THREADS'], '2');
 });
+
+test('engineEnvironment keeps float32 products in float32 on GPUs', () => {
+  assert.equal(engineEnvironment()['NVIDIA_TF32_OVERRIDE'], '0');
+});

@@ -19,6 +19,8 @@ export function engineEnvironment(options: EngineEnvironmentOptions = {}): Recor
     // Take GPU memory as it is needed, so that measured memory means something.
     TF_FORCE_GPU_ALLOW_GROWTH: 'true',
     TF_GPU_ALLOCATOR: 'cuda_malloc_async',
+    // TensorFlow multiplies float32 matrices in TF32 (10 bits of fraction) on GPUs that can; PyTorch does not by default.
+    NVIDIA_TF32_OVERRIDE: '0',
     // A resumed run has to repeat the uninterrupted one bit by bit.
     TF_DETERMINISTIC_OPS: '1',
     ...(options.memoryBudgetBytes === undefined || options.memoryBudgetBytes === 0

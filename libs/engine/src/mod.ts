@@ -3,7 +3,7 @@
  * `@tensorflow/tfjs-node-gpu`.
  * @module
  */
-export { findAddon, loadBinding, type TensorflowBuild } from './binding.ts';
+export { environmentBuild, findAddon, loadBinding, type TensorflowBuild } from './binding.ts';
 export { engineEnvironment, type EngineEnvironmentOptions } from './environment.ts';
 export { EngineError, type EngineErrorCode } from './error.ts';
 export { TensorflowSession, type HostTensor } from './session.ts';

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { loadBinding, type TensorflowBinding, type TensorflowBuild } from './binding.ts';
+import { environmentBuild, loadBinding, type TensorflowBinding, type TensorflowBuild } from './binding.ts';
 import { EngineError, toEngineError } from './error.ts';
 
 /** A dense, row-major host tensor (structurally `TensorValue` of `@pemmican/graph`). */
@@ -21,10 +21,11 @@ export class TensorflowSession {
 
   /**
    * Opens a session on the bytes of a `saved_model.pb` with the tag `serve`.
+   * @param options.build the environment's choice where not given
    * @throws EngineError UNAVAILABLE, INVALID_GRAPH
    */
   static open(savedModel: Uint8Array, options: { build?: TensorflowBuild } = {}): TensorflowSession {
-    const binding = loadBinding(options.build ?? 'cpu');
+    const binding = loadBinding(options.build ?? environmentBuild());
     // The C API loads from a folder only.
     const folder = mkdtempSync(path.join(tmpdir(), 'pemmican-graph-'));
     try {

@@ -1,7 +1,7 @@
+import { firstTensorDifference } from '@pemmican/safetensors';
 import type { Model } from './model-family.ts';
 import type { TensorReader } from './parameter-loader.ts';
 
-const CHUNK_BYTES = 1 << 20;
 const OUTPUT_MATRIX = 'lm_head.weight';
 
 /**
@@ -40,15 +40,7 @@ async function areRows(checkpoint: TensorReader, first: string, second: string, 
 async function areEqual(checkpoint: TensorReader, first: string, second: string): Promise<boolean> {
   const [a, b] = [checkpoint.get(first), checkpoint.get(second)];
   if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return false;
-  const size = Math.min(CHUNK_BYTES, a.lengthBytes);
-  const [left, right] = [new Uint8Array(size), new Uint8Array(size)];
-  for (let offset = 0; offset < a.lengthBytes; offset += size) {
-    const length = Math.min(size, a.lengthBytes - offset);
-    await checkpoint.readRange(first, offset, left.subarray(0, length));
-    await checkpoint.readRange(second, offset, right.subarray(0, length));
-    if (!isSame(left, right, length)) return false;
-  }
-  return true;
+  return (await firstTensorDifference(checkpoint, first, second)) < 0;
 }
 
 function isSame(left: Uint8Array, right: Uint8Array, length: number): boolean {

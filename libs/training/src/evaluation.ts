@@ -6,7 +6,7 @@ import { accuracy, f1, matthewsCorrelation, pearson, spearman, type Metric } fro
 import { DEFAULT_ANSWER_CHOICE, type AnswerChoice } from './answer-prediction.ts';
 import { evaluateQuestions } from './question-evaluation.ts';
 import { makeTaskBatch, recordsInOrder, type BatchOptions } from './task-batch.ts';
-import { FEED, FETCH } from './training-program.ts';
+import { FEED, FETCH } from './program-feeds.ts';
 import { NO_LABEL } from './word-labels.ts';
 
 /** Scores of a data set. */

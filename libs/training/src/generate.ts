@@ -1,7 +1,7 @@
 import type { GraphSession } from '@pemmican/graph';
 import { makeBatch, type EncodedDataset } from './encoded-dataset.ts';
 import { inputFeeds, recordsInOrder } from './task-batch.ts';
-import { FEED, FETCH } from './training-program.ts';
+import { FEED, FETCH } from './program-feeds.ts';
 
 /** How sequences are written. */
 export interface GenerationOptions {

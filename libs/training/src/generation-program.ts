@@ -14,7 +14,7 @@ import {
 } from '@pemmican/graph';
 import type { ForwardOptions, Generation, GenerationState, Model, ModelInputs } from '@pemmican/models';
 import type { PredictionProgram } from './prediction-program.ts';
-import { FEED, FETCH, modelInputs } from './training-program.ts';
+import { FEED, FETCH, modelInputs } from './program-feeds.ts';
 
 const OPTIONS: ForwardOptions = { task: 'seq2seq-lm', isTraining: false };
 

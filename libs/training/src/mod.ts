@@ -58,6 +58,7 @@ export { generate, type GeneratedBatch, type GenerationOptions } from './generat
 export { buildGenerationProgram } from './generation-program.ts';
 export { loadWeights } from './parameter-transfer.ts';
 export { buildPredictionProgram, type PredictionProgram } from './prediction-program.ts';
+export { FEED, FETCH } from './program-feeds.ts';
 export { answerQuestions, type AnsweredQuestion } from './question-evaluation.ts';
 export { rougeScores, type RougeScores } from './rouge-scores.ts';
 export {
@@ -69,13 +70,11 @@ export {
 } from './question-windows.ts';
 export { planRun, unusedRowDecayFactor, type RunPlan } from './run-plan.ts';
 export { SCHEDULES, learningRateAt, type Schedule } from './schedule.ts';
+export { targetCountOf } from './target-count.ts';
 export type { MaskingOptions } from './token-targets.ts';
 export { train, type CheckpointStore, type TrainingEvent, type TrainingRun } from './trainer.ts';
 export {
-  FEED,
-  FETCH,
   buildTrainingProgram,
-  targetCountOf,
   type ProgramOptions,
   type ProgramParameter,
   type TrainedParameter,

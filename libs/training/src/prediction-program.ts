@@ -8,7 +8,7 @@ import {
   type VariablePort,
 } from '@pemmican/graph';
 import type { Model, ParameterSpec, Task } from '@pemmican/models';
-import { FETCH, modelInputs, runtimeDimensions } from './training-program.ts';
+import { FETCH, modelInputs, runtimeDimensions } from './program-feeds.ts';
 
 /** A forward pass and nothing else: a seventh of the training graph's nodes, and no room for gradients or moments. */
 export interface PredictionProgram {

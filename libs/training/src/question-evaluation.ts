@@ -7,7 +7,7 @@ import { TrainingError } from './error.ts';
 import type { Metric } from './metrics.ts';
 import type { QuestionWindows } from './question-windows.ts';
 import { makeTaskBatch, recordsInOrder } from './task-batch.ts';
-import { FEED, FETCH } from './training-program.ts';
+import { FEED, FETCH } from './program-feeds.ts';
 
 interface QuestionScoring {
   readonly batchSize: number;

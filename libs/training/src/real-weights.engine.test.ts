@@ -10,7 +10,8 @@ import { Checkpoint } from '@pemmican/safetensors';
 import { openFolder } from '@pemmican/storage';
 import { CACHE_FOLDER } from '@pemmican/testkit';
 import { loadWeights, writeVariable } from './parameter-transfer.ts';
-import { FEED, FETCH, buildTrainingProgram } from './training-program.ts';
+import { FEED, FETCH } from './program-feeds.ts';
+import { buildTrainingProgram } from './training-program.ts';
 
 /** Made by tools/oracles/src/training/real_weights.py: transformers 5.23 on PyTorch 2.15, float64, eager attention. */
 interface Case {

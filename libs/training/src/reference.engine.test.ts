@@ -13,7 +13,8 @@ import { EncodedDatasetBuilder, type EncodedDataset } from './encoded-dataset.ts
 import { predictLogits } from './evaluation.ts';
 import { DEFAULT_TRAINING_OPTIONS } from './options.ts';
 import { clearMoments, writeVariable } from './parameter-transfer.ts';
-import { FEED, FETCH, buildTrainingProgram, type TrainingProgram } from './training-program.ts';
+import { FEED, FETCH } from './program-feeds.ts';
+import { buildTrainingProgram, type TrainingProgram } from './training-program.ts';
 import { train, type TrainingEvent } from './trainer.ts';
 import { makeTaskBatch } from './task-batch.ts';
 import { NO_CHECKPOINTS } from '../test/no-checkpoints.ts';

@@ -9,7 +9,7 @@ import {
   type MaskingOptions,
   type TokenTargets,
 } from './token-targets.ts';
-import { FEED } from './training-program.ts';
+import { FEED } from './program-feeds.ts';
 
 /** What decides how records become a batch. */
 export interface BatchOptions {

@@ -21,7 +21,8 @@ import { planRun, stepPosition, type RunPlan } from './run-plan.ts';
 import { learningRateAt } from './schedule.ts';
 import { makeTaskBatch, type BatchOptions } from './task-batch.ts';
 import type { MaskingOptions } from './token-targets.ts';
-import { FEED, FETCH, type TrainingProgram } from './training-program.ts';
+import { FEED, FETCH } from './program-feeds.ts';
+import type { TrainingProgram } from './training-program.ts';
 
 /** Where a run keeps its checkpoints. */
 export interface CheckpointStore {

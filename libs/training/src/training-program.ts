@@ -1,6 +1,5 @@
 import {
   GraphBuilder,
-  RuntimeDimensions,
   crossEntropyMean,
   encodeSavedModel,
   gradients,
@@ -14,17 +13,16 @@ import {
   variable,
   variablePort,
   vocabularyCrossEntropyMean,
-  type Dimension,
   type Gradient,
   type GraphNode,
   type MemoryPlan,
+  type RuntimeDimensions,
   type Tensor,
   type Variable,
   type VariablePort,
 } from '@pemmican/graph';
 import {
   hasTargetSequence,
-  hasTokenTargets,
   type Model,
   type ModelInputs,
   type ModelOutput,
@@ -32,7 +30,6 @@ import {
   type Task,
 } from '@pemmican/models';
 import { TrainingError } from './error.ts';
-import { DEFAULT_TRAINING_OPTIONS } from './options.ts';
 import {
   accumulateGradient,
   adamWFeeds,
@@ -45,6 +42,8 @@ import {
   readAccumulator,
   type OptimizedVariable,
 } from './adamw.ts';
+import { FEED, FETCH, labelDimension, modelInputs, runtimeDimensions } from './program-feeds.ts';
+import { targetCountOf } from './target-count.ts';
 
 /** What decides the graph of a run. */
 export interface ProgramOptions {
@@ -80,40 +79,6 @@ export interface TrainedParameter extends ProgramParameter {
   readonly moment2: VariablePort;
 }
 
-/** Names of feeds and fetches. */
-export const FEED = {
-  inputIds: 'feed/inputIds',
-  attentionMask: 'feed/attentionMask',
-  tokenTypeIds: 'feed/tokenTypeIds',
-  labels: 'feed/labels',
-  targetPositions: 'feed/targetPositions',
-  decoderInputIds: 'feed/decoderInputIds',
-  dropoutSeed: 'feed/dropoutSeed',
-  /** Of a step of generation; see `GenerationStep`. */
-  tokenIds: 'feed/tokenIds',
-  distances: 'feed/distances',
-  lossWeight: 'feed/lossWeight',
-  correctedLearningRate: 'feed/correctedLearningRate',
-  correctedEpsilon: 'feed/correctedEpsilon',
-  decayFactor: 'feed/decayFactor',
-} as const;
-export const FETCH = {
-  /** Loss of a step that also updates the weights (without accumulation). */
-  trainLoss: 'fetch/trainLoss',
-  trainNorm: 'fetch/trainNorm',
-  /** Loss of a micro-batch whose gradient is added up (with accumulation). */
-  accumulateLoss: 'fetch/accumulateLoss',
-  /** Norm of the accumulated gradient, which is applied. */
-  applyNorm: 'fetch/applyNorm',
-  evaluationLogits: 'fetch/evaluationLogits',
-  evaluationLoss: 'fetch/evaluationLoss',
-  /** Reads the sources that are generated from. */
-  beginGeneration: 'fetch/beginGeneration',
-  /** int32 `[batch]`, what each row writes next. */
-  nextTokenIds: 'fetch/nextTokenIds',
-  gradientNorm: (parameterName: string): string => `gradientNorm/${parameterName}`,
-} as const;
-
 /** A run's graph. */
 export interface TrainingProgram {
   readonly savedModel: Uint8Array;
@@ -143,44 +108,6 @@ export interface TrainingProgram {
 /** Builds forward, backward and update of a run as one graph. */
 export function buildTrainingProgram(model: Model, options: ProgramOptions): TrainingProgram {
   return new ProgramBuilder(model, options).build();
-}
-
-/** What every forward pass is fed. */
-export function modelInputs(builder: GraphBuilder, task: Task): ModelInputs {
-  const shape = [symbol('batch'), symbol('length')];
-  return {
-    inputIds: builder.placeholder(FEED.inputIds, 'int32', shape),
-    attentionMask: builder.placeholder(FEED.attentionMask, 'float32', shape),
-    tokenTypeIds: builder.placeholder(FEED.tokenTypeIds, 'int32', shape),
-    dropoutSeed: builder.placeholder(FEED.dropoutSeed, 'int32', [2]),
-    ...(hasTokenTargets(task)
-      ? { targetPositions: builder.placeholder(FEED.targetPositions, 'int32', [symbol('targets')]) }
-      : {}),
-    ...(hasTargetSequence(task)
-      ? {
-          decoderInputIds: builder.placeholder(FEED.decoderInputIds, 'int32', [
-            symbol('batch'),
-            symbol('targetLength'),
-          ]),
-        }
-      : {}),
-  };
-}
-
-/** How many labels a batch has. */
-function labelDimension(task: Task): Dimension {
-  // The starts of all rows' answers, and then their ends.
-  if (task === 'question-answering') return { coefficient: 2, symbols: ['batch'] };
-  return symbol(hasTokenTargets(task) ? 'targets' : 'batch');
-}
-
-/** Values of the dimensions of what is fed. */
-export function runtimeDimensions(
-  builder: GraphBuilder,
-  { inputIds, targetPositions, decoderInputIds }: ModelInputs,
-): RuntimeDimensions {
-  const others = [targetPositions, decoderInputIds].filter((input) => input !== undefined);
-  return new RuntimeDimensions(builder, inputIds, ...others);
 }
 
 class ProgramBuilder {
@@ -411,30 +338,6 @@ function at<Item>(items: readonly Item[], index: number): Item {
   const item = items[index];
   if (item === undefined) throw new RangeError(`No item ${index} of ${items.length}`);
   return item;
-}
-
-/**
- * Rows that a batch's loss is a mean over, at most: its records, or all tokens where these have classes, or all tokens of
- * targets where there are such; in language modeling all tokens but each row's first, or as many as chance hides in all but
- * one of some ten thousand batches.
- */
-export function targetCountOf(
-  task: Task,
-  batch: number,
-  length: number,
-  mlmProbability: number = DEFAULT_TRAINING_OPTIONS.mlmProbability,
-  targetLength?: number,
-): number {
-  if (hasTargetSequence(task)) {
-    if (targetLength === undefined) throw new TypeError(`The length of targets is needed in ${task}`);
-    return batch * targetLength;
-  }
-  const tokens = batch * length;
-  if (task === 'token-classification') return tokens;
-  if (task === 'causal-lm') return Math.max(1, batch * (length - 1));
-  if (task !== 'masked-lm') return batch;
-  const deviation = Math.sqrt(tokens * mlmProbability * (1 - mlmProbability));
-  return Math.min(tokens, Math.ceil(tokens * mlmProbability + 4 * deviation));
 }
 
 /** Indices of gradients, those of rows last. */

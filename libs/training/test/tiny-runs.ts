@@ -10,10 +10,12 @@ import {
   DEFAULT_TRAINING_OPTIONS,
   EncodedDatasetBuilder,
   NO_LABEL,
+  QuestionWindowsBuilder,
   WEIGHTS_FILE_NAME,
   buildTrainingProgram,
   train,
   type EncodedDataset,
+  type QuestionWindows,
   type Schedule,
   type TrainingEvent,
   type TrainingOptions,
@@ -58,6 +60,8 @@ interface OracleDocument {
     readonly label: number;
     readonly value: number;
     readonly tokenLabels: number[];
+    /** The tokens that an answer begins and ends with. */
+    readonly span: [first: number, last: number];
   }[];
   readonly batchRows: number;
   readonly epochs: number;
@@ -144,8 +148,19 @@ export function tinyDataset(run: OracleRun, map?: TokenIdMap): EncodedDataset {
     );
     return { ...dataset, tokenLabels: Int32Array.from(labels) };
   }
+  if (run.task === 'question-answering') return { ...dataset, questions: tinyQuestions() };
   if (run.task !== 'token-classification') return dataset;
   return { ...dataset, tokenLabels: Int32Array.from(oracle.records.flatMap(({ tokenLabels }) => tokenLabels)) };
+}
+
+/** Every record as the one window of a question; only what is trained on. */
+function tinyQuestions(): QuestionWindows {
+  const windows = new QuestionWindowsBuilder({ allowsUnanswered: false, keepsPlaces: false });
+  for (const { span } of oracle.records) {
+    windows.addQuestion('', []);
+    windows.addWindow({ starts: new Int32Array(0), ends: new Int32Array(0) }, span);
+  }
+  return windows.build();
 }
 
 /** A map that keeps the ids which the records use. */

@@ -1,6 +1,7 @@
 import type { ReduceSpec, SurgeryResult } from '@pemmican/contract/surgery';
 import {
   ModelConfig,
+  embeddingNames,
   findEmbeddingMatrix,
   readManifest,
   reduceCheckpoint,
@@ -66,7 +67,10 @@ export async function planReduction(
 ): Promise<ReducePlan> {
   const source = await openFolder(spec.modelUri, { hub: hooks.hub });
   return withCheckpoint(source, async (checkpoint) => {
-    const embedding = findEmbeddingMatrix(checkpoint, await ModelConfig.read(source));
+    const config = await ModelConfig.read(source);
+    const embedding = findEmbeddingMatrix(checkpoint, config);
+    // Compared again where the rows are gathered: few checkpoints have several, and this one is refused early.
+    if (embedding.others.length > 0) await embeddingNames(checkpoint, config, embedding);
     const kept = await keptTokens(spec, source, embedding.rowCount);
     const { tokenIdMap } = kept;
     const files = spec.exportTokenizer ? await reducedTokenizerFiles(source, kept) : [];

@@ -9,11 +9,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { cpus, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { median } from './tokenizer-speed/measurement.ts';
-import type { StepPlan, StepReport } from './training-step/plan.ts';
-import { PROGRAMS, isApplicable, runProgram, trainsOtherLoss, type Program } from './training-step/programs.ts';
-import { goalLines, resultTable, savingTable, type StepResult } from './training-step/tables.ts';
-import { MODELS, SHAPES, makeWorkload, type Shape, type Workload } from './training-step/workloads.ts';
+import { WARM_UP_STEPS, measure, type MeasureOptions } from './training-step/measure.ts';
+import { PROGRAMS } from './training-step/programs.ts';
+import { goalLines, lossLines, resultTable, savingTable, type StepResult } from './training-step/tables.ts';
+import { MODELS, SHAPES, makeWorkload } from './training-step/workloads.ts';
 
 const { values } = parseArgs({
   options: {
@@ -26,58 +25,22 @@ const { values } = parseArgs({
 });
 const stepCount = Number(values.steps);
 const repeatCount = Number(values.repeats);
-// The first steps pay for graph optimization, thread pools and first touches of memory.
-const WARM_UP_STEPS = 3;
 const [load] = loadavg();
 const command = ['node tools/benchmarks/src/training-step.ts', ...process.argv.slice(2)].join(' ');
 
-async function measure(workload: Workload, shape: Shape, planFile: string): Promise<StepResult[]> {
-  const programs = PROGRAMS.filter((program) => isApplicable(program, workload.task));
-  const reports = new Map<Program, StepReport[]>(programs.map((program) => [program, []]));
-  for (let repeat = 0; repeat < repeatCount; repeat++)
-    for (const program of programs) {
-      const isReduced = program.arm === 'reduced';
-      const plan: StepPlan = {
-        task: workload.task,
-        arm: program.arm,
-        modelFolder: program.isOurs && isReduced ? workload.reducedFolder : workload.fullFolder,
-        keptFullTokenIds: Array.from(workload.tokenIdMap.keptTokenIds),
-        gradientCheckpointing: program.gradientCheckpointing,
-        batches: workload.batches(shape, isReduced),
-      };
-      writeFileSync(planFile, JSON.stringify(plan));
-      reports.get(program)?.push(await runProgram(program, planFile));
-    }
-  return programs.map((program) => {
-    const own = reports.get(program) ?? [];
-    const result: StepResult = {
-      model: workload.model,
-      shape: shape === 'dynamic' ? `${workload.batchSize}, dynamic` : `${workload.batchSize}x${shape}`,
-      program,
-      vocabRows: program.arm === 'full' ? workload.fullVocabSize : workload.tokenIdMap.reducedVocabSize,
-      fullVocabSize: workload.fullVocabSize,
-      hiddenSize: workload.hiddenSize,
-      stepMs: median(own.flatMap((report) => report.stepMs.slice(WARM_UP_STEPS))),
-      peakBytes: median(own.map((report) => report.peakBytes)),
-      baseBytes: median(own.map((report) => report.baseBytes)),
-      plannedBytes: own[0]?.plannedBytes,
-      lastLoss: own[0]?.losses.at(-1) ?? NaN,
-      isOtherLoss: trainsOtherLoss(program, workload.task),
-    };
-    console.error(
-      `${result.model} ${result.shape} ${program.name}: ${result.stepMs.toFixed(0)} ms, ${(result.peakBytes / 1e6).toFixed(0)} MB`,
-    );
-    return result;
-  });
-}
-
 const work = mkdtempSync(path.join(tmpdir(), 'pemmican-benchmark-'));
 const results: StepResult[] = [];
+const options: MeasureOptions = {
+  programs: PROGRAMS,
+  device: 'cpu',
+  repeatCount,
+  planFile: path.join(work, 'plan.json'),
+};
 try {
   for (const name of values.models.split(',')) {
     const workload = await makeWorkload(name, stepCount, work);
     for (const shape of SHAPES.filter((each) => values.shapes.split(',').includes(each)))
-      results.push(...(await measure(workload, shape, path.join(work, 'plan.json'))));
+      results.push(...(await measure(workload, shape, options)));
   }
 } finally {
   rmSync(work, { recursive: true, force: true });
@@ -102,14 +65,7 @@ const lines = [
   '',
   ...savingTable(results),
   '',
-  '## Last losses',
-  '',
-  'To show that all do the same work, up to new heads of their own:',
-  '',
-  ...results.map(
-    ({ model, shape, program, lastLoss }) => `- ${model} ${shape}, ${program.name}: ${lastLoss.toFixed(4)}`,
-  ),
-  '',
+  ...lossLines(results),
 ];
 console.log(lines.join('\n'));
 if (values.output !== undefined) {

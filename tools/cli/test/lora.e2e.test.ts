@@ -7,7 +7,7 @@ import { ensureAsset } from '@pemmican/setup';
 import type { Report } from '../src/report/report.ts';
 import { ask, pemmican, python, tryPemmican } from './processes.ts';
 import { TemporaryFolder } from './run-cli.ts';
-import { sentenceLines } from './sentences.ts';
+import { questionLines, sentenceLines } from './sentences.ts';
 
 const TIMEOUT_MS = 1_200_000;
 const LORA = ['--lora-rank', '4', '--lora-alpha', '12', '--lora-target-modules', 'all-linear', '--lora-dropout', '0.1'];
@@ -28,7 +28,11 @@ describe('adapters', { timeout: TIMEOUT_MS }, () => {
       const lines = await sentenceLines();
       writeFileSync(folder.join('train.jsonl'), lines.slice(0, 32).join(''));
       writeFileSync(dev, lines.slice(32, 44).join(''));
-      python('make_tiny_models.py', folder.path, `gpt2=${await ensureAsset('tokenizer-gpt2')}`);
+      const tokenizers = [
+        `gpt2=${await ensureAsset('tokenizer-gpt2')}`,
+        `electra=${await ensureAsset('tokenizer-bert-base-uncased')}`,
+      ];
+      python('make_tiny_models.py', folder.path, ...tokenizers);
     },
     { timeout: TIMEOUT_MS },
   );
@@ -88,6 +92,31 @@ describe('adapters', { timeout: TIMEOUT_MS }, () => {
     pemmican('restore', '--model', model, '--trained', output, '--output', merged);
     const theirs = ask<{ missing: string[]; loss: number }>('transformers_loss.py', merged, dev);
     assert.deepEqual(theirs.missing, []);
+    assert.ok(Math.abs(last.loss - theirs.loss) < 1e-5 * theirs.loss, `${last.loss}, transformers ${theirs.loss}`);
+  });
+
+  test('train adapts a model that finds answers, and transformers finds the merged one to have the loss of the report', async () => {
+    const lines = await questionLines();
+    const [train, asked] = [folder.join('asked.jsonl'), folder.join('dev-asked.jsonl')];
+    const [encoder, output, merged] = [folder.join('electra'), folder.join('answers'), folder.join('answers-merged')];
+    writeFileSync(train, lines.slice(0, 16).join(''));
+    writeFileSync(asked, lines.slice(16, 20).join(''));
+    pemmican(
+      'train',
+      ...['--task', 'question-answering', '--model', encoder, '--output', output, ...STEPS, '--lora-rank', '4'],
+      ...['--train-file', train, '--validation-file', asked, '--max-seq-length', '48', '--doc-stride', '12'],
+      // One window at a time, so that no padding has a part in the loss.
+      ...['--per-device-eval-batch-size', '1'],
+    );
+    const report = JSON.parse(readFileSync(path.join(output, 'report.json'), 'utf8')) as Report;
+    const { before: first, after: last } = report.evaluation;
+    assert.ok(first !== null && last !== null && last.loss < first.loss);
+    assert.equal(report.training.adaptedModuleCount, 4);
+    pemmican('restore', '--model', encoder, '--trained', output, '--output', merged);
+    const script = ['transformers_answers.py', merged, asked, '48', '12', '6'] as const;
+    const theirs = ask<{ missing: string[]; architecture: string; loss: number }>(...script);
+    assert.deepEqual(theirs.missing, []);
+    assert.equal(theirs.architecture, 'ElectraForQuestionAnswering');
     assert.ok(Math.abs(last.loss - theirs.loss) < 1e-5 * theirs.loss, `${last.loss}, transformers ${theirs.loss}`);
   });
 

@@ -1,5 +1,5 @@
 """Tiny random models of several families as save_pretrained writes them, each with a real tokenizer:
-make_tiny_models.py FOLDER FAMILY=TOKENIZER_FOLDER ..."""
+make_tiny_models.py FOLDER FAMILY=TOKENIZER_FOLDER[=BF16] ..."""
 
 import os
 import shutil
@@ -28,13 +28,15 @@ FAMILIES = {
 }
 
 folder, chosen = sys.argv[1], [argument.split("=") for argument in sys.argv[2:]]
-for family, tokenizer_folder in chosen:
+for family, tokenizer_folder, *dtype in chosen:
     model_class, config_class, fields = FAMILIES[family]
     vocab_size = transformers.PreTrainedTokenizerFast(tokenizer_file=os.path.join(tokenizer_folder, "tokenizer.json")).backend_tokenizer.get_vocab_size()
     torch.manual_seed(7)
     # Larger weights than a fresh model's, so that every record gets its own logits.
     config = getattr(transformers, config_class)(**fields, vocab_size=vocab_size, initializer_range=0.3)
     model = getattr(transformers, model_class)(config)
+    if dtype == ["BF16"]:
+        model = model.to(torch.bfloat16)
     target = os.path.join(folder, family)
     model.save_pretrained(target)
     for name in ("tokenizer.json", "tokenizer_config.json"):

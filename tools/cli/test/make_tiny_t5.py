@@ -7,6 +7,7 @@ import sys
 
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 SHAPE = dict(
@@ -43,4 +44,9 @@ for name, (classes, is_tied, fields) in MODELS.items():
         model.all_tied_weights_keys.pop("lm_head.weight")
     target = os.path.join(folder, name)
     model.save_pretrained(target)
+    if name == "mt5":
+        # As older checkpoints have it: the one embedding matrix by three names.
+        weights = load_file(os.path.join(target, "model.safetensors"))
+        copies = {f"{stack}.embed_tokens.weight": weights["shared.weight"].clone() for stack in ("encoder", "decoder")}
+        save_file({**copies, **weights}, os.path.join(target, "model.safetensors"), metadata={"format": "pt"})
     fast.save_pretrained(target)

@@ -8,7 +8,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 folder, file = sys.argv[1:]
 tokenizer = AutoTokenizer.from_pretrained(folder)
-model, info = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)
+model, info = AutoModelForSequenceClassification.from_pretrained(
+    folder, dtype=torch.float32, output_loading_info=True
+)
 model.eval()
 texts = [json.loads(line)["text"] for line in open(file, encoding="utf-8")]
 logits = []

@@ -3,7 +3,7 @@
  * leaves memory behind here harms nobody. Prints one line of JSON.
  * @module
  */
-import { loadBinding } from '@pemmican/engine';
+import { environmentBuild, loadBinding } from '@pemmican/engine';
 
 /** What this process prints. */
 export interface Probe {
@@ -29,7 +29,7 @@ function isNvmlFound(): boolean {
 function probeTensorflow(): Omit<Probe, 'isNvmlFound'> {
   const begin = performance.now();
   try {
-    const binding = loadBinding(process.env['PEMMICAN_TENSORFLOW'] === 'gpu' ? 'gpu' : 'cpu');
+    const binding = loadBinding(environmentBuild());
     return {
       tensorflowVersion: binding.TF_Version,
       isUsingGpuDevice: binding.isUsingGpuDevice(),

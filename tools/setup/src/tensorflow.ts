@@ -17,7 +17,7 @@ import { ensureWheel } from './wheel.ts';
 import { makeWhole } from './whole-folder.ts';
 
 // Raise it when the procedure below changes what it makes.
-const RECIPE_NUMBER = 1;
+const RECIPE_NUMBER = 2;
 
 // Of the wheel's 13,000 headers, those that the addon's two source files include (297).
 const NEEDED_HEADERS =
@@ -113,6 +113,11 @@ async function unpackLibraries(build: TensorflowBuild, folder: string, options: 
   // The names that the linker looks for.
   await symlink('libtensorflow_cc.so.2', path.join(libraries, 'libtensorflow.so'));
   await symlink('libtensorflow_framework.so.2', path.join(libraries, 'libtensorflow_framework.so'));
+  // The framework opens CUDA's libraries along its own RUNPATH, which leaves out cuSOLVER's folder; without it there is no GPU.
+  const cusolver = 'nvidia/cusolver/lib/libcusolver.so.11';
+  if (existsSync(path.join(folder, 'deps', cusolver))) {
+    await symlink(`../../../${cusolver}`, path.join(folder, 'deps/nvidia/cublas/lib/libcusolver.so.11'));
+  }
   options.onProgress?.(`TensorFlow ${build.version}: unpacked ${formatBytes(totalBytes)} in ${secondsSince(begin)}`);
 }
 
@@ -141,7 +146,7 @@ async function compileAddon(
       ...['-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tfjs_binding', '-DBUILDING_NODE_EXTENSION'],
       ...['-I', headers, '-I', '.', '-I', path.join(folder, 'deps/include')],
       ...['binding/tfjs_backend.cc', 'binding/tfjs_binding.cc', '-o', path.join(folder, ADDON)],
-      // Old-style tags: TensorFlow's libraries inherit the path when they open CUDA's.
+      // Old-style tags: this path comes before LD_LIBRARY_PATH, where another TensorFlow may lie.
       ...['-L', path.join(folder, 'deps/lib'), '-Wl,--disable-new-dtags', '-Wl,-rpath,$ORIGIN/../../deps/lib'],
       ...['-ltensorflow', '-ltensorflow_framework'],
     ],

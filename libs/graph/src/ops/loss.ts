@@ -1,6 +1,6 @@
 import { formatShape, shapesEqual } from '../dimension.ts';
 import { GraphError } from '../error.ts';
-import { outputOf, type GraphBuilder } from '../graph-builder.ts';
+import type { GraphBuilder } from '../graph-builder.ts';
 import type { Tensor } from '../tensor.ts';
 import { binary, dense, dtypeAttribute, reduce, unary } from './arithmetic.ts';
 import { dimensionAt } from './shape.ts';
@@ -34,25 +34,51 @@ export function crossEntropyMean(builder: GraphBuilder, logits: Tensor, labels: 
       `crossEntropyMean of logits ${formatShape(logits.shape)} and labels ${formatShape(labels.shape)}`,
     );
   }
-  const node = builder.addNode(
-    'SparseSoftmaxCrossEntropyWithLogits',
-    [logits, labels],
-    { T: dtypeAttribute(logits.dtype), Tlabels: dtypeAttribute('int32') },
-    [
-      { dtype: logits.dtype, shape: [batch] },
-      { dtype: logits.dtype, shape: logits.shape },
-    ],
-  );
-  const output = reduce(builder, 'Mean', outputOf(node, 0), [0], false);
+  // Not by SparseSoftmaxCrossEntropyWithLogits: on a GPU it adds in no fixed order, and is refused where steps have to repeat.
+  const logProbabilities = unary(builder, 'LogSoftmax', logits);
+  const isLabel = oneHot(builder, labels, logits);
+  const ownLogProbabilities = reduce(builder, 'Sum', binary(builder, 'Mul', logProbabilities, isLabel), [1], false);
+  const output = unary(builder, 'Neg', reduce(builder, 'Mean', ownLogProbabilities, [0], false));
   builder.record({
     inputs: [logits, labels],
     output,
-    backward: (dy) => [
-      dense(binary(builder, 'Mul', outputOf(node, 1), binary(builder, 'RealDiv', dy, countOf(builder, labels)))),
-      undefined,
-    ],
+    backward: (dy) => {
+      const difference = binary(builder, 'Sub', unary(builder, 'Exp', logProbabilities), isLabel);
+      const factor = binary(builder, 'RealDiv', dy, countOf(builder, labels));
+      return [dense(binary(builder, 'Mul', difference, factor)), undefined];
+    },
   });
   return output;
+}
+
+/** 1 at each row's label, 0 elsewhere; shape and dtype of `logits`. A label out of range has no 1 in its row. */
+function oneHot(builder: GraphBuilder, labels: Tensor, logits: Tensor): Tensor {
+  const labelCount = dimensionAt(logits.shape, 1);
+  const depth = typeof labelCount === 'number' ? builder.constant(labelCount, 'int32') : sizeAt(builder, logits, 1);
+  return builder.add(
+    'OneHot',
+    [labels, depth, builder.constant(1, logits.dtype), builder.constant(0, logits.dtype)],
+    { T: dtypeAttribute(logits.dtype), TI: dtypeAttribute('int32'), axis: { kind: 'int', value: -1 } },
+    { dtype: logits.dtype, shape: logits.shape },
+  );
+}
+
+/** The size that an axis has at run time, an int32 scalar. */
+function sizeAt(builder: GraphBuilder, x: Tensor, axis: number): Tensor {
+  const int32 = dtypeAttribute('int32');
+  const shape = builder.add(
+    'Shape',
+    [x],
+    { T: dtypeAttribute(x.dtype), out_type: int32 },
+    { dtype: 'int32', shape: [x.shape.length] },
+  );
+  const bounds = [axis, axis + 1, 1].map((bound) => builder.constant([bound], 'int32'));
+  return builder.add(
+    'StridedSlice',
+    [shape, ...bounds],
+    { T: int32, Index: int32, shrink_axis_mask: { kind: 'int', value: 1 } },
+    { dtype: 'int32', shape: [] },
+  );
 }
 
 /**

@@ -48,3 +48,10 @@ export class ModelTokenIds {
     return reduction.map.mapToReduced(fullTokenIds, 'unk', tokenizer.unkTokenId);
   }
 }
+
+/** Id that fills up batches: the tokenizer's padding token where it has a row, else row 0 (it is masked either way). */
+export function paddingTokenId({ tokenizer, reduction, vocabRows }: PreparedModel): number {
+  const full = tokenizer.padTokenId ?? 0;
+  if (reduction === undefined) return full < vocabRows ? full : 0;
+  return Math.max(0, reduction.map.toReducedId(full));
+}

@@ -6,6 +6,7 @@ import { toTask } from '../convert-options.ts';
 import type { HubOptions } from '@pemmican/storage';
 import { PreconditionError } from '../precondition-error.ts';
 import { generationSettings } from './generation-settings.ts';
+import { paddingTokenId } from './model-token-ids.ts';
 import { breathe } from './parent-channel.ts';
 import { predictAnswers } from './predict-answers.ts';
 import { predictTexts } from './predict-texts.ts';
@@ -13,7 +14,6 @@ import { prepareData } from './prepared-data.ts';
 import { outputRows } from './prepared-model.ts';
 import { openPredictionModel } from './prediction-model.ts';
 import { wordsWithTokens, type SplitWords } from './split-words.ts';
-import { paddingTokenId } from './train-run.ts';
 
 const DEFAULT_BATCH_SIZE = 16;
 

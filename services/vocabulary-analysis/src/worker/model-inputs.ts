@@ -57,25 +57,11 @@ async function measureEmbedding(folder: FolderReader): Promise<{ vocabSize: numb
     return configuredEmbedding(config);
   }
   try {
-    const shared = sharedEmbedding(checkpoint, config);
-    if (shared !== undefined) return shared;
     const { rowCount, hiddenSize } = findEmbeddingMatrix(checkpoint, config);
     return { vocabSize: rowCount, hiddenSize };
   } finally {
     await checkpoint.close();
   }
-}
-
-/** The one matrix of an encoder and a decoder, which older checkpoints have by three names. */
-function sharedEmbedding(
-  checkpoint: Checkpoint,
-  config: ModelConfig,
-): { vocabSize: number; hiddenSize: number } | undefined {
-  if (config.get('is_encoder_decoder') !== true || !checkpoint.has('shared.weight')) return undefined;
-  const [vocabSize, hiddenSize, ...others] = checkpoint.get('shared.weight').shape;
-  return vocabSize === undefined || hiddenSize === undefined || others.length > 0
-    ? undefined
-    : { vocabSize, hiddenSize };
 }
 
 function configuredEmbedding(config: ModelConfig): { vocabSize: number; hiddenSize: number } {

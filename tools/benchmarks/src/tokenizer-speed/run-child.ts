@@ -12,16 +12,17 @@ export function runForJson(
   command: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  timeoutMs = TIMEOUT_MS,
 ): Promise<unknown> {
   return new Promise((fulfil, reject) => {
     execFile(
       command,
       args,
-      { env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' },
+      { env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024, timeout: timeoutMs, killSignal: 'SIGKILL' },
       (error, stdout, stderr) => {
         const last = stdout.trim().split('\n').at(-1) ?? '';
         if (error === null && last.startsWith('{')) fulfil(JSON.parse(last));
-        else reject(new Error(error?.killed === true ? `not done in ${TIMEOUT_MS / 1000} s` : reasonOf(stderr, error)));
+        else reject(new Error(error?.killed === true ? `not done in ${timeoutMs / 1000} s` : reasonOf(stderr, error)));
       },
     );
   });

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { DeviceMemorySampler } from '@pemmican/device-memory';
 import { TensorflowSession } from '@pemmican/engine';
 import type { TensorValue } from '@pemmican/graph';
 import { parseModel, resolveParameters } from '@pemmican/models';
@@ -14,6 +15,9 @@ import { peakResidentBytes } from '../tokenizer-speed/process-measures.ts';
 import type { BatchPlan, StepPlan, StepReport } from './plan.ts';
 
 const plan = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as StepPlan;
+const sampler = new DeviceMemorySampler({ useGpu: plan.device === 'gpu' });
+const deviceBytes = (): number => sampler.sample()[0]?.usedBytes ?? 0;
+const deviceBytesBefore = deviceBytes();
 const folder = await openFolder(plan.modelFolder);
 const model = parseModel(JSON.parse(readFileSync(path.join(folder.name, 'config.json'), 'utf8')), 'config.json');
 const program = buildTrainingProgram(model, {
@@ -23,7 +27,7 @@ const program = buildTrainingProgram(model, {
   paddingIndex: model.padTokenId,
   dropout: 0,
   gradientCheckpointing: plan.gradientCheckpointing,
-  bf16: false,
+  bf16: plan.bf16,
   isAccumulating: false,
   hasWeightDecay: false,
   maxGradNorm: 1,
@@ -31,7 +35,7 @@ const program = buildTrainingProgram(model, {
   adamBeta2: 0.999,
 });
 const session = TensorflowSession.open(program.savedModel);
-const baseBytes = process.memoryUsage.rss();
+const baseBytes = plan.device === 'gpu' ? deviceBytes() - deviceBytesBefore : process.memoryUsage.rss();
 const checkpoint = await Checkpoint.open(folder);
 const sources = resolveParameters(model, checkpoint, model.parameters(plan.task, 2, model.vocabSize));
 await loadWeights(session, program.parameters, sources, checkpoint, 42);
@@ -86,7 +90,7 @@ const report: StepReport = {
   stepMs,
   losses,
   baseBytes,
-  peakBytes: peakResidentBytes(),
+  peakBytes: plan.device === 'gpu' ? deviceBytes() - deviceBytesBefore : peakResidentBytes(),
   plannedBytes: program.planStep(plan.batches[0]?.rowCount ?? 1, longest).peakBytes,
 };
 console.log(JSON.stringify(report));

@@ -3,6 +3,9 @@ import type { Task } from '@pemmican/models';
 /** What a program trains: every row; the used rows alone (partial embedding matrix adaptation); PEFT's trainable tokens. */
 export type Arm = 'full' | 'reduced' | 'trainable-tokens';
 
+/** Where a program computes. */
+export type BenchmarkDevice = 'cpu' | 'gpu';
+
 export interface BatchPlan {
   readonly rowCount: number;
   readonly length: number;
@@ -24,6 +27,9 @@ export interface StepPlan {
   readonly keptFullTokenIds: readonly number[];
   /** Recompute activations in the backward pass. */
   readonly gradientCheckpointing: boolean;
+  /** Matrix products in bfloat16: ours by `--bf16`, PyTorch's by autocast. */
+  readonly bf16: boolean;
+  readonly device: BenchmarkDevice;
   /** Ids are reduced ones where the arm is. */
   readonly batches: readonly BatchPlan[];
 }
@@ -32,9 +38,9 @@ export interface StepPlan {
 export interface StepReport {
   readonly stepMs: readonly number[];
   readonly losses: readonly number[];
-  /** Resident bytes with the libraries loaded and no model. */
+  /** Resident bytes with the libraries loaded and no model; on a GPU what the device holds by then (its context). */
   readonly baseBytes: number;
-  /** Peak resident bytes of the whole process (VmHWM). */
+  /** Peak resident bytes of the whole process (VmHWM); on a GPU what the device holds at the end: both pools only grow. */
   readonly peakBytes: number;
   /** Planned peak of tensors; ours only. */
   readonly plannedBytes?: number;

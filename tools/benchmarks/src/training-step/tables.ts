@@ -132,3 +132,17 @@ export function savingTable(results: readonly StepResult[]): string[] {
     `Goal for pemmican: ${SAVING_GOAL * 100} %.`,
   ];
 }
+
+/** The last loss of each program. */
+export function lossLines(results: readonly StepResult[]): string[] {
+  return [
+    '## Last losses',
+    '',
+    'To show that all do the same work, up to new heads of their own:',
+    '',
+    ...results.map(
+      ({ model, shape, program, lastLoss }) => `- ${model} ${shape}, ${program.name}: ${lastLoss.toFixed(4)}`,
+    ),
+    '',
+  ];
+}

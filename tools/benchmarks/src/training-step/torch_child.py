@@ -20,6 +20,14 @@ def status_bytes(field):
     return int(line.split()[1]) * 1024
 
 
+def device_bytes():
+    """What the first GPU holds, as NVML tells it."""
+    import pynvml
+
+    pynvml.nvmlInit()
+    return pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(0)).used
+
+
 def keep_rows(model, config, kept):
     """Replaces the embedding matrix, and the output matrix where it is tied, by the kept rows."""
     embeddings = model.get_input_embeddings()
@@ -69,22 +77,32 @@ def build_model(plan):
 plan = json.load(open(sys.argv[1]))
 torch.set_num_threads(len(os.sched_getaffinity(0)))
 torch.manual_seed(42)
-base_bytes = status_bytes("VmRSS:")
-model = build_model(plan)
+device = "cuda" if plan["device"] == "gpu" else "cpu"
+if device == "cuda":
+    before_bytes = device_bytes()
+    torch.zeros(1, device=device)
+    base_bytes = device_bytes() - before_bytes
+else:
+    base_bytes = status_bytes("VmRSS:")
+model = build_model(plan).to(device)
 trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
 optimizer = torch.optim.AdamW(trained, lr=5e-5, weight_decay=0.0)
 step_ms, losses = [], []
 for batch in plan["batches"]:
     shape = (batch["rowCount"], batch["length"])
-    ids = torch.tensor(batch["inputIds"]).reshape(shape)
-    mask = torch.tensor(batch["attentionMask"]).reshape(shape)
-    labels = ids.masked_fill(mask == 0, -100) if plan["task"] == "causal-lm" else torch.tensor(batch["labels"])
+    ids = torch.tensor(batch["inputIds"]).reshape(shape).to(device)
+    mask = torch.tensor(batch["attentionMask"]).reshape(shape).to(device)
+    labels = ids.masked_fill(mask == 0, -100) if plan["task"] == "causal-lm" else torch.tensor(batch["labels"]).to(device)
     start = time.perf_counter()
-    loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
+    with torch.autocast(device, torch.bfloat16, enabled=plan["bf16"]):
+        loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(trained, 1.0)
     optimizer.step()
     losses.append(loss.item())
+    if device == "cuda":
+        torch.cuda.synchronize()
     step_ms.append(1e3 * (time.perf_counter() - start))
-print(json.dumps({"stepMs": step_ms, "losses": losses, "baseBytes": base_bytes, "peakBytes": status_bytes("VmHWM:")}))
+peak_bytes = device_bytes() - before_bytes if device == "cuda" else status_bytes("VmHWM:")
+print(json.dumps({"stepMs": step_ms, "losses": losses, "baseBytes": base_bytes, "peakBytes": peak_bytes}))

@@ -78,7 +78,7 @@ async function prepare(
   };
   try {
     if (options.server === undefined && options.trainerServer === undefined)
-      await ensureTensorflow('cpu', setupOptions);
+      await ensureTensorflow(process.env['PEMMICAN_TENSORFLOW'] === 'gpu' ? 'gpu' : 'cpu', setupOptions);
     return {
       model: await ensureAsset(options.model, setupOptions),
       data: await ensureAsset('sentiment', setupOptions),

@@ -14,7 +14,7 @@ export function summaryLines(report: Report): readonly [string, string] {
 
 function savedLine(report: Report): string {
   const { vocabulary, measured } = report;
-  const peak = measured.processPeakBytes > 0 ? `, measured process peak ${formatBytes(measured.processPeakBytes)}` : '';
+  const peak = measuredPeak(measured);
   const saved = trainingMemorySaved(report.estimate);
   if (report.mode === 'full' || saved === undefined || vocabulary === null) {
     return `Memory: ordinary fine-tuning with every embedding row${peak}.`;
@@ -23,6 +23,12 @@ function savedLine(report: Report): string {
     `Saved: ${formatBytes(saved.savedBytes)} of ${formatBytes(saved.fullBytes)} training memory (${formatPercent(saved.share, 0)}), ` +
     `embedding rows ${formatCount(vocabulary.fullVocabSize)} → ${formatCount(vocabulary.reducedVocabSize)}${peak}.`
   );
+}
+
+/** Where there is a GPU, its memory is what is short. */
+function measuredPeak({ devicePeakBytes, processPeakBytes }: Report['measured']): string {
+  if (devicePeakBytes !== undefined) return `, measured GPU peak ${formatBytes(devicePeakBytes)}`;
+  return processPeakBytes > 0 ? `, measured process peak ${formatBytes(processPeakBytes)}` : '';
 }
 
 function scoreLine(report: Report): string {

@@ -8,15 +8,10 @@ import { startProgress } from '../progress/progress.ts';
 import { Output } from '../output/output.ts';
 import { predictStage } from './predict-stage.ts';
 import type { StageContext } from './stage.ts';
+import { verificationLimit } from './verification-limit.ts';
 
 /** Records that are compared: enough to meet every tensor, few enough to take seconds. */
 const RECORD_COUNT = 64;
-
-/**
- * Largest difference of a logit that still counts as the same. The matrices differ in nothing but the rows that these
- * records do not use, so that only the order of a kernel's sums may change.
- */
-const MAX_DIFFERENCE = 1e-4;
 
 /** What {@link verifyStage} compares. */
 export interface VerifyInputs {
@@ -45,14 +40,20 @@ export async function verifyStage(
     progress.update(0.5, 'restored checkpoint');
     const restored = await predictSome(inputs, inputs.restoredUri, quiet);
     const maxAbsoluteDifference = largestDifference(trained, restored);
-    if (!(maxAbsoluteDifference <= MAX_DIFFERENCE)) {
+    const { dtype, maxDifference } = await verificationLimit(inputs.restoredUri);
+    if (!(maxAbsoluteDifference <= maxDifference)) {
       throw new CliError(
         EXIT_CODE.FAILURE,
-        `The restored checkpoint does not predict what the trained one does: logits differ by up to ${maxAbsoluteDifference}`,
+        `The restored checkpoint does not predict what the trained one does: logits differ by up to ${maxAbsoluteDifference}, ` +
+          `with weights in ${dtype} at most ${maxDifference} is expected`,
         { reason: 'VERIFICATION_FAILED' },
       );
     }
-    progress.succeed(`same logits on ${formatCount(restored.length)} records`);
+    progress.succeed(
+      dtype === 'F32'
+        ? `same logits on ${formatCount(restored.length)} records`
+        : `same logits on ${formatCount(restored.length)} records, up to ${maxAbsoluteDifference.toPrecision(2)} for rounding to ${dtype}`,
+    );
     return { recordCount: restored.length, maxAbsoluteDifference };
   } catch (error) {
     progress.fail();

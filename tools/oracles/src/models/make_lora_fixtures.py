@@ -1,7 +1,7 @@
 """LoRA on the tiny models of make_fixtures.py, by PEFT: logits, loss and the gradient of every parameter that it trains, in
 float64 from weights that float32 holds exactly, with PEFT's own names. Needs peft beside transformers.
 
-    python tools/oracles/src/models/make_lora_fixtures.py libs/models/fixtures [lora | lora-seq2seq]
+    python tools/oracles/src/models/make_lora_fixtures.py libs/models/fixtures [lora | lora-seq2seq | lora-tokens]
 """
 
 import gzip
@@ -43,6 +43,17 @@ SEQ2SEQ_CASES = [
     *((family, "", BASE) for family in SEQ2SEQ_FAMILIES),
     ("t5", "gated-gelu", {**BASE, "target_modules": "all-linear"}),
 ]
+ENCODERS = ["bert", "distilbert", "electra", "roberta", "xlm-roberta", "mpnet", "deberta-v2"]
+# Heads of a class a token, and of a start and an end. PEFT refuses "all-linear" of both: it would adapt the head too.
+TOKEN_CASES = [
+    *((family, task, BASE) for task in ("token-classification", "question-answering") for family in ENCODERS),
+    ("electra", "token-classification", {**BASE, "target_modules": ["embeddings_project", "key", "output.dense"]}),
+    ("distilbert", "question-answering", {**BASE, "target_modules": ["lin1", "out_lin"]}),
+]
+TASK_TYPES = {
+    "causal-lm": "CAUSAL_LM", "masked-lm": None, "question-answering": "QUESTION_ANS", "seq2seq-lm": "SEQ_2_SEQ_LM",
+    "token-classification": "TOKEN_CLS",
+}
 
 
 def numbers(tensor):
@@ -64,9 +75,15 @@ def labels_of(case, mask, ids):
     return whole.reshape(len(ids), -1)
 
 
+def read_case(folder, family, part):
+    name = part if part == "question-answering" else family
+    document = json.loads(gzip.open(os.path.join(folder, f"{name}.json.gz")).read())
+    return document, next(
+        case for case in document["cases"] if part in case["name"] and case.get("family", family) == family)
+
+
 def run(folder, family, part, changes):
-    document = json.loads(gzip.open(os.path.join(folder, f"{family}.json.gz")).read())
-    case = next(case for case in document["cases"] if part in case["name"])
+    document, case = read_case(folder, family, part)
     task = case["task"]
     if task == "seq2seq-lm":
         is_tied = case["config"].pop("tie_word_embeddings")
@@ -79,7 +96,7 @@ def run(folder, family, part, changes):
     with torch.no_grad():
         for key, parameter in case["parameters"].items():
             own[key].copy_(torch.tensor(parameter["value"]).reshape(parameter["shape"]))
-    kind = {"causal-lm": "CAUSAL_LM", "masked-lm": None, "seq2seq-lm": "SEQ_2_SEQ_LM"}.get(task, "SEQ_CLS")
+    kind = TASK_TYPES.get(task, "SEQ_CLS")
     given = {"target_modules": TARGETS.get(family), **changes}
     peft_config = LoraConfig(task_type=kind, fan_in_fan_out=family == "gpt2", **given)
     model = get_peft_model(model, peft_config).double().train()
@@ -92,9 +109,16 @@ def run(folder, family, part, changes):
     shape = (document["batch"], document["length"])
     ids, mask, types = (torch.tensor(case[key]).reshape(shape) for key in ("inputIds", "attentionMask", "tokenTypeIds"))
     uses_types = {"token_type_ids": types} if family in ("bert", "electra", "deberta-v2") else {}
-    output = model(input_ids=ids, attention_mask=mask, labels=labels_of(case, mask, ids), **uses_types)
+    is_span = task == "question-answering"
+    if is_span:
+        starts, ends = torch.tensor(case["labels"]).reshape(2, -1)
+        # PeftModelForQuestionAnswering takes token types and does not hand them on; the model in it gets them.
+        output = model.base_model(
+            input_ids=ids, attention_mask=mask, start_positions=starts, end_positions=ends, **uses_types)
+    else:
+        output = model(input_ids=ids, attention_mask=mask, labels=labels_of(case, mask, ids), **uses_types)
     output.loss.backward()
-    logits = output.logits
+    logits = torch.stack([output.start_logits, output.end_logits]) if is_span else output.logits
     if "targetPositions" in case:
         logits = logits.flatten(0, 1)[case["targetPositions"]]
     saved = get_peft_model_state_dict(model)
@@ -119,7 +143,7 @@ def run(folder, family, part, changes):
 
 
 folder, wanted = sys.argv[1], sys.argv[2:]
-for name, cases in (("lora", CASES), ("lora-seq2seq", SEQ2SEQ_CASES)):
+for name, cases in (("lora", CASES), ("lora-seq2seq", SEQ2SEQ_CASES), ("lora-tokens", TOKEN_CASES)):
     if wanted and name not in wanted:
         continue
     document = {"cases": [run(folder, *case) for case in cases]}

@@ -13,8 +13,8 @@ import sys
 import numpy
 import torch
 from transformers import (
-    BertConfig, BertForSequenceClassification, BertForTokenClassification, LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, RobertaConfig,
-    RobertaForSequenceClassification, Trainer, get_scheduler,
+    BertConfig, BertForQuestionAnswering, BertForSequenceClassification, BertForTokenClassification, LlamaConfig, LlamaForCausalLM,
+    LlamaForSequenceClassification, RobertaConfig, RobertaForSequenceClassification, Trainer, get_scheduler,
 )
 
 VOCAB, RECORDS, BATCH, EPOCHS = 40, 34, 12, 4  # 34 records: steps of 12, 12 and 10 rows
@@ -38,6 +38,7 @@ CASES = {
     "Llama, weight decay 0.01": {"model": "llama", "weightDecay": 0.01},
     "Llama, causal language model": {"model": "llama-lm", "weightDecay": 0.01},
     "BERT, token classification": {"model": "bert-tokens", "numLabels": 3, "weightDecay": 0.01},
+    "BERT, question answering": {"model": "bert-answers", "weightDecay": 0.01},
     "Llama, untied causal language model": {"model": "llama-lm-untied"},
     "frozen embeddings, weight decay 0.01": {"weightDecay": 0.01, "frozen": ["bert.embeddings.word_embeddings.weight"]},
     "frozen embeddings and first layer": {"frozen": ["bert.embeddings.*", "*.layer.0.*"]},
@@ -57,6 +58,7 @@ DECODER = dict(
 MODELS = {
     "bert": (BertForSequenceClassification, BertConfig, {**ENCODER, "max_position_embeddings": 10, "type_vocab_size": 2}),
     "bert-tokens": (BertForTokenClassification, BertConfig, {**ENCODER, "max_position_embeddings": 10, "type_vocab_size": 2}),
+    "bert-answers": (BertForQuestionAnswering, BertConfig, {**ENCODER, "max_position_embeddings": 10, "type_vocab_size": 2}),
     "roberta": (RobertaForSequenceClassification, RobertaConfig, {**ENCODER, "max_position_embeddings": 11, "type_vocab_size": 1}),
     "llama": (LlamaForSequenceClassification, LlamaConfig, DECODER),
     "llama-lm": (LlamaForCausalLM, LlamaConfig, {**DECODER, "tie_word_embeddings": True}),
@@ -64,7 +66,9 @@ MODELS = {
 }
 
 
-TASKS = {"bert-tokens": "token-classification", "llama-lm": "causal-lm", "llama-lm-untied": "causal-lm"}
+TASKS = {
+    "bert-answers": "question-answering", "bert-tokens": "token-classification", "llama-lm": "causal-lm", "llama-lm-untied": "causal-lm",
+}
 # What a saved config has beside the model's architecture.
 NOISE = {"architectures", "transformers_version", "dtype", "id2label", "label2id", "use_cache"}
 
@@ -124,11 +128,15 @@ def run(name, changes, records):
                 labels[torch.tensor(without) == -100] = -100
         if kind == "bert-tokens":
             labels = torch.tensor([row["tokenLabels"] + [-100] * (length - len(row["ids"])) for row in rows])
+        targets = {"labels": labels}
+        if kind == "bert-answers":
+            starts, ends = torch.tensor([row["span"] for row in rows]).T
+            targets = {"start_positions": starts, "end_positions": ends}
         types = {"token_type_ids": torch.tensor([pad(row["types"]) for row in rows])} if kind.startswith("bert") else {}
         loss = model(
             input_ids=torch.tensor([pad(row["ids"]) for row in rows]),
             attention_mask=torch.tensor([pad([1] * len(row["ids"])) for row in rows]),
-            labels=labels,
+            **targets,
             **types,
         ).loss
         optimizer.zero_grad()
@@ -161,6 +169,8 @@ for index in range(RECORDS):
 records[3]["ids"][1] = 0  # the padding token inside a text: attended to, but its row gets no gradient
 for index, record in enumerate(records):
     # Some tokens have no label, as the rest of a word's tokens have none; the first of a record always has one.
+    first = index % len(record["ids"])
+    record["span"] = [first, min(first + index % 3, len(record["ids"]) - 1)]
     record["tokenLabels"] = [-100 if place % 3 == 2 else (index + token) % 3 for place, token in enumerate(record["ids"])]
 initials = {}
 cases = [run(name, changes, records) for name, changes in CASES.items()]

@@ -1,0 +1,47 @@
+import { Split } from '@pemmican/contract/vocabulary';
+import { checkpointFingerprint } from '@pemmican/embedding';
+import { digestDataset, type TrainerState, type TrainingOptions } from '@pemmican/training';
+import { frozenPatterns } from '../model-to-train.ts';
+import type { PreparedData } from './prepared-data.ts';
+import type { PreparedModel } from './prepared-model.ts';
+
+/** Everything that a step's outcome depends on, except the weights that a checkpoint brings itself. */
+export async function fingerprintOf(
+  prepared: PreparedModel,
+  data: PreparedData,
+  options: TrainingOptions,
+): Promise<TrainerState['fingerprint']> {
+  const {
+    evalSteps: _evalSteps,
+    saveSteps: _saveSteps,
+    saveTotalLimit: _limit,
+    loadBestModelAtEnd: _best,
+    metricForBestModel: _metric,
+    perDeviceEvalBatchSize: _evalBatch,
+    nBestSize: _nBestSize,
+    maxAnswerLength: _maxAnswerLength,
+    nullScoreDiffThreshold: _nullScoreDiffThreshold,
+    dropout,
+    freezeEmbeddings: _freezeEmbeddings,
+    freeze: _freeze,
+    restrictedSoftmax,
+    lora,
+    ...deciding
+  } = options;
+  const frozen = frozenPatterns(prepared.model, options);
+  const trainData = data.splits.get(Split.TRAIN);
+  return {
+    ...deciding,
+    dropout: dropout ?? 'config',
+    ...(restrictedSoftmax ? { restrictedSoftmax } : {}),
+    ...(frozen.length === 0 ? {} : { frozen: frozen.join(' ') }),
+    // An adapter's checkpoint does not bring the weights that it was trained beside.
+    ...(lora === undefined
+      ? {}
+      : { lora: JSON.stringify(lora), baseFingerprint: await checkpointFingerprint(prepared.checkpoint) }),
+    vocabRows: prepared.vocabRows,
+    labelCount: data.labelCount,
+    keptTokenIdsDigest: prepared.reduction?.manifest.keptTokenIdsDigest ?? 'none',
+    trainDataDigest: trainData === undefined ? 'none' : await digestDataset(trainData),
+  };
+}
