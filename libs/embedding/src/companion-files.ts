@@ -16,17 +16,21 @@ const TOKENIZER_FILES: readonly string[] = [
   'chat_template.jinja',
 ];
 
+/** Says how a language model writes, and names token ids of the full vocabulary: it fits a model that has them. */
+const GENERATION_FILE = 'generation_config.json';
+
 // The licence of the weights goes where the weights go.
 const LICENCE_FILE = /^(?:LICEN[CS]E|NOTICE|COPYING)(?:\.\w+)?$/i;
 
-/** Copies the tokenizer's files and the licence, byte for byte. */
+/** Copies the tokenizer's files, the licence and, for a model of the full vocabulary, how it generates, byte for byte. */
 export async function copyCompanionFiles(
   source: FolderReader,
   destination: FolderWriter,
-  options: CopyOptions,
+  options: CopyOptions & { readonly hasFullTokenIds: boolean },
 ): Promise<void> {
   for (const fileName of await source.list()) {
-    if (!TOKENIZER_FILES.includes(fileName) && !LICENCE_FILE.test(fileName)) continue;
+    const isGeneration = options.hasFullTokenIds && fileName === GENERATION_FILE;
+    if (!TOKENIZER_FILES.includes(fileName) && !LICENCE_FILE.test(fileName) && !isGeneration) continue;
     const file = await source.open(fileName);
     if (file === undefined) continue;
     try {

@@ -90,7 +90,7 @@ async function merge(source: Checkpoint, file: SafetensorsFile, options: MergeOp
   for (const tensor of planned.added()) if (last !== undefined) insertAligned(last.tensors, tensor);
   const hasConfig = (await options.trained.list()).includes(CONFIG_FILE_NAME);
   const merged = hasConfig ? restoreConfig(config, await ModelConfig.read(options.trained)) : config;
-  const model = { folder: options.source, checkpoint: source, shards, config: merged };
+  const model = { folder: options.source, checkpoint: source, shards, config: merged, hasFullTokenIds: true };
   return {
     writtenBytes: await writeModelFolder(model, options),
     mergedModuleCount: planned.mergedCount,

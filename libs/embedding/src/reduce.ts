@@ -64,7 +64,10 @@ async function reduce(checkpoint: Checkpoint, options: ReduceOptions): Promise<R
   const { isTied } = await embeddingNames(checkpoint, config, embedding, options.signal);
   const manifest = await createManifest(checkpoint, config, isTied, selected, options);
   const shards = planReduced(checkpoint, selected, tokenIdMap);
-  const reducedBytes = await writeModelFolder({ folder: source, checkpoint, shards, config: reducedConfig }, options);
+  const reducedBytes = await writeModelFolder(
+    { folder: source, checkpoint, shards, config: reducedConfig, hasFullTokenIds: false },
+    options,
+  );
   const json = new TextEncoder().encode(`${JSON.stringify(manifest)}\n`);
   await destination.write(TOKEN_ID_MAP_FILE_NAME, (sink) => sink.write(json));
   return {

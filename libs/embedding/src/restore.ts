@@ -144,7 +144,10 @@ async function restore(plan: RestorePlan, options: RestoreOptions): Promise<Rest
   const { source: checkpoint, tokenIdMap, pairs } = plan;
   const config = restoreConfig(plan.config, await ModelConfig.read(options.trained), plan.dtypeOf(pairs.embedding));
   const shards = planRestored(plan);
-  const writtenBytes = await writeModelFolder({ folder: options.source, checkpoint, shards, config }, options);
+  const writtenBytes = await writeModelFolder(
+    { folder: options.source, checkpoint, shards, config, hasFullTokenIds: true },
+    options,
+  );
   return {
     fullVocabSize: tokenIdMap.fullVocabSize,
     trainedRowCount: tokenIdMap.reducedVocabSize,

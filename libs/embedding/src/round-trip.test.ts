@@ -37,6 +37,7 @@ async function randomCase(seed: number): Promise<Case> {
   const common = {
     'config.json': `{"model_type":"bert","vocab_size":${rowCount},"layer_norm_eps":1e-12,"dropout":1.0}`,
     'vocab.txt': '[PAD]\n[UNK]\n',
+    'generation_config.json': '{"eos_token_id":1}',
   };
   const keepShare = [1, 2, 10, 100][seed % 4] ?? 2;
   const kept = Array.from({ length: rowCount }, (_, id) => id).filter(() => below(keepShare) === 0);
@@ -88,6 +89,8 @@ for (let seed = 1; seed <= 30; seed++) {
     }
     assert.match(reduced.text('config.json'), /"layer_norm_eps": ?1e-12,\s*"dropout": ?1\.0\s*\}/);
     assert.equal(restored.files.has(TOKEN_ID_MAP_FILE_NAME), false);
+    // It names ids of the full vocabulary.
+    assert.equal(reduced.files.has('generation_config.json'), false);
 
     const report = await verifyRestored({ source, trained: reduced, restored });
     assert.deepEqual(report.problems, []);

@@ -42,6 +42,8 @@ export async function writeModelFolder(
     readonly checkpoint: Checkpoint;
     readonly shards: readonly PlannedShard[];
     readonly config: ModelConfig;
+    /** Whether its token ids are the source's. */
+    readonly hasFullTokenIds: boolean;
   },
   { destination, signal, onProgress }: SurgeryTarget,
 ): Promise<number> {
@@ -50,7 +52,7 @@ export async function writeModelFolder(
   const onBytes = (byteCount: number, tensorName: string): void =>
     onProgress?.({ doneBytes: (doneBytes += byteCount), totalBytes, tensorName });
   await writePlannedCheckpoint(destination, model.checkpoint, model.shards, { signal, onBytes });
-  await copyCompanionFiles(model.folder, destination, { signal });
+  await copyCompanionFiles(model.folder, destination, { signal, hasFullTokenIds: model.hasFullTokenIds });
   await destination.write(CONFIG_FILE_NAME, (sink) => sink.write(model.config.encode()));
   return totalBytes;
 }
