@@ -40,15 +40,22 @@ const [torch, transformers, peft] = versions.split(' ');
 const command = ['node tools/benchmarks/src/training-step-gpu.ts', ...process.argv.slice(2)].join(' ');
 const work = mkdtempSync(path.join(tmpdir(), 'pemmican-benchmark-'));
 const results: StepResult[] = [];
+/** Of the workload that is being measured. */
+let partial: readonly StepResult[] = [];
 const options: MeasureOptions = {
   programs: [...PROGRAMS, ...BF16_PROGRAMS],
   device,
   repeatCount: Number(values.repeats),
   planFile: path.join(work, 'plan.json'),
+  onResults: (sofar) => {
+    partial = sofar;
+    writeReport();
+  },
 };
 
-/** The document so far: a machine that is lent for minutes may go before the last model. */
+/** The document so far: a machine that is lent for minutes may go before the last program. */
 function writeReport(): string {
+  const known = [...results, ...partial];
   const text = [
     '# Training step on a GPU: pemmican, PyTorch, the reference PEMA and PEFT side by side',
     '',
@@ -56,13 +63,13 @@ function writeReport(): string {
     '',
     `Random weights in the shapes of published models, batches of random kept ids; AdamW, clipping at 1, float32 (no TF32) or matrix products in bfloat16, no dropout. Median step after ${WARM_UP_STEPS} warm-up steps, ${values.repeats} process(es) each, all programs in turns. Peak is what NVML says that the device holds more at the end than before the process; both programs' pools only grow. Base is the same with the library's context made and no model. Time and peak as shares: of the fastest peer, and of the smallest one that does not recompute.`,
     '',
-    ...resultTable(results),
+    ...resultTable(known),
     '',
     '## What leaving rows out saves',
     '',
-    ...savingTable(results),
+    ...savingTable(known),
     '',
-    ...lossLines(results),
+    ...lossLines(known),
   ].join('\n');
   if (values.output !== undefined) writeFileSync(values.output, text);
   return text;
@@ -73,7 +80,7 @@ try {
     const workload = await makeRandomWorkload(name, Number(values.steps), work);
     for (const shape of SHAPES.filter((each) => values.shapes.split(',').includes(each))) {
       results.push(...(await measure(workload, shape, options)));
-      writeReport();
+      partial = [];
     }
   }
 } finally {

@@ -14,12 +14,34 @@ export interface MeasureOptions {
   readonly repeatCount: number;
   /** Where each process finds its plan. */
   readonly planFile: string;
+  /** Told after each process what there is so far. */
+  readonly onResults?: (results: readonly StepResult[]) => void;
 }
 
 /** Every program in turns, each in a process of its own, as often as asked for. */
 export async function measure(workload: Workload, shape: Shape, options: MeasureOptions): Promise<StepResult[]> {
   const programs = options.programs.filter((program) => isApplicable(program, workload.task));
   const reports = new Map<Program, StepReport[]>(programs.map((program) => [program, []]));
+  const summarize = (): StepResult[] =>
+    programs.flatMap((program) => {
+      const own = reports.get(program) ?? [];
+      if (own.length === 0) return [];
+      const result: StepResult = {
+        model: workload.model,
+        shape: shape === 'dynamic' ? `${workload.batchSize}, dynamic` : `${workload.batchSize}x${shape}`,
+        program,
+        vocabRows: program.arm === 'full' ? workload.fullVocabSize : workload.tokenIdMap.reducedVocabSize,
+        fullVocabSize: workload.fullVocabSize,
+        hiddenSize: workload.hiddenSize,
+        stepMs: median(own.flatMap((report) => report.stepMs.slice(WARM_UP_STEPS))),
+        peakBytes: median(own.map((report) => report.peakBytes)),
+        baseBytes: median(own.map((report) => report.baseBytes)),
+        plannedBytes: own[0]?.plannedBytes,
+        lastLoss: own[0]?.losses.at(-1) ?? NaN,
+        isOtherLoss: trainsOtherLoss(program, workload.task),
+      };
+      return [result];
+    });
   for (let repeat = 0; repeat < options.repeatCount; repeat++)
     for (const program of programs) {
       const isReduced = program.arm === 'reduced';
@@ -35,33 +57,18 @@ export async function measure(workload: Workload, shape: Shape, options: Measure
       };
       writeFileSync(options.planFile, JSON.stringify(plan));
       try {
-        reports.get(program)?.push(await runProgram(program, options.planFile, options.device));
+        const report = await runProgram(program, options.planFile, options.device);
+        reports.get(program)?.push(report);
+        const ms = median(report.stepMs.slice(WARM_UP_STEPS));
+        console.error(
+          `${workload.model}, ${program.name}: ${ms.toFixed(0)} ms, ${(report.peakBytes / 1e6).toFixed(0)} MB`,
+        );
+        options.onResults?.(summarize());
       } catch (error) {
         // A peer that cannot do it is left out; what we cannot do is a fault.
         if (program.isOurs) process.exitCode = 1;
         console.error(`${workload.model}, ${program.name}: ${(error as Error).message}`);
       }
     }
-  return programs.flatMap((program) => {
-    const own = reports.get(program) ?? [];
-    if (own.length === 0) return [];
-    const result: StepResult = {
-      model: workload.model,
-      shape: shape === 'dynamic' ? `${workload.batchSize}, dynamic` : `${workload.batchSize}x${shape}`,
-      program,
-      vocabRows: program.arm === 'full' ? workload.fullVocabSize : workload.tokenIdMap.reducedVocabSize,
-      fullVocabSize: workload.fullVocabSize,
-      hiddenSize: workload.hiddenSize,
-      stepMs: median(own.flatMap((report) => report.stepMs.slice(WARM_UP_STEPS))),
-      peakBytes: median(own.map((report) => report.peakBytes)),
-      baseBytes: median(own.map((report) => report.baseBytes)),
-      plannedBytes: own[0]?.plannedBytes,
-      lastLoss: own[0]?.losses.at(-1) ?? NaN,
-      isOtherLoss: trainsOtherLoss(program, workload.task),
-    };
-    console.error(
-      `${result.model} ${result.shape} ${program.name}: ${result.stepMs.toFixed(0)} ms, ${(result.peakBytes / 1e6).toFixed(0)} MB`,
-    );
-    return [result];
-  });
+  return summarize();
 }
