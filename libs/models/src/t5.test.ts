@@ -118,6 +118,14 @@ test('tiedAsIn ties T5’s output matrix unless the checkpoint has one that diff
     assert.equal(await isTied({ 'shared.weight': shared, 'lm_head.weight': shared }), true);
     assert.equal(await isTied({ 'shared.weight': shared, 'lm_head.weight': other }), false);
     assert.equal(await isTied({ 'encoder.embed_tokens.weight': shared, 'lm_head.weight': other }), false);
+    assert.equal(await isTied({ 'shared.weight': shared, 'decoder.embed_tokens.weight': shared }), true);
+    await assert.rejects(
+      isTied({ 'encoder.embed_tokens.weight': shared, 'decoder.embed_tokens.weight': other }),
+      (error: unknown) =>
+        error instanceof ModelError &&
+        error.code === 'UNSUPPORTED_MODEL' &&
+        error.message.includes('"encoder.embed_tokens.weight" and "decoder.embed_tokens.weight"'),
+    );
     // Rows 0 and 2 are kept of the embedding matrix, and all of the output matrix.
     const kept = Uint32Array.of(0, 2);
     assert.equal(await isTied({ 'shared.weight': [1, 3], 'lm_head.weight': shared }, kept), true);

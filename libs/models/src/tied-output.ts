@@ -1,4 +1,5 @@
 import { firstTensorDifference } from '@pemmican/safetensors';
+import { ModelError } from './error.ts';
 import type { Model } from './model-family.ts';
 import type { TensorReader } from './parameter-loader.ts';
 
@@ -8,11 +9,23 @@ const OUTPUT_MATRIX = 'lm_head.weight';
  * The model, tied as a checkpoint is. Where the config decides it, that is the model as it is. Configs of T5 and mT5 do not:
  * transformers ties the output matrix to the embedding matrix unless the checkpoint has both and they differ (its
  * `tie_weights`).
+ *
+ * Older checkpoints have the embedding matrix by several names. Where these differ, they are different matrices, which
+ * transformers keeps apart and this model does not have.
+ * @throws ModelError UNSUPPORTED_MODEL for those
  * @param keptTokenIds the source's row of each row of a reduced embedding matrix, whose output matrix may have all rows
  */
 export async function tiedAsIn(model: Model, checkpoint: TensorReader, keptTokenIds?: Uint32Array): Promise<Model> {
   if (model.withTying === undefined) return model;
-  const name = model.checkpointNames(model.embeddingMatrixName).find((candidate) => checkpoint.has(candidate));
+  const [name, ...copies] = model
+    .checkpointNames(model.embeddingMatrixName)
+    .filter((candidate) => checkpoint.has(candidate));
+  for (const copy of copies)
+    if (name !== undefined && !(await areEqual(checkpoint, name, copy)))
+      throw new ModelError(
+        'UNSUPPORTED_MODEL',
+        `The checkpoint has two embedding matrices that differ, "${name}" and "${copy}"; a ${model.modelType} model has one`,
+      );
   const hasOwnOutput = checkpoint.has(OUTPUT_MATRIX) && name !== undefined;
   if (!hasOwnOutput) return model.withTying(true);
   const areSameRows =
