@@ -56,7 +56,7 @@ export {
 } from './options.ts';
 export { generate, type GeneratedBatch, type GenerationOptions } from './generate.ts';
 export { buildGenerationProgram } from './generation-program.ts';
-export { loadWeights } from './parameter-transfer.ts';
+export { clearMoments, loadWeights } from './parameter-transfer.ts';
 export { buildPredictionProgram, type PredictionProgram } from './prediction-program.ts';
 export { FEED, FETCH } from './program-feeds.ts';
 export { answerQuestions, type AnsweredQuestion } from './question-evaluation.ts';

@@ -161,7 +161,12 @@ class Trainer {
 
   async *#prepare(): AsyncGenerator<TrainingEvent, void, undefined> {
     const { session, program, resumeFrom } = this.#run;
-    for (const port of program.accumulators) session.run({}, [port.zeroFetch]);
+    // In one run: the engine optimizes the graph for each new set of fetches.
+    if (program.accumulators.length > 0)
+      session.run(
+        {},
+        program.accumulators.map(({ zeroFetch }) => zeroFetch),
+      );
     if (resumeFrom === undefined) {
       clearMoments(session, program.trainedParameters);
       if (this.#run.validation !== undefined) yield* this.#evaluate(true);

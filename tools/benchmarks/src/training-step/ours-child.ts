@@ -10,7 +10,7 @@ import type { TensorValue } from '@pemmican/graph';
 import { parseModel, resolveParameters } from '@pemmican/models';
 import { Checkpoint } from '@pemmican/safetensors';
 import { openFolder } from '@pemmican/storage';
-import { FEED, FETCH, buildTrainingProgram, loadWeights } from '@pemmican/training';
+import { FEED, FETCH, buildTrainingProgram, clearMoments, loadWeights } from '@pemmican/training';
 import { peakResidentBytes } from '../tokenizer-speed/process-measures.ts';
 import type { BatchPlan, StepPlan, StepReport } from './plan.ts';
 
@@ -39,8 +39,7 @@ const baseBytes = plan.device === 'gpu' ? deviceBytes() - deviceBytesBefore : pr
 const checkpoint = await Checkpoint.open(folder);
 const sources = resolveParameters(model, checkpoint, model.parameters(plan.task, 2, model.vocabSize));
 await loadWeights(session, program.parameters, sources, checkpoint, 42);
-for (const { moment1, moment2 } of program.trainedParameters)
-  for (const port of [moment1, moment2]) session.run({}, [port.zeroFetch]);
+clearMoments(session, program.trainedParameters);
 
 const scalar = (value: number): TensorValue => ({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
 
