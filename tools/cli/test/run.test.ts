@@ -14,6 +14,7 @@ import {
   richError,
   scriptedEnd,
   scriptedStep,
+  weightsFile,
 } from './scripted-services.ts';
 
 /** A model and a data file that exist; the scripted services never read them. */
@@ -39,7 +40,7 @@ test('run makes a whole output folder: model, metrics, vocabulary, report, and n
       'tokenizer.json',
       'vocabulary.json',
     ]);
-    assert.equal(readFileSync(folder.join('out', 'model.safetensors'), 'utf8'), 'restore');
+    assert.deepEqual(readFileSync(folder.join('out', 'model.safetensors')), weightsFile('restore'));
     assert.equal(readFileSync(folder.join('out', 'metrics.jsonl'), 'utf8'), '{"step":1}\n{"step":2}\n');
     const report = JSON.parse(readFileSync(folder.join('out', 'report.json'), 'utf8')) as Report;
     assert.deepEqual(report.vocabulary?.keptTokenIds, KEPT_TOKEN_IDS);
@@ -99,7 +100,7 @@ test('run --no-reduce trains the full checkpoint and moves it into the output', 
     const result = await runCli(['run', ...prepareInputs(folder), '--server', services.address, '--no-reduce']);
     assert.equal(result.exitCode, 0, result.stderr);
     assert.equal(modelUri, folder.join('model'));
-    assert.equal(readFileSync(folder.join('out', 'model.safetensors'), 'utf8'), 'trained');
+    assert.deepEqual(readFileSync(folder.join('out', 'model.safetensors')), weightsFile('trained'));
     assert.ok(!services.calls.includes('reduce') && !services.calls.includes('restore'));
   } finally {
     services.stop();

@@ -238,7 +238,7 @@ function writeModel(folder: string, content: string): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, 'config.json'), '{}');
   writeFileSync(path.join(folder, 'tokenizer.json'), '{}');
-  writeFileSync(path.join(folder, 'model.safetensors'), content);
+  writeFileSync(path.join(folder, 'model.safetensors'), weightsFile(content));
 }
 
 /** A run as the scripted trainer tells it. */
@@ -370,4 +370,12 @@ function trainerImplementation(script: Script, calls: string[]): UntypedServiceI
 export function finishRun(folder: string): void {
   writeModel(folder, 'trained');
   writeFileSync(path.join(folder, 'metrics.jsonl'), '{"step":1}\n{"step":2}\n');
+}
+
+/** A checkpoint file without tensors whose metadata has a word, by which tests know it again. */
+export function weightsFile(content: string): Buffer {
+  const header = Buffer.from(JSON.stringify({ __metadata__: { content } }));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, header]);
 }

@@ -1,4 +1,4 @@
-import { Checkpoint, type Dtype } from '@pemmican/safetensors';
+import { Checkpoint, INDEX_FILE_NAME, SINGLE_FILE_NAME, type Dtype } from '@pemmican/safetensors';
 import { openFolder } from '@pemmican/storage';
 
 /**
@@ -23,11 +23,17 @@ export interface VerificationLimit {
   readonly maxDifference: number;
 }
 
-/** @throws SafetensorsError, StorageError */
+/**
+ * An adapter without a model of its own is compared as in float32: nothing of it was rounded.
+ * @throws SafetensorsError, StorageError
+ */
 export async function verificationLimit(restoredUri: string): Promise<VerificationLimit> {
-  const checkpoint = await Checkpoint.open(await openFolder(restoredUri));
+  const folder = await openFolder(restoredUri);
+  let limit: VerificationLimit = { dtype: 'F32', maxDifference: MAX_DIFFERENCE };
+  const fileNames = await folder.list();
+  if (!fileNames.includes(SINGLE_FILE_NAME) && !fileNames.includes(INDEX_FILE_NAME)) return limit;
+  const checkpoint = await Checkpoint.open(folder);
   try {
-    let limit: VerificationLimit = { dtype: 'F32', maxDifference: MAX_DIFFERENCE };
     for (const { file } of checkpoint.shards)
       for (const { dtype } of file.tensors.values()) {
         const maxDifference = ROUNDINGS_OF_A_LOGIT * (ROUNDING[dtype] ?? 0);
