@@ -4,6 +4,7 @@
  */
 export type { Answer } from './answers.ts';
 export { DatasetError, type DatasetErrorCode } from './error.ts';
+export { findTargetProblems, type TargetFields, type TargetProblem } from './find-target-problems.ts';
 export { LabelVocabulary, type LabelVocabularyOptions } from './label-vocabulary.ts';
 export { MAX_RECORD_BYTES } from './limits.ts';
 export { ROLES, type Message, type Role } from './messages.ts';

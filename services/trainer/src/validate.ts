@@ -7,6 +7,7 @@ import {
   type RunSpec,
   type WatchDeviceMemoryRequest,
 } from '@pemmican/contract/trainer';
+import { findTargetProblems } from '@pemmican/dataset';
 import { FieldViolations } from '@pemmican/rpc';
 import { StorageError, localPath, parseLocation } from '@pemmican/storage';
 import { findOptionProblems } from '@pemmican/training';
@@ -182,23 +183,8 @@ function checkTargets(violations: FieldViolations, field: string, dataset: Datas
       ? 'is source and target, which sequence-to-sequence language modeling takes and no other task'
       : 'must be source and target for sequence-to-sequence language modeling',
   );
-  violations.check(
-    dataset.maxTargetLength <= MAX_SEQUENCE_LENGTH,
-    `${field}.max_target_length`,
-    `is ${dataset.maxTargetLength}, must be at most ${MAX_SEQUENCE_LENGTH}`,
-  );
-  const others = [
-    ['target_column', dataset.targetColumn !== ''],
-    ['source_prefix', dataset.sourcePrefix !== ''],
-    ['max_target_length', dataset.maxTargetLength !== 0],
-  ] as const;
-  for (const [name, isSet] of others)
-    violations.check(hasTargets || !isSet, `${field}.${name}`, 'must not be set: the records have no targets');
-  violations.check(
-    !hasTargets || dataset.textPairColumn === '',
-    `${field}.text_pair_column`,
-    'must be empty: sources have no second text',
-  );
+  for (const problem of findTargetProblems(dataset, hasTargets, MAX_SEQUENCE_LENGTH))
+    violations.add(`${field}.${problem.field}`, problem.description);
 }
 
 function checkLabelNames(violations: FieldViolations, field: string, options: TrainingOptions | undefined): void {

@@ -1,4 +1,5 @@
-import { RecordKind, type AnalysisSpec, type DatasetSpec } from '@pemmican/contract/vocabulary';
+import { RecordKind, type AnalysisSpec } from '@pemmican/contract/vocabulary';
+import { findTargetProblems } from '@pemmican/dataset';
 import { FieldViolations } from '@pemmican/rpc';
 import { StorageError, localPath, parseLocation } from '@pemmican/storage';
 import { isKnownFormat, toSplitName } from './convert/analysis-request.ts';
@@ -32,7 +33,9 @@ export function validateAnalysisSpec(spec: AnalysisSpec): void {
       'spec.dataset.text_pair_column',
       'must be empty: words have no second text',
     );
-    checkTargets(violations, dataset);
+    const hasTargets = dataset.recordKind === RecordKind.SOURCE_AND_TARGET;
+    for (const problem of findTargetProblems(dataset, hasTargets, MAX_SEQUENCE_LENGTH))
+      violations.add(`spec.dataset.${problem.field}`, problem.description);
     checkSequences(violations, 'spec.dataset', dataset);
     const seen = new Set<number>();
     dataset.files.forEach((file, index) => {
@@ -48,28 +51,6 @@ export function validateAnalysisSpec(spec: AnalysisSpec): void {
     });
   }
   violations.throwIfAny();
-}
-
-/** What only records of source and target have. */
-function checkTargets(violations: FieldViolations, dataset: DatasetSpec): void {
-  const hasTargets = dataset.recordKind === RecordKind.SOURCE_AND_TARGET;
-  violations.check(
-    dataset.maxTargetLength <= MAX_SEQUENCE_LENGTH,
-    'spec.dataset.max_target_length',
-    `is ${dataset.maxTargetLength}, must be at most ${MAX_SEQUENCE_LENGTH}`,
-  );
-  const others = [
-    ['target_column', dataset.targetColumn !== ''],
-    ['source_prefix', dataset.sourcePrefix !== ''],
-    ['max_target_length', dataset.maxTargetLength !== 0],
-  ] as const;
-  for (const [name, isSet] of others)
-    violations.check(hasTargets || !isSet, `spec.dataset.${name}`, 'must not be set: the records have no targets');
-  violations.check(
-    !hasTargets || dataset.textPairColumn === '',
-    'spec.dataset.text_pair_column',
-    'must be empty: sources have no second text',
-  );
 }
 
 /** Adds a violation where a location cannot be what `parse` reads. */
