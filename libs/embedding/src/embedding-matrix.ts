@@ -87,7 +87,7 @@ export function outputMatrixNames(checkpoint: Checkpoint): string[] {
   return checkpoint.tensorNames.filter((name) => OUTPUT_MATRIX.test(name));
 }
 
-export function describeTensor({ dtype, shape }: TensorInfo): string {
+function describeTensor({ dtype, shape }: TensorInfo): string {
   return `${dtype} [${shape.join(', ')}]`;
 }
 

@@ -1,7 +1,7 @@
-import { firstTensorDifference, type Checkpoint } from '@pemmican/safetensors';
+import { areEqualTensors, firstTensorDifference, type Checkpoint } from '@pemmican/safetensors';
 
 import type { ModelConfig } from './config-file.ts';
-import { describeTensor, outputMatrixNames, severalMatrices, type EmbeddingMatrix } from './embedding-matrix.ts';
+import { outputMatrixNames, severalMatrices, type EmbeddingMatrix } from './embedding-matrix.ts';
 
 /** The tensors of a checkpoint that are its embedding matrix. */
 export interface EmbeddingNames {
@@ -35,8 +35,6 @@ export async function embeddingNames(
   if (!TIED_BY_CHECKPOINT.includes(config.get('model_type')))
     return { names, isTied: outputName === undefined && config.get('tie_word_embeddings') !== false };
   if (outputName === undefined) return { names, isTied: true };
-  const isTied =
-    describeTensor(checkpoint.get(outputName)) === describeTensor(tensor) &&
-    (await firstTensorDifference(checkpoint, tensor.name, outputName, signal)) < 0;
+  const isTied = await areEqualTensors(checkpoint, tensor.name, outputName, signal);
   return { names: isTied ? names.add(outputName) : names, isTied };
 }

@@ -1,4 +1,4 @@
-import { firstTensorDifference } from '@pemmican/safetensors';
+import { areEqualTensors } from '@pemmican/safetensors';
 import { ModelError } from './error.ts';
 import type { Model } from './model-family.ts';
 import type { TensorReader } from './parameter-loader.ts';
@@ -21,7 +21,7 @@ export async function tiedAsIn(model: Model, checkpoint: TensorReader, keptToken
     .checkpointNames(model.embeddingMatrixName)
     .filter((candidate) => checkpoint.has(candidate));
   for (const copy of copies)
-    if (name !== undefined && !(await areEqual(checkpoint, name, copy)))
+    if (name !== undefined && !(await areEqualTensors(checkpoint, name, copy)))
       throw new ModelError(
         'UNSUPPORTED_MODEL',
         `The checkpoint has two embedding matrices that differ, "${name}" and "${copy}"; a ${model.modelType} model has one`,
@@ -31,7 +31,7 @@ export async function tiedAsIn(model: Model, checkpoint: TensorReader, keptToken
   const areSameRows =
     keptTokenIds !== undefined && checkpoint.get(name).shape[0] !== checkpoint.get(OUTPUT_MATRIX).shape[0]
       ? await areRows(checkpoint, name, OUTPUT_MATRIX, keptTokenIds)
-      : await areEqual(checkpoint, name, OUTPUT_MATRIX);
+      : await areEqualTensors(checkpoint, name, OUTPUT_MATRIX);
   return model.withTying(areSameRows);
 }
 
@@ -48,12 +48,6 @@ async function areRows(checkpoint: TensorReader, first: string, second: string, 
     if (!isSame(left, right, size)) return false;
   }
   return true;
-}
-
-async function areEqual(checkpoint: TensorReader, first: string, second: string): Promise<boolean> {
-  const [a, b] = [checkpoint.get(first), checkpoint.get(second)];
-  if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return false;
-  return (await firstTensorDifference(checkpoint, first, second)) < 0;
 }
 
 function isSame(left: Uint8Array, right: Uint8Array, length: number): boolean {

@@ -11,7 +11,7 @@ export { SafetensorsError, type SafetensorsErrorCode } from './error.ts';
 export { readHeader, type Header, type TensorInfo } from './header.ts';
 export { MAX_HEADER_LENGTH_BYTES } from './limits.ts';
 export { SafetensorsFile } from './safetensors-file.ts';
-export { firstTensorDifference } from './tensor-difference.ts';
+export { areEqualTensors, firstTensorDifference } from './tensor-difference.ts';
 export {
   encodeHeader,
   entryOf,

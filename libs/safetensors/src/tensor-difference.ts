@@ -28,3 +28,15 @@ export async function firstTensorDifference(
   }
   return -1;
 }
+
+/** Whether two tensors have one dtype, shape and content. */
+export async function areEqualTensors(
+  checkpoint: Pick<Checkpoint, 'get' | 'readRange'>,
+  firstName: string,
+  secondName: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const [first, second] = [checkpoint.get(firstName), checkpoint.get(secondName)];
+  if (first.dtype !== second.dtype || first.shape.join() !== second.shape.join()) return false;
+  return (await firstTensorDifference(checkpoint, firstName, secondName, signal)) < 0;
+}
