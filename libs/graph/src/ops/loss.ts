@@ -3,7 +3,7 @@ import { GraphError } from '../error.ts';
 import type { GraphBuilder } from '../graph-builder.ts';
 import type { Tensor } from '../tensor.ts';
 import { binary, dense, dtypeAttribute, reduce, unary } from './arithmetic.ts';
-import { dimensionAt } from './shape.ts';
+import { dimensionAt, elementAt, shapeOf } from './shape.ts';
 
 /** Number of elements of `x` as a float scalar. */
 export function countOf(builder: GraphBuilder, x: Tensor): Tensor {
@@ -54,30 +54,15 @@ export function crossEntropyMean(builder: GraphBuilder, logits: Tensor, labels: 
 /** 1 at each row's label, 0 elsewhere; shape and dtype of `logits`. A label out of range has no 1 in its row. */
 function oneHot(builder: GraphBuilder, labels: Tensor, logits: Tensor): Tensor {
   const labelCount = dimensionAt(logits.shape, 1);
-  const depth = typeof labelCount === 'number' ? builder.constant(labelCount, 'int32') : sizeAt(builder, logits, 1);
+  const depth =
+    typeof labelCount === 'number'
+      ? builder.constant(labelCount, 'int32')
+      : elementAt(builder, shapeOf(builder, logits), 1);
   return builder.add(
     'OneHot',
     [labels, depth, builder.constant(1, logits.dtype), builder.constant(0, logits.dtype)],
     { T: dtypeAttribute(logits.dtype), TI: dtypeAttribute('int32'), axis: { kind: 'int', value: -1 } },
     { dtype: logits.dtype, shape: logits.shape },
-  );
-}
-
-/** The size that an axis has at run time, an int32 scalar. */
-function sizeAt(builder: GraphBuilder, x: Tensor, axis: number): Tensor {
-  const int32 = dtypeAttribute('int32');
-  const shape = builder.add(
-    'Shape',
-    [x],
-    { T: dtypeAttribute(x.dtype), out_type: int32 },
-    { dtype: 'int32', shape: [x.shape.length] },
-  );
-  const bounds = [axis, axis + 1, 1].map((bound) => builder.constant([bound], 'int32'));
-  return builder.add(
-    'StridedSlice',
-    [shape, ...bounds],
-    { T: int32, Index: int32, shrink_axis_mask: { kind: 'int', value: 1 } },
-    { dtype: 'int32', shape: [] },
   );
 }
 

@@ -50,13 +50,7 @@ export class RuntimeDimensions {
   }
 
   #readShape(source: Tensor): void {
-    const builder = this.#builder;
-    const shape = builder.add(
-      'Shape',
-      [source],
-      { T: dtypeAttribute(source.dtype), out_type: dtypeAttribute('int32') },
-      { dtype: 'int32', shape: [source.shape.length] },
-    );
+    const sizes = shapeOf(this.#builder, source);
     source.shape.forEach((dimension, index) => {
       if (typeof dimension === 'number') return;
       const name = dimension.symbols[0];
@@ -66,26 +60,34 @@ export class RuntimeDimensions {
           `Dimension ${index} of ${formatShape(source.shape)} is not a single symbol`,
         );
       }
-      this.#symbols.set(
-        name,
-        builder.add(
-          'StridedSlice',
-          [
-            shape,
-            builder.constant([index], 'int32'),
-            builder.constant([index + 1], 'int32'),
-            builder.constant([1], 'int32'),
-          ],
-          { T: dtypeAttribute('int32'), Index: dtypeAttribute('int32'), shrink_axis_mask: { kind: 'int', value: 1 } },
-          { dtype: 'int32', shape: [] },
-        ),
-      );
+      this.#symbols.set(name, elementAt(this.#builder, sizes, index));
     });
   }
 
   #multiply(a: Tensor, b: Tensor): Tensor {
     return this.#builder.add('Mul', [a, b], { T: dtypeAttribute('int32') }, { dtype: 'int32', shape: [] });
   }
+}
+
+/** The shape that a tensor has at run time, int32 `[rank]`. */
+export function shapeOf(builder: GraphBuilder, x: Tensor): Tensor {
+  return builder.add(
+    'Shape',
+    [x],
+    { T: dtypeAttribute(x.dtype), out_type: dtypeAttribute('int32') },
+    { dtype: 'int32', shape: [x.shape.length] },
+  );
+}
+
+/** One element of an int32 vector, a scalar. */
+export function elementAt(builder: GraphBuilder, vector: Tensor, index: number): Tensor {
+  const bounds = [index, index + 1, 1].map((bound) => builder.constant([bound], 'int32'));
+  return builder.add(
+    'StridedSlice',
+    [vector, ...bounds],
+    { T: dtypeAttribute('int32'), Index: dtypeAttribute('int32'), shrink_axis_mask: { kind: 'int', value: 1 } },
+    { dtype: 'int32', shape: [] },
+  );
 }
 
 /** The same elements in another shape. */
