@@ -2,6 +2,7 @@
  * `node tools/setup/src/main.ts VERB`: sets up parts one by one.
  * @module
  */
+import { environmentBuild } from '@pemmican/engine';
 import { ASSET_NAMES, ASSETS, DEFAULT_ASSET_NAMES, type AssetName } from './asset-list.ts';
 import { ensureAsset, requireAssetName } from './assets.ts';
 import { DATA_ASSET_NAMES } from './data/asset-list.ts';
@@ -47,7 +48,7 @@ function demoAssets(args: readonly string[]): readonly AssetName[] {
 
 async function main(verb: string | undefined, args: readonly string[]): Promise<void> {
   // The trainer's own variable: who sets it for the demo wants that build.
-  const device = args.includes('--gpu') || process.env['PEMMICAN_TENSORFLOW'] === 'gpu' ? 'gpu' : 'cpu';
+  const device = args.includes('--gpu') ? 'gpu' : environmentBuild();
   switch (verb) {
     case 'tensorflow':
       return ensureTensorflow(device, options);

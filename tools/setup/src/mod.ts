@@ -3,6 +3,7 @@
  * a machine has of it.
  * @module
  */
+export { environmentBuild } from '@pemmican/engine';
 export { ASSET_NAMES, type AssetName } from './asset-list.ts';
 export { ensureAsset, findAsset } from './assets.ts';
 export { cacheFolder } from './cache.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
-import { SetupError, ensureAsset, ensureTensorflow } from '@pemmican/setup';
+import { SetupError, ensureAsset, ensureTensorflow, environmentBuild } from '@pemmican/setup';
 
 import { CliError, EXIT_CODE } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -78,7 +78,7 @@ async function prepare(
   };
   try {
     if (options.server === undefined && options.trainerServer === undefined)
-      await ensureTensorflow(process.env['PEMMICAN_TENSORFLOW'] === 'gpu' ? 'gpu' : 'cpu', setupOptions);
+      await ensureTensorflow(environmentBuild(), setupOptions);
     return {
       model: await ensureAsset(options.model, setupOptions),
       data: await ensureAsset('sentiment', setupOptions),
