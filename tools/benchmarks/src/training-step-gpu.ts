@@ -11,11 +11,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { DeviceMemorySampler } from '@pemmican/device-memory';
-import { WARM_UP_STEPS, measure, type MeasureOptions } from './training-step/measure.ts';
+import { WARM_UP_STEPS, measureAll, type MeasureOptions } from './training-step/measure.ts';
 import { BF16_PROGRAMS, PROGRAMS, peerPython } from './training-step/programs.ts';
 import { RANDOM_MODELS, makeRandomWorkload } from './training-step/random-workloads.ts';
 import { lossLines, resultTable, savingTable, type StepResult } from './training-step/tables.ts';
-import { SHAPES } from './training-step/workloads.ts';
+import type { Workload } from './training-step/workloads.ts';
 
 const { values } = parseArgs({
   options: {
@@ -39,23 +39,16 @@ const versions = execFileSync(
 const [torch, transformers, peft] = versions.split(' ');
 const command = ['node tools/benchmarks/src/training-step-gpu.ts', ...process.argv.slice(2)].join(' ');
 const work = mkdtempSync(path.join(tmpdir(), 'pemmican-benchmark-'));
-const results: StepResult[] = [];
-/** Of the workload that is being measured. */
-let partial: readonly StepResult[] = [];
 const options: MeasureOptions = {
   programs: [...PROGRAMS, ...BF16_PROGRAMS],
   device,
   repeatCount: Number(values.repeats),
   planFile: path.join(work, 'plan.json'),
-  onResults: (sofar) => {
-    partial = sofar;
-    writeReport();
-  },
+  onResults: writeReport,
 };
 
 /** The document so far: a machine that is lent for minutes may go before the last program. */
-function writeReport(): string {
-  const known = [...results, ...partial];
+function writeReport(results: readonly StepResult[]): string {
   const text = [
     '# Training step on a GPU: pemmican, PyTorch, the reference PEMA and PEFT side by side',
     '',
@@ -63,27 +56,21 @@ function writeReport(): string {
     '',
     `Random weights in the shapes of published models, batches of random kept ids; AdamW, clipping at 1, float32 (no TF32) or matrix products in bfloat16, no dropout. Median step after ${WARM_UP_STEPS} warm-up steps, ${values.repeats} process(es) each, all programs in turns. Peak is what NVML says that the device holds more at the end than before the process; both programs' pools only grow. Base is the same with the library's context made and no model. Time and peak as shares: of the fastest peer, and of the smallest one that does not recompute.`,
     '',
-    ...resultTable(known),
+    ...resultTable(results),
     '',
     '## What leaving rows out saves',
     '',
-    ...savingTable(known),
+    ...savingTable(results),
     '',
-    ...lossLines(known),
+    ...lossLines(results),
   ].join('\n');
   if (values.output !== undefined) writeFileSync(values.output, text);
   return text;
 }
 
 try {
-  for (const name of values.models.split(',')) {
-    const workload = await makeRandomWorkload(name, Number(values.steps), work);
-    for (const shape of SHAPES.filter((each) => values.shapes.split(',').includes(each))) {
-      results.push(...(await measure(workload, shape, options)));
-      partial = [];
-    }
-  }
+  const makeNamed = (name: string): Promise<Workload> => makeRandomWorkload(name, Number(values.steps), work);
+  console.log(writeReport(await measureAll(values.models, values.shapes, makeNamed, options)));
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
-console.log(writeReport());

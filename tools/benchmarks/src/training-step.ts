@@ -9,10 +9,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { cpus, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { WARM_UP_STEPS, measure, type MeasureOptions } from './training-step/measure.ts';
+import { WARM_UP_STEPS, measureAll, type MeasureOptions } from './training-step/measure.ts';
 import { PROGRAMS } from './training-step/programs.ts';
 import { goalLines, lossLines, resultTable, savingTable, type StepResult } from './training-step/tables.ts';
-import { MODELS, SHAPES, makeWorkload } from './training-step/workloads.ts';
+import { MODELS, SHAPES, makeWorkload, type Workload } from './training-step/workloads.ts';
 
 const { values } = parseArgs({
   options: {
@@ -29,7 +29,7 @@ const [load] = loadavg();
 const command = ['node tools/benchmarks/src/training-step.ts', ...process.argv.slice(2)].join(' ');
 
 const work = mkdtempSync(path.join(tmpdir(), 'pemmican-benchmark-'));
-const results: StepResult[] = [];
+let results: StepResult[] = [];
 const options: MeasureOptions = {
   programs: PROGRAMS,
   device: 'cpu',
@@ -37,11 +37,8 @@ const options: MeasureOptions = {
   planFile: path.join(work, 'plan.json'),
 };
 try {
-  for (const name of values.models.split(',')) {
-    const workload = await makeWorkload(name, stepCount, work);
-    for (const shape of SHAPES.filter((each) => values.shapes.split(',').includes(each)))
-      results.push(...(await measure(workload, shape, options)));
-  }
+  const makeNamed = (name: string): Promise<Workload> => makeWorkload(name, stepCount, work);
+  results = await measureAll(values.models, values.shapes, makeNamed, options);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

@@ -3,7 +3,7 @@ import { median } from '../tokenizer-speed/measurement.ts';
 import type { BenchmarkDevice, StepPlan, StepReport } from './plan.ts';
 import { isApplicable, runProgram, trainsOtherLoss, type Program } from './programs.ts';
 import type { StepResult } from './tables.ts';
-import type { Shape, Workload } from './workloads.ts';
+import { SHAPES, type Shape, type Workload } from './workloads.ts';
 
 /** The first steps pay for graph optimization, thread pools and first touches of memory. */
 export const WARM_UP_STEPS = 3;
@@ -18,8 +18,34 @@ export interface MeasureOptions {
   readonly onResults?: (results: readonly StepResult[]) => void;
 }
 
+/**
+ * Measures models one after the other, in each shape.
+ * @param models names, with commas between them
+ * @param shapes likewise
+ */
+export async function measureAll(
+  models: string,
+  shapes: string,
+  makeWorkload: (name: string) => Promise<Workload>,
+  options: MeasureOptions,
+): Promise<StepResult[]> {
+  const results: StepResult[] = [];
+  const { onResults } = options;
+  for (const name of models.split(',')) {
+    const workload = await makeWorkload(name);
+    for (const shape of SHAPES.filter((each) => shapes.split(',').includes(each))) {
+      const own = await measure(workload, shape, {
+        ...options,
+        onResults: (sofar) => onResults?.([...results, ...sofar]),
+      });
+      results.push(...own);
+    }
+  }
+  return results;
+}
+
 /** Every program in turns, each in a process of its own, as often as asked for. */
-export async function measure(workload: Workload, shape: Shape, options: MeasureOptions): Promise<StepResult[]> {
+async function measure(workload: Workload, shape: Shape, options: MeasureOptions): Promise<StepResult[]> {
   const programs = options.programs.filter((program) => isApplicable(program, workload.task));
   const reports = new Map<Program, StepReport[]>(programs.map((program) => [program, []]));
   const summarize = (): StepResult[] =>

@@ -1,9 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { reduceCheckpoint } from '@pemmican/embedding';
-import { createFolder, openFolder } from '@pemmican/storage';
 import { TokenIdMap } from '@pemmican/vocabulary';
+import { readEmbeddingConfig, reduceModel } from './model-folders.ts';
 import type { StepPlan } from './plan.ts';
 import { peerPython } from './programs.ts';
 import { makeBatch, type Workload } from './workloads.ts';
@@ -44,11 +42,7 @@ export async function makeRandomWorkload(name: string, stepCount: number, work: 
   execFileSync(peerPython(), [path.join(import.meta.dirname, 'random_model.py'), name, fullFolder], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  const config = JSON.parse(readFileSync(path.join(fullFolder, 'config.json'), 'utf8')) as {
-    vocab_size: number;
-    hidden_size: number;
-    pad_token_id?: number | null;
-  };
+  const config = readEmbeddingConfig(fullFolder);
   const padId = config.pad_token_id ?? 0;
   const random = randomIntegers(SEED);
   // RoBERTa's kind counts positions from the padding id on: it has to stay where it is.
@@ -56,12 +50,7 @@ export async function makeRandomWorkload(name: string, stepCount: number, work: 
   while (kept.size < known.keptRowCount) kept.add(random(config.vocab_size));
   const tokenIdMap = TokenIdMap.create(config.vocab_size, Uint32Array.from(kept).sort());
   const reducedFolder = path.join(work, `${name}-reduced`);
-  await reduceCheckpoint({
-    source: await openFolder(fullFolder),
-    tokenIdMap,
-    destination: await createFolder(reducedFolder),
-    pemmicanVersion: '0.1.0',
-  });
+  await reduceModel(fullFolder, tokenIdMap, reducedFolder);
   return {
     model: name,
     ...known,

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { reduceCheckpoint } from '@pemmican/embedding';
-import { createFolder, openFolder } from '@pemmican/storage';
 import { dataFile, modelFolder } from '@pemmican/testkit';
 import { Tokenizer } from '@pemmican/tokenizer';
 import { TokenIdMap } from '@pemmican/vocabulary';
+import { readEmbeddingConfig, reduceModel } from './model-folders.ts';
 import type { BatchPlan, StepPlan } from './plan.ts';
 
 /** How rows of a batch get their length: filled up to 128 tokens with real ids, or padded to the longest. */
@@ -50,13 +49,9 @@ function readTexts(name: string): LabelledText[] {
 export async function makeWorkload(name: string, stepCount: number, work: string): Promise<Workload> {
   const known = MODELS[name];
   if (known === undefined) throw new RangeError(`No model ${name}; there are: ${Object.keys(MODELS).join(', ')}`);
-  const source = await openFolder(modelFolder(name));
-  const config = JSON.parse(readFileSync(path.join(source.name, 'config.json'), 'utf8')) as {
-    vocab_size: number;
-    hidden_size: number;
-    pad_token_id?: number | null;
-  };
-  const tokenizer = Tokenizer.fromJson(readFileSync(path.join(source.name, 'tokenizer.json')), {
+  const fullFolder = modelFolder(name);
+  const config = readEmbeddingConfig(fullFolder);
+  const tokenizer = Tokenizer.fromJson(readFileSync(path.join(fullFolder, 'tokenizer.json')), {
     fileName: 'tokenizer.json',
   });
   const train = readTexts('amazon');
@@ -67,19 +62,14 @@ export async function makeWorkload(name: string, stepCount: number, work: string
   for (const id of [...tokenizer.specialTokenIds, padId]) used.add(id);
   const tokenIdMap = TokenIdMap.create(config.vocab_size, Uint32Array.from(used).sort());
   const reducedFolder = path.join(work, name);
-  await reduceCheckpoint({
-    source,
-    tokenIdMap,
-    destination: await createFolder(reducedFolder),
-    pemmicanVersion: '0.1.0',
-  });
+  await reduceModel(fullFolder, tokenIdMap, reducedFolder);
   const labels = train.map((row) => row.class);
   return {
     model: name,
     ...known,
     fullVocabSize: config.vocab_size,
     hiddenSize: config.hidden_size,
-    fullFolder: source.name,
+    fullFolder,
     reducedFolder,
     tokenIdMap,
     batches: (shape, isReduced) => {
