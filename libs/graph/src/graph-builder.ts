@@ -56,6 +56,8 @@ export class GraphBuilder {
   #isRecording = true;
   #isRecomputing = false;
   #category: MemoryCategory = 'activations';
+  #device = '';
+  #namePrefix = '';
   readonly #names = new Set<string>();
   readonly #constants = new Map<string, Tensor>();
   #counter = 0;
@@ -77,7 +79,7 @@ export class GraphBuilder {
     outputs: readonly OutputType[],
     options: NodeOptions = {},
   ): GraphNode {
-    const name = options.name ?? `${op}_${this.#counter++}`;
+    const name = options.name === undefined ? `${op}_${this.#counter++}` : this.#namePrefix + options.name;
     if (!NAME.test(name)) throw new GraphError('INVALID_ARGUMENT', `Node name "${name}" is not allowed`);
     if (this.#names.has(name)) throw new GraphError('INVALID_ARGUMENT', `Node name "${name}" is taken`);
     this.#names.add(name);
@@ -89,6 +91,7 @@ export class GraphBuilder {
       attributes,
       outputs: [],
       category: this.#category,
+      device: this.#device,
       isView: options.isView ?? VIEW_OPS.has(op),
     };
     outputs.forEach((output, outputIndex) => node.outputs.push({ node, outputIndex, ...output }));
@@ -107,11 +110,11 @@ export class GraphBuilder {
     return firstOutput(this.addNode(op, inputs, attributes, [output], options));
   }
 
-  /** A constant; equal ones are one node. */
+  /** A constant; equal ones of a device are one node. */
   constant(value: number | readonly number[], dtype: Dtype = this.floatDtype, shape?: readonly number[]): Tensor {
     const values = typeof value === 'number' ? [value] : value;
     const dimensions = shape ?? (typeof value === 'number' ? [] : [values.length]);
-    const key = `${dtype}|${dimensions.join()}|${values.join()}`;
+    const key = `${this.#device}|${dtype}|${dimensions.join()}|${values.join()}`;
     let tensor = this.#constants.get(key);
     if (tensor === undefined) {
       const bytes = new Uint8Array(constantData(dtype, values).buffer);
@@ -205,6 +208,28 @@ export class GraphBuilder {
       return build();
     } finally {
       this.#category = before;
+    }
+  }
+
+  /** Runs `build` with its nodes on `device` (see {@link GraphNode.device}). Reads of a variable belong where the variable is. */
+  withDevice<T>(device: string, build: () => T): T {
+    const before = this.#device;
+    this.#device = device;
+    try {
+      return build();
+    } finally {
+      this.#device = before;
+    }
+  }
+
+  /** Runs `build` with `prefix` before every name that is given in it, so that it can be run again with another prefix. */
+  withNamePrefix<T>(prefix: string, build: () => T): T {
+    const before = this.#namePrefix;
+    this.#namePrefix = before + prefix;
+    try {
+      return build();
+    } finally {
+      this.#namePrefix = before;
     }
   }
 }

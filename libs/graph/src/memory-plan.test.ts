@@ -43,6 +43,28 @@ test('planMemory counts what needs nothing but feeds from the start, where the e
   assert.equal(plan(false), plan(true));
 });
 
+test('planMemory counts a device by itself: what it makes, and copies of what another one gives it', () => {
+  const builder = new GraphBuilder();
+  const other = '/device:GPU:1';
+  const weight = builder.withCategory('weights', () => variable(builder, 'weight', [256, 64]));
+  const sum = builder.withCategory('gradients', () => variable(builder, 'sum', [ROWS, 256]));
+  const read = builder.withCategory('weights', () => readVariable(builder, weight));
+  const wide = builder.withDevice(other, () => {
+    const x = builder.placeholder('x', 'float32', [ROWS, 64]);
+    return tanh(builder, linear(builder, tanh(builder, x), read, builder.constant(0, 'float32', [256])));
+  });
+  const target = assignVariable(builder, sum, wide);
+  const first = planMemory(builder, [target], {});
+  const weightBytes = 256 * 64 * 4;
+  // The variables, and a copy of the result without what the other device made on the way to it.
+  assert.deepEqual([first.weightBytes, first.gradientBytes, first.activationBytes], [weightBytes, WIDE, WIDE]);
+  const second = planMemory(builder, [target], {}, { device: other });
+  assert.deepEqual([second.weightBytes, second.gradientBytes], [weightBytes, 0], 'a copy of what it reads');
+  // x, its tanh and the product, which the bias and the second tanh are written over.
+  const expected = weightBytes + 2 * NARROW + WIDE;
+  assert.ok(second.peakBytes >= expected && second.peakBytes < expected + 2048, `${second.peakBytes}, ${expected}`);
+});
+
 test('planMemory counts the float32 copies that products of bfloat16 are computed on', () => {
   const plan = (matmulDtype: 'float32' | 'bfloat16'): number => {
     const builder = new GraphBuilder({ matmulDtype });

@@ -35,6 +35,8 @@ export interface MemoryPlanOptions {
   readonly gradients?: ReadonlySet<Tensor>;
   /** Variables that the session holds, whether or not this step uses them. */
   readonly variables?: readonly Variable[];
+  /** Device whose memory is planned; the engine's first where not given. */
+  readonly device?: string;
 }
 
 interface Buffer {
@@ -87,7 +89,8 @@ function pullForward(nodes: readonly GraphNode[]): GraphNode[] {
 /**
  * Simulates a run of `targets` node by node and finds the moment at which most bytes are alive. Variables, constants and
  * feeds are alive throughout; a tensor is alive from its node to its last reader; views share their source's buffer;
- * elementwise ops take over the buffer of an operand that they are the last to read.
+ * elementwise ops take over the buffer of an operand that they are the last to read. What another device made is there from
+ * the moment when it is made, as a copy.
  * @param bindings values of the symbols, e.g. `{ batch: 16, length: 128 }`
  * @throws GraphError UNBOUND_SYMBOL
  */
@@ -97,6 +100,7 @@ export function planMemory(
   bindings: Readonly<Record<string, number>>,
   options: MemoryPlanOptions = {},
 ): MemoryPlan {
+  const { device = '' } = options;
   const nodes = reachable(builder, targets);
   const buffers = new Map<Tensor, Buffer>();
   const sizeOf = (tensor: Tensor): number => {
@@ -112,8 +116,8 @@ export function planMemory(
   };
   const handles = nodes.filter((node) => node.op === 'VarHandleOp');
   for (const handle of new Set([...handles, ...(options.variables ?? []).map((one) => one.handle.node)]))
-    addVariable(handle, resident);
-  assignBuffers(nodes, buffers, sizeOf, options.gradients ?? new Set());
+    if (handle.device === device) addVariable(handle, resident);
+  assignBuffers(nodes, device, buffers, sizeOf, options.gradients ?? new Set());
 
   const live = { ...resident };
   let total = Object.values(live).reduce((sum, bytes) => sum + bytes, 0);
@@ -135,7 +139,7 @@ export function planMemory(
   for (const node of immediate(nodes)) start(node);
   nodes.forEach((node, index) => {
     start(node);
-    const scratch = scratchBytes(node, sizeOf);
+    const scratch = node.device === device ? scratchBytes(node, sizeOf) : 0;
     if (total + scratch > peak) {
       peak = total + scratch;
       atPeak = { ...live, workspace: live.workspace + scratch };
@@ -188,20 +192,24 @@ function addVariable(handle: GraphNode, resident: Record<MemoryCategory, number>
 
 function assignBuffers(
   nodes: readonly GraphNode[],
+  device: string,
   buffers: Map<Tensor, Buffer>,
   sizeOf: (tensor: Tensor) => number,
   gradients: ReadonlySet<Tensor>,
 ): void {
   const lastReader = new Map<Tensor, number>();
   nodes.forEach((node, index) => {
-    for (const input of node.inputs) lastReader.set(input, index);
+    if (node.device === device) for (const input of node.inputs) lastReader.set(input, index);
   });
   nodes.forEach((node, index) => {
+    const isElsewhere = node.device !== device;
     // A variable's value is counted by itself; reading it, and a view of what was read, share its buffer.
-    if (node.op === 'VarHandleOp' || node.op === 'ReadVariableOp' || isViewOfVariable(node, buffers)) return;
+    if (!isElsewhere && (node.op === 'VarHandleOp' || node.op === 'ReadVariableOp' || isViewOfVariable(node, buffers)))
+      return;
     for (const output of node.outputs) {
+      if (isElsewhere && !lastReader.has(output)) continue;
       const end = isSource(node) ? nodes.length : (lastReader.get(output) ?? index);
-      const shared = sharedBuffer(node, output, index, buffers, sizeOf);
+      const shared = isElsewhere ? undefined : sharedBuffer(node, output, index, buffers, sizeOf);
       if (shared !== undefined) {
         shared.lastUse = Math.max(shared.lastUse, end);
         buffers.set(output, shared);

@@ -26,6 +26,27 @@ test('encodeSavedModel writes every node with inputs, control inputs and attribu
   assert.deepEqual(Array.from(new Float32Array(value.value.tensorContent.slice().buffer)), [1, 2, 3]);
 });
 
+test('encodeSavedModel writes devices, names with their prefix, and a constant for each device', () => {
+  const builder = new GraphBuilder();
+  const build = (): void => {
+    identity(builder, builder.constant(2), { name: 'two' });
+  };
+  build();
+  builder.withDevice('/device:GPU:1', () => {
+    builder.withNamePrefix('tower1/', build);
+  });
+  const nodes = SavedModel.decode(encodeSavedModel(builder, builder.constant(2))).metaGraphs[0]!.graphDef!.node;
+  assert.deepEqual(
+    nodes.map(({ name, device, input }) => [name, device, ...input]),
+    [
+      ['Const_0', ''],
+      ['two', '', 'Const_0'],
+      ['Const_1', '/device:GPU:1'],
+      ['tower1/two', '/device:GPU:1', 'Const_1'],
+    ],
+  );
+});
+
 test('tensorReference names output 0 by its node and others by number', () => {
   const builder = new GraphBuilder();
   const node = builder.addNode('Unique', [], {}, [

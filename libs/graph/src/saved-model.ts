@@ -51,7 +51,7 @@ function nodeDef(node: GraphNode): NodeDef {
     name: node.name,
     op: node.op,
     input: [...node.inputs.map(tensorReference), ...controls],
-    device: '',
+    device: node.device,
     attr: Object.fromEntries(
       Object.entries(node.attributes).map(([name, attribute]) => [name, attributeValue(attribute)]),
     ),

@@ -23,6 +23,8 @@ export interface GraphNode {
   readonly attributes: Readonly<Record<string, Attribute>>;
   readonly outputs: Tensor[];
   readonly category: MemoryCategory;
+  /** Device that it runs on, as TensorFlow names it: `/device:GPU:1`. Empty: the engine's choice, which is the first one. */
+  readonly device: string;
   /** Whether the outputs share the first input's bytes. */
   readonly isView: boolean;
 }

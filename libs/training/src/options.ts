@@ -14,6 +14,8 @@ export interface TrainingOptions {
   readonly perDeviceTrainBatchSize: number;
   readonly perDeviceEvalBatchSize: number;
   readonly gradientAccumulationSteps: number;
+  /** Devices of this machine that each take a micro-batch at the same time: a step has this many times as many. */
+  readonly numDevices: number;
   readonly learningRate: number;
   readonly weightDecay: number;
   readonly adamBeta1: number;
@@ -71,6 +73,7 @@ export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
   perDeviceTrainBatchSize: 16,
   perDeviceEvalBatchSize: 16,
   gradientAccumulationSteps: 1,
+  numDevices: 1,
   learningRate: 5e-5,
   weightDecay: 0,
   adamBeta1: 0.9,
@@ -104,6 +107,8 @@ const MAX_BATCH_SIZE = 65_536;
 const MAX_STEPS = 1_000_000_000;
 const MAX_EPOCHS = 1_000_000;
 const MAX_RANK = 65_536;
+// The graph has a forward and a backward pass for each device, and machines with more GPUs than this are not sold.
+const MAX_DEVICES = 16;
 // Pairs grow with its square.
 const MAX_BEST_SIZE = 1000;
 
@@ -121,6 +126,7 @@ const RANGES: Partial<Record<Exclude<keyof TrainingOptions, 'lora' | 'freeze'>, 
   perDeviceTrainBatchSize: { minimum: 1, maximum: MAX_BATCH_SIZE, isInteger: true },
   perDeviceEvalBatchSize: { minimum: 1, maximum: MAX_BATCH_SIZE, isInteger: true },
   gradientAccumulationSteps: { minimum: 1, maximum: MAX_BATCH_SIZE, isInteger: true },
+  numDevices: { minimum: 1, maximum: MAX_DEVICES, isInteger: true },
   learningRate: { minimum: 0, maximum: 1000 },
   weightDecay: { minimum: 0, maximum: 1000 },
   adamBeta1: { minimum: 0, maximum: 1, excludesMaximum: true },

@@ -35,6 +35,14 @@ export const FETCH = {
   gradientNorm: (parameterName: string): string => `gradientNorm/${parameterName}`,
 } as const;
 
+/**
+ * What goes before the names of a tower's feeds and fetches where a program has several. The first one's have none, so that a
+ * program of one tower is fed as ever.
+ */
+export function towerPrefix(tower: number): string {
+  return tower === 0 ? '' : `tower${tower}/`;
+}
+
 /** What every forward pass is fed. */
 export function modelInputs(builder: GraphBuilder, task: Task): ModelInputs {
   const shape = [symbol('batch'), symbol('length')];

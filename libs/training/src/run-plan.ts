@@ -11,10 +11,17 @@ export interface RunPlan {
   readonly schedule: ScheduleOptions;
 }
 
+/** Micro-batches that a step adds up, whether one device takes them one after the other or several at the same time. */
+export function microBatchesPerStep(
+  options: Pick<TrainingOptions, 'gradientAccumulationSteps' | 'numDevices'>,
+): number {
+  return options.gradientAccumulationSteps * options.numDevices;
+}
+
 /** Counts steps as transformers' Trainer does. */
 export function planRun(options: TrainingOptions, recordCount: number): RunPlan {
   const batchesPerEpoch = Math.ceil(recordCount / options.perDeviceTrainBatchSize);
-  const stepsPerEpoch = Math.ceil(batchesPerEpoch / options.gradientAccumulationSteps);
+  const stepsPerEpoch = Math.ceil(batchesPerEpoch / microBatchesPerStep(options));
   const totalSteps = options.maxSteps > 0 ? options.maxSteps : Math.ceil(stepsPerEpoch * options.numTrainEpochs);
   const scheduleSteps = options.schedulerTotalSteps > 0 ? options.schedulerTotalSteps : totalSteps;
   return {
@@ -40,11 +47,14 @@ export interface StepPosition {
   readonly epochAfter: number;
 }
 
-/** @param stepIndex from 0 */
-export function stepPosition(plan: RunPlan, accumulationSteps: number, stepIndex: number): StepPosition {
+/**
+ * @param batchesPerStep see {@link microBatchesPerStep}
+ * @param stepIndex from 0
+ */
+export function stepPosition(plan: RunPlan, batchesPerStep: number, stepIndex: number): StepPosition {
   const epochIndex = Math.floor(stepIndex / plan.stepsPerEpoch);
-  const firstBatch = (stepIndex % plan.stepsPerEpoch) * accumulationSteps;
-  const batchCount = Math.min(accumulationSteps, plan.batchesPerEpoch - firstBatch);
+  const firstBatch = (stepIndex % plan.stepsPerEpoch) * batchesPerStep;
+  const batchCount = Math.min(batchesPerStep, plan.batchesPerEpoch - firstBatch);
   return {
     epochIndex,
     firstBatch,

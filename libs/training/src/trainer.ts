@@ -17,11 +17,12 @@ import { evaluate } from './evaluation.ts';
 import { isGreaterBetter } from './metrics.ts';
 import type { TrainingOptions } from './options.ts';
 import { clearMoments } from './parameter-transfer.ts';
-import { planRun, stepPosition, type RunPlan } from './run-plan.ts';
+import { microBatchesPerStep, planRun, stepPosition, type RunPlan, type StepPosition } from './run-plan.ts';
 import { learningRateAt } from './schedule.ts';
-import { makeTaskBatch, type BatchOptions } from './task-batch.ts';
+import { makeTaskBatch, type BatchOptions, type TaskBatch } from './task-batch.ts';
 import type { MaskingOptions } from './token-targets.ts';
-import { FEED, FETCH } from './program-feeds.ts';
+import { FEED } from './program-feeds.ts';
+import { runMicroBatches, scalar, type StepResult } from './run-micro-batches.ts';
 import type { TrainingProgram } from './training-program.ts';
 
 /** Where a run keeps its checkpoints. */
@@ -37,23 +38,14 @@ export interface CheckpointStore {
 /** What happens in a run, in order. */
 export type TrainingEvent =
   | { readonly type: 'resumed'; readonly step: number }
-  | {
+  | (StepResult & {
       readonly type: 'step';
       readonly step: number;
       readonly totalSteps: number;
       readonly epoch: number;
-      /** Mean over the step's records. */
-      readonly loss: number;
-      /** Before clipping. */
-      readonly gradNorm: number;
       readonly learningRate: number;
-      /** Without padding. */
-      readonly tokenCount: number;
       readonly elapsedMs: number;
-      readonly longestRowTokens: number;
-      /** Of targets; 0 where there are none. */
-      readonly longestTargetTokens: number;
-    }
+    })
   | { readonly type: 'evaluation'; readonly evaluation: EvaluationEntry }
   | { readonly type: 'checkpoint'; readonly step: number; readonly isBest: boolean; readonly elapsedMs: number }
   | { readonly type: 'finished'; readonly state: TrainerState; readonly chosenStep: number };
@@ -98,12 +90,6 @@ export interface TrainingRun {
 export async function* train(run: TrainingRun): AsyncGenerator<TrainingEvent, void, undefined> {
   yield* new Trainer(run).run();
 }
-
-/** What a step's micro-batches gave. */
-type StepResult = Pick<
-  Extract<TrainingEvent, { type: 'step' }>,
-  'loss' | 'gradNorm' | 'tokenCount' | 'longestRowTokens' | 'longestTargetTokens'
->;
 
 class Trainer {
   readonly #run: TrainingRun;
@@ -186,7 +172,7 @@ class Trainer {
     const { options } = this.#run;
     const stepIndex = this.#state.step;
     const startMs = this.#run.now();
-    const position = stepPosition(this.#plan, options.gradientAccumulationSteps, stepIndex);
+    const position = stepPosition(this.#plan, microBatchesPerStep(options), stepIndex);
     const learningRate = learningRateAt(this.#plan.schedule, stepIndex);
     const scalars = adamWScalars(
       {
@@ -198,14 +184,18 @@ class Trainer {
       },
       stepIndex + 1,
     );
-    const optimizerFeeds: Record<string, TensorValue> = {
+    const optimizer: Record<string, TensorValue> = {
       [FEED.correctedLearningRate]: scalar(scalars.correctedLearningRate),
       [FEED.correctedEpsilon]: scalar(scalars.correctedEpsilon),
       ...(options.weightDecay > 0 ? { [FEED.decayFactor]: scalar(scalars.decayFactor) } : {}),
     };
     let result: StepResult;
     try {
-      result = this.#runMicroBatches(position, optimizerFeeds, stepIndex);
+      result = runMicroBatches(this.#run.session, this.#run.program, {
+        batches: this.#batches(position),
+        optimizer,
+        dropoutSeedOf: (microBatch) => dropoutSeed(options.seed, stepIndex, microBatch),
+      });
     } catch (cause) {
       if (isNonFinite(cause)) throw this.#nonFinite(stepIndex + 1, cause);
       throw cause;
@@ -230,15 +220,9 @@ class Trainer {
     };
   }
 
-  #runMicroBatches(
-    position: ReturnType<typeof stepPosition>,
-    optimizerFeeds: Record<string, TensorValue>,
-    stepIndex: number,
-  ): StepResult {
-    const { session, options } = this.#run;
-    const isAccumulating = this.#run.program.accumulators.length > 0;
-    let [loss, gradNorm, tokenCount, longestRowTokens, longestTargetTokens] = [0, NaN, 0, 0, 0];
-    const batches = Array.from({ length: position.batchCount }, (_, microBatch) =>
+  /** A step's batches, made anew from its place in the run. */
+  #batches(position: StepPosition): TaskBatch[] {
+    return Array.from({ length: position.batchCount }, (_, microBatch) =>
       makeTaskBatch(
         this.#run.train,
         this.#records(position, position.firstBatch + microBatch),
@@ -246,27 +230,6 @@ class Trainer {
         `epoch:${position.epochIndex}`,
       ),
     );
-    const stepItemCount = batches.reduce((sum, { itemCount }) => sum + itemCount, 0);
-    batches.forEach(({ batch, feeds: batchFeeds, itemCount, targetLength = 0, ...counted }, microBatch) => {
-      const feeds = {
-        ...batchFeeds,
-        [FEED.dropoutSeed]: { dtype: 'int32', shape: [2], data: dropoutSeed(options.seed, stepIndex, microBatch) },
-        // Weighted by what the loss is a mean over, so that a step is the same whether it comes in one batch or in several.
-        [FEED.lossWeight]: scalar(itemCount / stepItemCount),
-      } as const;
-      tokenCount += counted.tokenCount;
-      longestTargetTokens = Math.max(longestTargetTokens, targetLength);
-      longestRowTokens = Math.max(longestRowTokens, batch.length);
-      if (isAccumulating) {
-        loss += (first(session.run(feeds, [FETCH.accumulateLoss])) * itemCount) / stepItemCount;
-      } else {
-        const [lossValue, normValue] = session.run({ ...feeds, ...optimizerFeeds }, [FETCH.trainLoss, FETCH.trainNorm]);
-        loss = lossValue?.data[0] ?? NaN;
-        gradNorm = normValue?.data[0] ?? NaN;
-      }
-    });
-    if (isAccumulating) gradNorm = first(session.run(optimizerFeeds, [FETCH.applyNorm]));
-    return { loss, gradNorm, tokenCount, longestRowTokens, longestTargetTokens };
   }
 
   get #batchOptions(): BatchOptions {
@@ -274,7 +237,7 @@ class Trainer {
     return { task: options.task, seed: options.seed, padId, masking, decoderStartTokenId, outputRowOf };
   }
 
-  #records(position: { readonly epochIndex: number }, batchIndex: number): Uint32Array {
+  #records(position: StepPosition, batchIndex: number): Uint32Array {
     const { options, train: dataset } = this.#run;
     if (this.#order?.epochIndex !== position.epochIndex) {
       this.#order = {
@@ -351,14 +314,6 @@ class Trainer {
       { cause },
     );
   }
-}
-
-function scalar(value: number): TensorValue {
-  return { dtype: 'float32', shape: [], data: Float32Array.of(value) };
-}
-
-function first(values: readonly TensorValue[]): number {
-  return values[0]?.data[0] ?? NaN;
 }
 
 /** Seed of a micro-batch's dropout: a pure function of the run's seed and the place in the run. */

@@ -1,40 +1,25 @@
 import {
   GraphBuilder,
-  crossEntropyMean,
   encodeSavedModel,
-  gradients,
   group,
   identity,
   planMemory,
   readVariable,
-  reshape,
-  squaredErrorMean,
-  symbol,
   variable,
   variablePort,
-  vocabularyCrossEntropyMean,
   type Gradient,
   type GraphNode,
   type MemoryPlan,
-  type RuntimeDimensions,
   type Tensor,
   type Variable,
   type VariablePort,
 } from '@pemmican/graph';
-import {
-  hasTargetSequence,
-  type Model,
-  type ModelInputs,
-  type ModelOutput,
-  type ParameterSpec,
-  type Task,
-} from '@pemmican/models';
+import { hasTargetSequence, type Model, type ParameterSpec, type Task } from '@pemmican/models';
 import { TrainingError } from './error.ts';
 import {
   accumulateGradient,
   adamWFeeds,
   applyAdamW,
-  canonicalGradient,
   clearAccumulator,
   clipFactor,
   globalNorm,
@@ -42,8 +27,9 @@ import {
   readAccumulator,
   type OptimizedVariable,
 } from './adamw.ts';
-import { FEED, FETCH, labelDimension, modelInputs, runtimeDimensions } from './program-feeds.ts';
+import { FETCH, towerPrefix } from './program-feeds.ts';
 import { targetCountOf } from './target-count.ts';
+import { batchInputs, buildTower, lossOf, type BatchInputs, type TowerResult } from './tower.ts';
 
 /** What decides the graph of a run. */
 export interface ProgramOptions {
@@ -59,6 +45,11 @@ export interface ProgramOptions {
   readonly gradientCheckpointing: boolean;
   readonly bf16: boolean;
   readonly isAccumulating: boolean;
+  /**
+   * Devices beside the engine's first one that each compute a micro-batch in the same call, as {@link GraphNode.device} names
+   * them. The first holds the variables, adds the gradients up and makes the updates. With some, a program accumulates always.
+   */
+  readonly otherDevices?: readonly string[];
   readonly hasWeightDecay: boolean;
   readonly maxGradNorm: number;
   readonly adamBeta1: number;
@@ -91,8 +82,10 @@ export interface TrainingProgram {
   readonly trainedParameterCount: number;
   /** Ports of the gradient accumulators; empty without accumulation. */
   readonly accumulators: readonly VariablePort[];
+  /** Micro-batches that one call takes at the most: one a device. */
+  readonly towerCount: number;
   /**
-   * Memory of a training step of this many rows, each padded to `length` tokens.
+   * Memory of a training step of this many rows a device, each padded to `length` tokens, on the first device, where most is.
    * @param targetLength tokens that targets are padded to; sequence-to-sequence tasks need it
    */
   planStep(batchSize: number, length: number, targetLength?: number): MemoryPlan;
@@ -101,6 +94,8 @@ export interface TrainingProgram {
    * there and keeps up to a tenth more alive.
    */
   planEvaluation(batchSize: number, length: number, targetLength?: number): MemoryPlan;
+  /** Memory of the same step on each of the other devices; undefined where there are none. */
+  planOtherDevice(batchSize: number, length: number, targetLength?: number): MemoryPlan | undefined;
   /** Bytes of the embedding matrix and, where it is trained, of its gradient and its moments. */
   readonly embeddingTrainingBytes: number;
 }
@@ -108,6 +103,12 @@ export interface TrainingProgram {
 /** Builds forward, backward and update of a run as one graph. */
 export function buildTrainingProgram(model: Model, options: ProgramOptions): TrainingProgram {
   return new ProgramBuilder(model, options).build();
+}
+
+/** A tower with its place. */
+interface PlacedTower extends TowerResult {
+  readonly device: string;
+  readonly prefix: string;
 }
 
 class ProgramBuilder {
@@ -142,14 +143,20 @@ class ProgramBuilder {
 
   build(): TrainingProgram {
     const builder = this.#builder;
-    const { task } = this.#options;
-    const inputs = modelInputs(builder, task);
-    const dimensions = runtimeDimensions(builder, inputs);
-    const labels = builder.placeholder(FEED.labels, task === 'regression' ? 'float32' : 'int32', [
-      labelDimension(task),
-    ]);
-    const evaluationTargets = builder.withoutTape(() => this.#evaluation(dimensions, inputs, labels));
-    const { stepTargets, accumulators } = this.#training(dimensions, inputs, labels);
+    const { task, isAccumulating, otherDevices = [] } = this.#options;
+    const batch = batchInputs(builder, task);
+    const evaluationTargets = builder.withoutTape(() => this.#evaluation(batch));
+    const firstTower = this.#tower('', '', () => batch);
+    const otherTowers = otherDevices.map((device, index) =>
+      this.#tower(device, towerPrefix(index + 1), () => batchInputs(builder, task)),
+    );
+    const { stepTargets, accumulators } = builder.withoutTape(() =>
+      builder.withCategory('workspace', () =>
+        isAccumulating || otherTowers.length > 0
+          ? this.#accumulatingStep([firstTower, ...otherTowers])
+          : { stepTargets: [this.#plainStep(firstTower)], accumulators: [] },
+      ),
+    );
     const variables = [
       ...this.#parameters.map(({ weight }) => weight),
       ...this.#trained.flatMap(({ variable: { moment1, moment2 } }) => [moment1, moment2]),
@@ -172,8 +179,18 @@ class ProgramBuilder {
       parameterCount: countOf(this.#parameters),
       trainedParameterCount: countOf(this.#trained),
       accumulators: accumulatorPorts,
+      towerCount: 1 + otherTowers.length,
       planStep: (...sizes) =>
         largestPlan(stepTargets.map((targets) => planMemory(builder, targets, this.#bindings(...sizes), planned))),
+      planOtherDevice: (...sizes) => {
+        // All are alike.
+        const [device] = otherDevices;
+        if (device === undefined) return undefined;
+        const plans = stepTargets.map((targets) =>
+          planMemory(builder, targets, this.#bindings(...sizes), { ...planned, device }),
+        );
+        return largestPlan(plans);
+      },
       planEvaluation: (...sizes) => planMemory(builder, evaluationTargets, this.#bindings(...sizes), planned),
       embeddingTrainingBytes: this.#parameters
         .filter(({ spec }) => spec.isEmbeddingMatrix === true)
@@ -188,85 +205,46 @@ class ProgramBuilder {
     return { batch, length, targets, targetLength, allTokens: batch * (length + targetLength) };
   }
 
+  /** Reads every parameter, on the device that has it. */
   #weights(): Map<string, Tensor> {
-    return new Map(this.#parameters.map(({ spec, weight }) => [spec.name, readVariable(this.#builder, weight)]));
-  }
-
-  /** @returns what an evaluation fetches */
-  #evaluation(dimensions: RuntimeDimensions, inputs: ModelInputs, labels: Tensor): GraphNode[] {
     const builder = this.#builder;
-    const options = { task: this.#options.task, isTraining: false };
-    const output = this.#model.forward(builder, dimensions, this.#weights(), inputs, options);
-    const logits =
-      output.kind === 'logits' ? [identity(builder, output.logits, { name: FETCH.evaluationLogits }).node] : [];
-    return [...logits, identity(builder, this.#loss(dimensions, output, labels), { name: FETCH.evaluationLoss }).node];
-  }
-
-  #loss(dimensions: RuntimeDimensions, output: ModelOutput, labels: Tensor): Tensor {
-    const builder = this.#builder;
-    if (output.kind === 'vocabulary') {
-      const { hidden, matrix, bias, softCap } = output;
-      return vocabularyCrossEntropyMean(
-        builder,
-        hidden,
-        matrix,
-        bias,
-        labels,
-        softCap === undefined ? {} : { softCap },
-      );
-    }
-    if (this.#options.task !== 'regression') return crossEntropyMean(builder, output.logits, labels);
-    return squaredErrorMean(builder, reshape(builder, dimensions, output.logits, [symbol('batch')]), labels);
-  }
-
-  #training(
-    dimensions: RuntimeDimensions,
-    inputs: ModelInputs,
-    labels: Tensor,
-  ): { stepTargets: GraphNode[][]; accumulators: Variable[] } {
-    const builder = this.#builder;
-    const { dropout, gradientCheckpointing, paddingIndex } = this.#options;
-    const weights = this.#weights();
-    const output = this.#model.forward(builder, dimensions, weights, inputs, {
-      task: this.#options.task,
-      isTraining: true,
-      gradientCheckpointing,
-      ...(dropout === undefined ? {} : { dropout }),
-      ...(paddingIndex === undefined ? {} : { paddingIndex }),
-    });
-    const loss = this.#loss(dimensions, output, labels);
-    const lossWeight = builder.placeholder(FEED.lossWeight, 'float32', []);
-    const trained = this.#trained.flatMap(({ spec }) => weights.get(spec.name) ?? []);
-    const map = gradients(builder, loss, lossWeight, trained);
-    return builder.withoutTape(() =>
-      builder.withCategory('workspace', () => {
-        const canonical = this.#trained.map(({ spec }): Gradient => {
-          const weight = weights.get(spec.name);
-          const gradient = weight === undefined ? undefined : map.get(weight);
-          if (gradient === undefined) throw new Error(`Parameter "${spec.name}" gets no gradient`);
-          const result = canonicalGradient(builder, gradient);
-          this.#gradientTensors.add(result.kind === 'rows' ? result.values : result.value);
-          return result;
-        });
-        canonical.forEach((gradient, index) => {
-          const { name } = at(this.#trained, index).spec;
-          identity(builder, globalNorm(builder, [gradient]), { name: FETCH.gradientNorm(name) });
-        });
-        return this.#options.isAccumulating
-          ? this.#accumulatingStep(loss, canonical)
-          : { stepTargets: [this.#plainStep(loss, canonical)], accumulators: [] };
-      }),
+    return builder.withCategory(
+      'weights',
+      () => new Map(this.#parameters.map(({ spec, weight }) => [spec.name, readVariable(builder, weight)])),
     );
   }
 
-  /** One micro-batch a step: the gradient is applied as soon as its norm is known. */
-  #plainStep(loss: Tensor, canonical: readonly Gradient[]): GraphNode[] {
+  /** @returns what an evaluation fetches */
+  #evaluation(batch: BatchInputs): GraphNode[] {
     const builder = this.#builder;
-    const norm = globalNorm(builder, canonical);
+    const { task } = this.#options;
+    const options = { task, isTraining: false };
+    const output = this.#model.forward(builder, batch.dimensions, this.#weights(), batch.inputs, options);
+    const logits =
+      output.kind === 'logits' ? [identity(builder, output.logits, { name: FETCH.evaluationLogits }).node] : [];
+    return [...logits, identity(builder, lossOf(builder, task, batch, output), { name: FETCH.evaluationLoss }).node];
+  }
+
+  /** @param prefix goes before the names of its feeds and fetches */
+  #tower(device: string, prefix: string, inputs: () => BatchInputs): PlacedTower {
+    const builder = this.#builder;
+    const weights = this.#weights();
+    const trained = this.#trained.map(({ spec }) => spec);
+    const result = builder.withDevice(device, () =>
+      builder.withNamePrefix(prefix, () => buildTower(builder, this.#model, this.#options, weights, trained, inputs())),
+    );
+    for (const gradient of result.gradients) this.#gradientTensors.add(valueOf(gradient));
+    return { ...result, device, prefix };
+  }
+
+  /** One micro-batch a step: the gradient is applied as soon as its norm is known. */
+  #plainStep({ loss, gradients }: TowerResult): GraphNode[] {
+    const builder = this.#builder;
+    const norm = globalNorm(builder, gradients);
     const factor = clipFactor(builder, norm, loss, this.#options.maxGradNorm);
     const done = group(
       builder,
-      this.#applyAll(canonical, factor, (_, update) => update),
+      this.#applyAll(gradients, factor, (_, update) => update),
     );
     return [
       identity(builder, loss, { name: FETCH.trainLoss, controlInputs: [done] }).node,
@@ -274,19 +252,27 @@ class ProgramBuilder {
     ];
   }
 
-  /** Several micro-batches a step: one fetch adds a gradient up, another applies the sum. */
-  #accumulatingStep(
-    loss: Tensor,
-    canonical: readonly Gradient[],
-  ): { stepTargets: GraphNode[][]; accumulators: Variable[] } {
+  /**
+   * Several micro-batches a step: fetches add a gradient up, one for each tower, and another one applies the sum. Towers add in
+   * order, so that a call of several makes the same sum as calls of one.
+   */
+  #accumulatingStep(towers: readonly PlacedTower[]): { stepTargets: GraphNode[][]; accumulators: Variable[] } {
     const builder = this.#builder;
     const accumulators = this.#trained.map(({ spec }) =>
       builder.withCategory('gradients', () => variable(builder, `accumulated/${spec.name}`, spec.shape)),
     );
-    const added: GraphNode[] = [];
-    for (const index of denseFirst(canonical))
-      added.push(accumulateGradient(builder, at(accumulators, index), at(canonical, index), [...added]));
-    const accumulate = identity(builder, loss, { name: FETCH.accumulateLoss, controlInputs: added });
+    const latest = new Map<number, GraphNode>();
+    const losses = towers.map(({ loss, gradients, device, prefix }) => {
+      const added: GraphNode[] = [];
+      for (const index of denseFirst(gradients)) {
+        const gradient = this.#inTurn(at(gradients, index), device, latest.get(index));
+        const addition = accumulateGradient(builder, at(accumulators, index), gradient, [...added]);
+        added.push(addition);
+        latest.set(index, addition);
+      }
+      const options = { name: FETCH.accumulateLoss, controlInputs: added };
+      return builder.withNamePrefix(prefix, () => identity(builder, loss, options)).node;
+    });
     const sums = accumulators.map((accumulator) => readAccumulator(builder, accumulator));
     const norm = globalNorm(builder, sums);
     const factor = clipFactor(builder, norm, norm, this.#options.maxGradNorm);
@@ -294,7 +280,16 @@ class ProgramBuilder {
       clearAccumulator(builder, at(accumulators, index), update),
     );
     const apply = identity(builder, norm, { name: FETCH.applyNorm, controlInputs: [group(builder, cleared)] });
-    return { stepTargets: [[accumulate.node], [apply.node]], accumulators };
+    return { stepTargets: [losses, [apply.node]], accumulators };
+  }
+
+  /** A tower's gradient, once the one before it was added. Until then it stays where it is: the first device holds no two. */
+  #inTurn(gradient: Gradient, device: string, before: GraphNode | undefined): Gradient {
+    if (before === undefined) return gradient;
+    const builder = this.#builder;
+    const value = builder.withDevice(device, () => identity(builder, valueOf(gradient), { controlInputs: [before] }));
+    this.#gradientTensors.add(value);
+    return gradient.kind === 'rows' ? { ...gradient, values: value } : { kind: 'dense', value };
   }
 
   /**
@@ -338,6 +333,10 @@ function at<Item>(items: readonly Item[], index: number): Item {
   const item = items[index];
   if (item === undefined) throw new RangeError(`No item ${index} of ${items.length}`);
   return item;
+}
+
+function valueOf(gradient: Gradient): Tensor {
+  return gradient.kind === 'rows' ? gradient.values : gradient.value;
 }
 
 /** Indices of gradients, those of rows last. */
