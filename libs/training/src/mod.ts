@@ -68,7 +68,7 @@ export {
   type QuestionWindows,
   type TokenPlaces,
 } from './question-windows.ts';
-export { planRun, unusedRowDecayFactor, type RunPlan } from './run-plan.ts';
+export { microBatchesPerStep, planRun, unusedRowDecayFactor, type RunPlan } from './run-plan.ts';
 export { SCHEDULES, learningRateAt, type Schedule } from './schedule.ts';
 export { targetCountOf } from './target-count.ts';
 export type { MaskingOptions } from './token-targets.ts';

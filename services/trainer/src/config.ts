@@ -17,6 +17,8 @@ const schema = z.object({
   PEMMICAN_MAX_RESTARTS: z.coerce.number().int().min(0).max(1000).default(20),
   /** `cpu` or `gpu`: which TensorFlow build a run loads. */
   PEMMICAN_TENSORFLOW: z.enum(['cpu', 'gpu']).default('cpu'),
+  /** How many devices a run may take the CPU for. Only to try runs on several devices without GPUs: it makes none faster. */
+  PEMMICAN_CPU_DEVICES: z.coerce.number().int().min(1).max(16).default(1),
   PEMMICAN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 
@@ -33,6 +35,7 @@ export interface TrainerConfig {
   readonly maxQueuedRuns: number;
   readonly maxRestarts: number;
   readonly tensorflow: 'cpu' | 'gpu';
+  readonly cpuDeviceCount: number;
   /** The environment without what guards the service: what child processes get. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -58,6 +61,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxQueuedRuns: parsed.data.PEMMICAN_MAX_QUEUED_RUNS,
     maxRestarts: parsed.data.PEMMICAN_MAX_RESTARTS,
     tensorflow: parsed.data.PEMMICAN_TENSORFLOW,
+    cpuDeviceCount: parsed.data.PEMMICAN_CPU_DEVICES,
     environment: withoutGuards(environment),
     logLevel: parsed.data.PEMMICAN_LOG_LEVEL,
   });

@@ -65,6 +65,7 @@ export function toTrainingOptions(message: OptionsMessage | undefined): Training
     perDeviceTrainBatchSize: message.perDeviceTrainBatchSize ?? defaults.perDeviceTrainBatchSize,
     perDeviceEvalBatchSize: message.perDeviceEvalBatchSize ?? defaults.perDeviceEvalBatchSize,
     gradientAccumulationSteps: message.gradientAccumulationSteps ?? defaults.gradientAccumulationSteps,
+    numDevices: message.numDevices ?? defaults.numDevices,
     learningRate: message.learningRate ?? defaults.learningRate,
     weightDecay: message.weightDecay ?? defaults.weightDecay,
     adamBeta1: message.adamBeta1 ?? defaults.adamBeta1,

@@ -3,6 +3,7 @@ import { Checkpoint } from '@pemmican/safetensors';
 import { openFolder, type HubOptions } from '@pemmican/storage';
 import { buildTrainingProgram, type TrainingOptions, type TrainingProgram } from '@pemmican/training';
 import { isLanguageModeling, parseModel, requireTask, tiedAsIn, type Model, type Task } from '@pemmican/models';
+import { otherDeviceNames } from './devices.ts';
 import { toTrainingOptions } from './convert-options.ts';
 import { ENGINE_BYTES } from './memory-limit.ts';
 import { readModelConfig } from './model-config.ts';
@@ -87,6 +88,8 @@ function estimateRows(asked: {
     gradientCheckpointing: options.gradientCheckpointing,
     bf16: options.bf16,
     isAccumulating: options.gradientAccumulationSteps > 1,
+    // Where the run will be is not known here; several devices are GPUs.
+    otherDevices: otherDeviceNames(options.numDevices, 'gpu'),
     hasWeightDecay: options.weightDecay > 0,
     maxGradNorm: options.maxGradNorm,
     adamBeta1: options.adamBeta1,
@@ -97,11 +100,13 @@ function estimateRows(asked: {
   const lengths: [number, number?] =
     request.targetLength === 0 ? [sequenceLength] : [sequenceLength, request.targetLength];
   const plan = program.planStep(options.perDeviceTrainBatchSize, ...lengths);
+  const otherPlan = program.planOtherDevice(options.perDeviceTrainBatchSize, ...lengths);
   return {
     vocabRows,
     parameterCount: program.parameterCount,
     trainedParameterCount: program.trainedParameterCount,
     memory: { ...plan, embeddingBytes: program.embeddingTrainingBytes },
+    otherDeviceMemory: otherPlan === undefined ? undefined : { ...otherPlan, embeddingBytes: 0 },
     largestBatchSize: memoryLimitBytes === 0 ? 0 : largestBatch(program, lengths, memoryLimitBytes),
   };
 }

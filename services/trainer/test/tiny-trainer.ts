@@ -16,13 +16,16 @@ export interface TinyTrainer {
   readonly validation: string;
 }
 
-/** Makes it before the tests of the calling file, and removes it after them. */
-export function tinyTrainer(name: string): TinyTrainer {
+/**
+ * Makes it before the tests of the calling file, and removes it after them.
+ * @param environment see {@link TrainerProcess}
+ */
+export function tinyTrainer(name: string, environment: Record<string, string> = {}): TinyTrainer {
   const work = mkdtempSync(path.join(tmpdir(), `pemmican-${name}-`));
   const model = path.join(work, 'model');
   const train = path.join(work, 'train.jsonl');
   const validation = path.join(work, 'validation.jsonl');
-  const trainer = new TrainerProcess(work);
+  const trainer = new TrainerProcess(work, environment);
   before(async () => {
     await makeTinyModel(model);
     await makeTinyDataset(train, 64);

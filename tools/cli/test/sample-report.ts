@@ -133,6 +133,8 @@ export function sampleReport(): Report {
       trainedParameterCount: 22_000_000,
       perDeviceTrainBatchSize: 16,
       gradientAccumulationSteps: 1,
+      numDevices: 1,
+      otherDeviceMemory: null,
       batchSizeSearch: null,
       restrictedSoftmax: false,
       adaptedModuleCount: 0,

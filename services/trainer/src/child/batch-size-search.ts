@@ -6,6 +6,7 @@ import type { FolderReader } from '@pemmican/safetensors';
 import {
   batchSplits,
   findBatchSplit,
+  microBatchesPerStep,
   readTrainerState,
   type BatchSplit,
   type BatchSplitSearch,
@@ -85,7 +86,7 @@ export async function fitBatch(request: SearchRequest): Promise<FittedBatch> {
   };
 }
 
-/** Free memory of the GPU that the engine will take (its first), or of the host. */
+/** Free memory of the GPU that the engine takes first, which holds most of a run on several, or of the host. */
 function freeBytes(tensorflow: 'cpu' | 'gpu'): number {
   const [sample] = new DeviceMemorySampler({ useGpu: tensorflow === 'gpu' }).sample();
   return sample?.freeBytes ?? 0;
@@ -112,12 +113,12 @@ function describeLengths([length, targetLength]: Lengths): string {
 }
 
 /** How a checkpoint's run split its steps, where that is one of the ways in which this one may. */
-async function splitOf(checkpoint: FolderReader, asked: BatchSplit): Promise<BatchSplit | undefined> {
+async function splitOf(checkpoint: FolderReader, asked: TrainingOptions): Promise<BatchSplit | undefined> {
   const { fingerprint } = await readTrainerState(checkpoint);
   return batchSplits(asked).find(
     (split) =>
       split.perDeviceTrainBatchSize === fingerprint['perDeviceTrainBatchSize'] &&
-      split.gradientAccumulationSteps === fingerprint['gradientAccumulationSteps'],
+      microBatchesPerStep({ ...asked, ...split }) === fingerprint['gradientAccumulationSteps'],
   );
 }
 

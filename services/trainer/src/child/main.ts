@@ -15,7 +15,7 @@ import { predictRun } from './predict-run.ts';
 import { trainRun } from './train-run.ts';
 
 const cancellation = new AbortController();
-const { tensorflow, hub } = readConfig(process.env);
+const { tensorflow, cpuDeviceCount, hub } = readConfig(process.env);
 const telemetry = startTelemetry({ serviceName: 'pemmican-trainer-run', serviceVersion: '0.1.0' });
 
 async function perform(message: Exclude<ParentMessage, { type: 'cancel' }>): Promise<void> {
@@ -28,6 +28,7 @@ async function perform(message: Exclude<ParentMessage, { type: 'cancel' }>): Pro
         restartCount: message.restartCount,
         signal: cancellation.signal,
         tensorflow,
+        cpuDeviceCount,
         hub,
       },
       sink,

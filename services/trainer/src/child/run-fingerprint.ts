@@ -1,6 +1,6 @@
 import { Split } from '@pemmican/contract/vocabulary';
 import { checkpointFingerprint } from '@pemmican/embedding';
-import { digestDataset, type TrainerState, type TrainingOptions } from '@pemmican/training';
+import { digestDataset, microBatchesPerStep, type TrainerState, type TrainingOptions } from '@pemmican/training';
 import { frozenPatterns } from '../model-to-train.ts';
 import type { PreparedData } from './prepared-data.ts';
 import type { PreparedModel } from './prepared-model.ts';
@@ -18,6 +18,7 @@ export async function fingerprintOf(
     loadBestModelAtEnd: _best,
     metricForBestModel: _metric,
     perDeviceEvalBatchSize: _evalBatch,
+    numDevices: _numDevices,
     nBestSize: _nBestSize,
     maxAnswerLength: _maxAnswerLength,
     nullScoreDiffThreshold: _nullScoreDiffThreshold,
@@ -32,6 +33,8 @@ export async function fingerprintOf(
   const trainData = data.splits.get(Split.TRAIN);
   return {
     ...deciding,
+    // Whether devices take a step's micro-batches one after the other or at the same time is the same to the step.
+    gradientAccumulationSteps: microBatchesPerStep(options),
     dropout: dropout ?? 'config',
     ...(restrictedSoftmax ? { restrictedSoftmax } : {}),
     ...(frozen.length === 0 ? {} : { frozen: frozen.join(' ') }),

@@ -1,6 +1,12 @@
 import type { BatchSizeSearch } from '@pemmican/contract/trainer';
-import { buildTrainingProgram, type TrainingOptions, type TrainingProgram } from '@pemmican/training';
+import {
+  buildTrainingProgram,
+  type ProgramOptions,
+  type TrainingOptions,
+  type TrainingProgram,
+} from '@pemmican/training';
 import { fitBatch } from './batch-size-search.ts';
+import { otherDeviceNames } from '../devices.ts';
 import type { PreparedData } from './prepared-data.ts';
 import { outputRows, type PreparedModel } from './prepared-model.ts';
 import { findCheckpoint } from './resume-checkpoint.ts';
@@ -22,8 +28,9 @@ export async function fittingProgram(
   asked: TrainingOptions,
 ): Promise<FittingProgram> {
   const { spec, tensorflow } = context.request;
+  const otherDevices = otherDeviceNames(asked.numDevices, tensorflow);
   const buildProgram = (isAccumulating: boolean): TrainingProgram =>
-    buildRunProgram(prepared, data, asked, isAccumulating);
+    buildRunProgram(prepared, data, asked, { isAccumulating, otherDevices });
   if (spec.options?.autoFindBatchSize !== true) {
     const program = buildProgram(asked.gradientAccumulationSteps > 1);
     return { program, options: asked, batchSizeSearch: undefined };
@@ -44,7 +51,7 @@ function buildRunProgram(
   prepared: PreparedModel,
   data: PreparedData,
   options: TrainingOptions,
-  isAccumulating: boolean,
+  step: Pick<ProgramOptions, 'isAccumulating' | 'otherDevices'>,
 ): TrainingProgram {
   return buildTrainingProgram(prepared.model, {
     task: options.task,
@@ -55,7 +62,7 @@ function buildRunProgram(
     dropout: options.dropout,
     gradientCheckpointing: options.gradientCheckpointing,
     bf16: options.bf16,
-    isAccumulating,
+    ...step,
     hasWeightDecay: options.weightDecay > 0,
     maxGradNorm: options.maxGradNorm,
     adamBeta1: options.adamBeta1,

@@ -29,6 +29,7 @@ export function toRunResult(finished: FinishedRun): RunResult {
   );
   const plan = program.planStep(options.perDeviceTrainBatchSize, length ?? 1, targetLength);
   const plannedMemory: MemoryBreakdown = { ...plan, embeddingBytes: program.embeddingTrainingBytes };
+  const otherPlan = program.planOtherDevice(options.perDeviceTrainBatchSize, length ?? 1, targetLength);
   return {
     trainedModelUri: folder.path,
     checkpointUri: folder.checkpointPath(chosenStep),
@@ -51,5 +52,7 @@ export function toRunResult(finished: FinishedRun): RunResult {
     gradientAccumulationSteps: options.gradientAccumulationSteps,
     batchSizeSearch: finished.batchSizeSearch,
     restrictedSoftmax: options.restrictedSoftmax,
+    numDevices: options.numDevices,
+    otherDeviceMemory: otherPlan === undefined ? undefined : { ...otherPlan, embeddingBytes: 0 },
   };
 }

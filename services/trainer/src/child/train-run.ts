@@ -15,6 +15,7 @@ import {
 import { toTrainingOptions } from '../convert-options.ts';
 import { modelToTrain } from '../model-to-train.ts';
 import { PreconditionError } from '../precondition-error.ts';
+import { requireDevices } from '../devices.ts';
 import type { EventSink } from './event-sink.ts';
 import { maskingOf, outputRowOf, requireTrainable, restrictedSoftmaxWarning } from './language-modeling.ts';
 import { paddingTokenId } from './model-token-ids.ts';
@@ -39,6 +40,7 @@ export async function trainRun(request: TrainRequest, sink: EventSink): Promise<
   const folder = new RunFolder(localPath(request.spec.outputUri));
   const options = toTrainingOptions(request.spec.options);
   checkOptions(options);
+  requireDevices(options.numDevices, request);
   const model = parseLocation(request.spec.modelUri);
   await folder.prepare(model.kind === 'local' ? model.path : request.hub.cacheFolder);
   const unlock = await lockRunFolder(folder.path);

@@ -46,6 +46,7 @@ const HYPER_PARAMETERS = {
   perDeviceTrainBatchSize: 16,
   perDeviceEvalBatchSize: 16,
   gradientAccumulationSteps: 1,
+  numDevices: 1,
   learningRate: 5e-5,
   weightDecay: 0,
   adamBeta1: 0.9,

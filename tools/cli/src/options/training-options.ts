@@ -21,8 +21,9 @@ const TASKS = [
   'seq2seq-lm',
 ] as const; // prettier-ignore
 const SCHEDULERS = ['linear', 'cosine', 'constant', 'constant-with-warmup'] as const;
-// The contract's limit.
+// The trainer's limits.
 const MAX_RANK = 65_536;
+const MAX_DEVICES = 16;
 const METRICS = [
   'loss', 'accuracy', 'f1', 'matthews-correlation', 'pearson', 'spearman', 'perplexity', 'precision', 'recall', 'exact-match',
 ] as const; // prettier-ignore
@@ -50,6 +51,7 @@ export interface TrainingCommandOptions extends BatchSizeOptions, AnswerOptions 
   readonly perDeviceTrainBatchSize: number;
   readonly perDeviceEvalBatchSize: number;
   readonly gradientAccumulationSteps: number;
+  readonly numDevices: number;
   readonly learningRate: number;
   readonly weightDecay: number;
   readonly adamBeta1: number;
@@ -110,7 +112,13 @@ export function addTrainingOptions(command: Command): Command {
     .option('--max-steps <n>', 'optimizer steps, in place of --num-train-epochs', integer(1))
     .option('--per-device-train-batch-size <n>', 'records of a micro-batch in training', unsigned(1), 16)
     .option('--per-device-eval-batch-size <n>', 'records of a batch in evaluation', unsigned(1), 16)
-    .option('--gradient-accumulation-steps <n>', 'micro-batches of a step', unsigned(1), 1)
+    .option('--gradient-accumulation-steps <n>', 'micro-batches of a step, on each device', unsigned(1), 1)
+    .option(
+      '--num-devices <n>',
+      'GPUs of the machine that each take a micro-batch at the same time: a step has as many times more records',
+      integer(1, MAX_DEVICES),
+      1,
+    )
     .option('--learning-rate <rate>', 'peak learning rate', number(0), 5e-5)
     .option('--weight-decay <rate>', 'decoupled weight decay of all but biases and LayerNorm', number(0), 0)
     .option('--adam-beta1 <rate>', 'decay rate of the first moment', number(0, 1), 0.9)

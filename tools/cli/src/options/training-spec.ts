@@ -19,6 +19,7 @@ export function toTrainingOptions(options: TrainingCommandOptions, baseModelUri 
     perDeviceTrainBatchSize: options.perDeviceTrainBatchSize,
     perDeviceEvalBatchSize: options.perDeviceEvalBatchSize,
     gradientAccumulationSteps: options.gradientAccumulationSteps,
+    numDevices: options.numDevices,
     learningRate: options.learningRate,
     weightDecay: options.weightDecay,
     adamBeta1: options.adamBeta1,

@@ -55,8 +55,10 @@ export interface TrainingReport {
   readonly trainedParameterCount: number;
   /** Records of a micro-batch. */
   readonly perDeviceTrainBatchSize: number;
-  /** Micro-batches of a step. */
+  /** Micro-batches of a step, on each device. */
   readonly gradientAccumulationSteps: number;
+  /** Devices that took micro-batches at the same time. */
+  readonly numDevices: number;
   /** How `--auto-find-batch-size` came to these. */
   readonly batchSizeSearch: BatchSizeSearch | null;
   /** Whether the softmax ran over the kept rows only: losses are not those of the full vocabulary. */
@@ -72,6 +74,8 @@ export interface TrainingReport {
   readonly restartCount: number;
   /** Memory of a step as the run's own graph plans it. */
   readonly plannedMemory: MemoryBreakdown | null;
+  /** The same of each device beside the first. */
+  readonly otherDeviceMemory: MemoryBreakdown | null;
   /** Steps, thinned out where there are more than a plot can show; all of them are in metrics.jsonl. */
   readonly steps: readonly StepPoint[];
 }

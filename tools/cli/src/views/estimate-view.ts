@@ -24,6 +24,9 @@ const FULL_VOCABULARY_NOTE =
 const UNTIED_NOTE =
   "A language model's loss runs over the full vocabulary: its output matrix keeps every row, and only rows of the embedding matrix are left out.";
 
+const DEVICES_NOTE =
+  'The first device holds weights, gradients and optimizer; each other one a copy of the weights, its activations and its gradients. Memory of several devices is planned, not measured.';
+
 const RESTRICTED_NOTE =
   'Reduced is a softmax over the kept rows only: ANOTHER LOSS than that over the full vocabulary.';
 
@@ -39,6 +42,11 @@ export function renderEstimate(
     ...MEMORY_PARTS.map(([name, field]) => byteRow(name, full?.memory?.[field], reduced?.memory?.[field])),
     byteRow(colors.bold('peak'), full?.memory?.peakBytes, reduced?.memory?.peakBytes),
     byteRow(colors.dim('of it, embedding'), full?.memory?.embeddingBytes, reduced?.memory?.embeddingBytes),
+    ...(full?.otherDeviceMemory === undefined
+      ? []
+      : [
+          byteRow('peak of each other device', full.otherDeviceMemory.peakBytes, reduced?.otherDeviceMemory?.peakBytes),
+        ]),
     ['embedding rows', countCell(full?.vocabRows), countCell(reduced?.vocabRows), ''],
     ['parameters', countCell(full?.parameterCount), countCell(reduced?.parameterCount), ''],
     ...(hasFrozen(full)
@@ -53,6 +61,7 @@ export function renderEstimate(
     (response.targetLength > 0 ? ` and targets of ${formatCount(response.targetLength)}` : '') +
     (response.engineBytes > 0 ? ` (the engine itself takes ${formatBytes(response.engineBytes)} more)` : '');
   const notes = [reduced === undefined ? FULL_VOCABULARY_NOTE : PEAK_NOTE];
+  if (full?.otherDeviceMemory !== undefined) notes.push(DEVICES_NOTE);
   if (reduced !== undefined && options.task !== undefined && isLanguageModeling(options.task))
     notes.push(options.restrictedSoftmax === true ? RESTRICTED_NOTE : UNTIED_NOTE);
   return `${colors.bold(title)}\n${formatTable(['', 'full', 'reduced', 'saved'], rows)}\n${colors.dim(notes.join('\n'))}`;

@@ -453,7 +453,7 @@ export interface RunResult {
   adaptedModuleCount: number;
   /** Records of a micro-batch: what was asked for, or what `auto_find_batch_size` found. */
   perDeviceTrainBatchSize: number;
-  /** Micro-batches of a step. */
+  /** Micro-batches of a step on each device. */
   gradientAccumulationSteps: number;
   /** How the batch size was found; not set without `auto_find_batch_size`. */
   batchSizeSearch:
@@ -461,6 +461,13 @@ export interface RunResult {
     | undefined;
   /** Whether the softmax ran over the kept rows only, so that losses are not those of the full vocabulary. */
   restrictedSoftmax: boolean;
+  /** Devices that took micro-batches at the same time. */
+  numDevices: number;
+  /**
+   * Planned memory of each device beside the first, whose is `planned_memory`; without `embedding_bytes`. Not set with one device.
+   * An estimate that was not measured on GPUs.
+   */
+  otherDeviceMemory: MemoryBreakdown | undefined;
 }
 
 /** A training run. */
@@ -2501,6 +2508,8 @@ function createBaseRunResult(): RunResult {
     gradientAccumulationSteps: 0,
     batchSizeSearch: undefined,
     restrictedSoftmax: false,
+    numDevices: 0,
+    otherDeviceMemory: undefined,
   };
 }
 
@@ -2568,6 +2577,12 @@ export const RunResult: MessageFns<RunResult> = {
     }
     if (message.restrictedSoftmax !== false) {
       writer.uint32(168).bool(message.restrictedSoftmax);
+    }
+    if (message.numDevices !== 0) {
+      writer.uint32(176).uint32(message.numDevices);
+    }
+    if (message.otherDeviceMemory !== undefined) {
+      MemoryBreakdown.encode(message.otherDeviceMemory, writer.uint32(186).fork()).join();
     }
     return writer;
   },
@@ -2753,6 +2768,22 @@ export const RunResult: MessageFns<RunResult> = {
             message.restrictedSoftmax = reader.bool();
             continue;
           }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.numDevices = reader.uint32();
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.otherDeviceMemory = MemoryBreakdown.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2868,6 +2899,16 @@ export const RunResult: MessageFns<RunResult> = {
         : isSet(object.restricted_softmax)
         ? globalThis.Boolean(object.restricted_softmax)
         : false,
+      numDevices: isSet(object.numDevices)
+        ? globalThis.Number(object.numDevices)
+        : isSet(object.num_devices)
+        ? globalThis.Number(object.num_devices)
+        : 0,
+      otherDeviceMemory: isSet(object.otherDeviceMemory)
+        ? MemoryBreakdown.fromJSON(object.otherDeviceMemory)
+        : isSet(object.other_device_memory)
+        ? MemoryBreakdown.fromJSON(object.other_device_memory)
+        : undefined,
     };
   },
 
@@ -2936,6 +2977,12 @@ export const RunResult: MessageFns<RunResult> = {
     if (message.restrictedSoftmax !== false) {
       obj.restrictedSoftmax = message.restrictedSoftmax;
     }
+    if (message.numDevices !== 0) {
+      obj.numDevices = Math.round(message.numDevices);
+    }
+    if (message.otherDeviceMemory !== undefined) {
+      obj.otherDeviceMemory = MemoryBreakdown.toJSON(message.otherDeviceMemory);
+    }
     return obj;
   },
 
@@ -2973,6 +3020,10 @@ export const RunResult: MessageFns<RunResult> = {
       ? BatchSizeSearch.fromPartial(object.batchSizeSearch)
       : undefined;
     message.restrictedSoftmax = object.restrictedSoftmax ?? false;
+    message.numDevices = object.numDevices ?? 0;
+    message.otherDeviceMemory = (object.otherDeviceMemory !== undefined && object.otherDeviceMemory !== null)
+      ? MemoryBreakdown.fromPartial(object.otherDeviceMemory)
+      : undefined;
     return message;
   },
 };

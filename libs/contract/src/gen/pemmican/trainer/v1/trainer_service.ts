@@ -193,10 +193,15 @@ export interface MemoryEstimate {
   memory:
     | MemoryBreakdown
     | undefined;
-  /** Largest batch size whose peak fits the limit; 0 when none does or no limit was given. */
+  /** Largest batch size of a device whose peak fits the limit; 0 when none does or no limit was given. */
   largestBatchSize: number;
   /** Parameters that are trained; the others are frozen. */
   trainedParameterCount: number;
+  /**
+   * Each device beside the first, whose memory is `memory`: a copy of the weights that it reads, its activations and its
+   * gradients; without `embedding_bytes`. Not set with one device. An estimate that was not measured on GPUs.
+   */
+  otherDeviceMemory: MemoryBreakdown | undefined;
 }
 
 /** Response of EstimateMemory. */
@@ -1764,7 +1769,14 @@ export const EstimateMemoryRequest: MessageFns<EstimateMemoryRequest> = {
 };
 
 function createBaseMemoryEstimate(): MemoryEstimate {
-  return { vocabRows: 0, parameterCount: 0, memory: undefined, largestBatchSize: 0, trainedParameterCount: 0 };
+  return {
+    vocabRows: 0,
+    parameterCount: 0,
+    memory: undefined,
+    largestBatchSize: 0,
+    trainedParameterCount: 0,
+    otherDeviceMemory: undefined,
+  };
 }
 
 export const MemoryEstimate: MessageFns<MemoryEstimate> = {
@@ -1783,6 +1795,9 @@ export const MemoryEstimate: MessageFns<MemoryEstimate> = {
     }
     if (message.trainedParameterCount !== 0) {
       writer.uint32(40).int64(message.trainedParameterCount);
+    }
+    if (message.otherDeviceMemory !== undefined) {
+      MemoryBreakdown.encode(message.otherDeviceMemory, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -1840,6 +1855,14 @@ export const MemoryEstimate: MessageFns<MemoryEstimate> = {
             message.trainedParameterCount = longToNumber(reader.int64());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.otherDeviceMemory = MemoryBreakdown.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1875,6 +1898,11 @@ export const MemoryEstimate: MessageFns<MemoryEstimate> = {
         : isSet(object.trained_parameter_count)
         ? globalThis.Number(object.trained_parameter_count)
         : 0,
+      otherDeviceMemory: isSet(object.otherDeviceMemory)
+        ? MemoryBreakdown.fromJSON(object.otherDeviceMemory)
+        : isSet(object.other_device_memory)
+        ? MemoryBreakdown.fromJSON(object.other_device_memory)
+        : undefined,
     };
   },
 
@@ -1895,6 +1923,9 @@ export const MemoryEstimate: MessageFns<MemoryEstimate> = {
     if (message.trainedParameterCount !== 0) {
       obj.trainedParameterCount = Math.round(message.trainedParameterCount);
     }
+    if (message.otherDeviceMemory !== undefined) {
+      obj.otherDeviceMemory = MemoryBreakdown.toJSON(message.otherDeviceMemory);
+    }
     return obj;
   },
 
@@ -1910,6 +1941,9 @@ export const MemoryEstimate: MessageFns<MemoryEstimate> = {
       : undefined;
     message.largestBatchSize = object.largestBatchSize ?? 0;
     message.trainedParameterCount = object.trainedParameterCount ?? 0;
+    message.otherDeviceMemory = (object.otherDeviceMemory !== undefined && object.otherDeviceMemory !== null)
+      ? MemoryBreakdown.fromPartial(object.otherDeviceMemory)
+      : undefined;
     return message;
   },
 };

@@ -301,7 +301,7 @@ export interface TrainingOptions {
   perDeviceEvalBatchSize?:
     | number
     | undefined;
-  /** Micro-batches of a step. Default 1. */
+  /** Micro-batches of a step on each device. Default 1. */
   gradientAccumulationSteps?:
     | number
     | undefined;
@@ -424,7 +424,16 @@ export interface TrainingOptions {
    * Question answering with questions that have no answer: none is told where its score is better than that of the best answer
    * by more than this. Default 0.
    */
-  nullScoreDiffThreshold?: number | undefined;
+  nullScoreDiffThreshold?:
+    | number
+    | undefined;
+  /**
+   * Devices of the machine that each take a micro-batch at the same time. Default 1. MUST be positive. A step has
+   * `per_device_train_batch_size` x `gradient_accumulation_steps` x this many records, and is the same step that one device makes
+   * of as many times more accumulation steps: a run may be resumed on another number of devices. The first one holds the weights,
+   * the optimizer and the sum of the gradients, and evaluates. Refused with DEVICES_MISSING where there are fewer GPUs.
+   */
+  numDevices?: number | undefined;
 }
 
 /** Low-rank adapters (LoRA), by the names of PEFT's LoraConfig. The trained model is then a PEFT adapter folder. */
@@ -490,6 +499,7 @@ function createBaseTrainingOptions(): TrainingOptions {
     nBestSize: undefined,
     maxAnswerLength: undefined,
     nullScoreDiffThreshold: undefined,
+    numDevices: undefined,
   };
 }
 
@@ -614,6 +624,9 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     }
     if (message.nullScoreDiffThreshold !== undefined) {
       writer.uint32(337).double(message.nullScoreDiffThreshold);
+    }
+    if (message.numDevices !== undefined) {
+      writer.uint32(344).uint32(message.numDevices);
     }
     return writer;
   },
@@ -951,6 +964,14 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
             message.nullScoreDiffThreshold = reader.double();
             continue;
           }
+          case 43: {
+            if (tag !== 344) {
+              break;
+            }
+
+            message.numDevices = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1143,6 +1164,11 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
         : isSet(object.null_score_diff_threshold)
         ? globalThis.Number(object.null_score_diff_threshold)
         : undefined,
+      numDevices: isSet(object.numDevices)
+        ? globalThis.Number(object.numDevices)
+        : isSet(object.num_devices)
+        ? globalThis.Number(object.num_devices)
+        : undefined,
     };
   },
 
@@ -1268,6 +1294,9 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     if (message.nullScoreDiffThreshold !== undefined) {
       obj.nullScoreDiffThreshold = floatToJson(message.nullScoreDiffThreshold);
     }
+    if (message.numDevices !== undefined) {
+      obj.numDevices = Math.round(message.numDevices);
+    }
     return obj;
   },
 
@@ -1318,6 +1347,7 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
     message.nBestSize = object.nBestSize ?? undefined;
     message.maxAnswerLength = object.maxAnswerLength ?? undefined;
     message.nullScoreDiffThreshold = object.nullScoreDiffThreshold ?? undefined;
+    message.numDevices = object.numDevices ?? undefined;
     return message;
   },
 };
