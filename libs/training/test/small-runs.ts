@@ -1,18 +1,18 @@
 // Small models of random weights on random records, trained in one session or another.
 import type { GraphSession, TensorValue, VariablePort } from '@pemmican/graph';
-import { SeededRandom, freezeParameters, parseModel, withLora, type LoraOptions } from '@pemmican/models';
+import { SeededRandom, freezeParameters, parseModel, withLora, type LoraOptions, type Model } from '@pemmican/models';
 import {
   DEFAULT_TRAINING_OPTIONS,
   EncodedDatasetBuilder,
   NO_LABEL,
   QuestionWindowsBuilder,
   buildTrainingProgram,
+  microBatchesPerStep,
   train,
   type EncodedDataset,
   type TrainingEvent,
   type TrainingOptions,
 } from '../src/mod.ts';
-import { microBatchesPerStep } from '../src/run-plan.ts';
 import { NO_CHECKPOINTS } from './no-checkpoints.ts';
 
 const VOCAB_SIZE = 120;
@@ -37,6 +37,29 @@ export interface SmallResult {
   readonly values: ReadonlyMap<string, Float32Array>;
 }
 
+/** A case with everything filled in. */
+export interface SmallModel {
+  readonly model: Model;
+  readonly options: TrainingOptions;
+  readonly labelCount: number;
+  readonly vocabRows: number;
+}
+
+export function smallModel(one: SmallCase, changes: Partial<TrainingOptions>): SmallModel {
+  const base = freezeParameters(parseModel({ ...one.config, vocab_size: VOCAB_SIZE }, 'config.json'), one.freeze ?? []);
+  const options: TrainingOptions = {
+    ...DEFAULT_TRAINING_OPTIONS, metricForBestModel: 'loss', numTrainEpochs: 2, perDeviceTrainBatchSize: BATCH_SIZE, learningRate: 1e-2, saveSteps: 1000,
+    ...one.options, ...changes,
+  }; // prettier-ignore
+  const { task } = options;
+  return {
+    model: one.lora === undefined ? base : withLora(base, one.lora),
+    options,
+    labelCount: task === 'regression' ? 1 : task === 'question-answering' ? 2 : LABEL_COUNT,
+    vocabRows: VOCAB_SIZE,
+  };
+}
+
 /**
  * Trains for two epochs.
  * @param otherDevices see `ProgramOptions`
@@ -47,16 +70,10 @@ export async function trainSmall(
   otherDevices: readonly string[],
   open: (savedModel: Uint8Array) => GraphSession,
 ): Promise<SmallResult> {
-  const base = freezeParameters(parseModel({ ...one.config, vocab_size: VOCAB_SIZE }, 'config.json'), one.freeze ?? []);
-  const model = one.lora === undefined ? base : withLora(base, one.lora);
-  const options: TrainingOptions = {
-    ...DEFAULT_TRAINING_OPTIONS, metricForBestModel: 'loss', numTrainEpochs: 2, perDeviceTrainBatchSize: BATCH_SIZE, learningRate: 1e-2, saveSteps: 1000,
-    ...one.options, ...changes, numDevices: 1 + otherDevices.length,
-  }; // prettier-ignore
-  const { task } = options;
-  const labelCount = task === 'regression' ? 1 : task === 'question-answering' ? 2 : LABEL_COUNT;
+  const numDevices = 1 + otherDevices.length;
+  const { model, options, labelCount, vocabRows } = smallModel(one, { ...changes, numDevices });
   const program = buildTrainingProgram(model, {
-    ...options, labelCount, vocabRows: VOCAB_SIZE, paddingIndex: 0, isAccumulating: microBatchesPerStep(options) > 1, otherDevices,
+    ...options, labelCount, vocabRows, paddingIndex: 0, isAccumulating: microBatchesPerStep(options) > 1, otherDevices,
     hasWeightDecay: options.weightDecay > 0,
   }); // prettier-ignore
   const session = open(program.savedModel);
@@ -67,7 +84,7 @@ export async function trainSmall(
       port: weight,
     }));
     drawWeights(session, weights);
-    const dataset = datasetOf(task);
+    const dataset = datasetOf(options.task);
     const events: unknown[] = [];
     for await (const event of train({
       session,

@@ -1,78 +1,24 @@
-// Sessions with several CPU devices. The engine's addon passes no session options on, so this calls TensorFlow's C API
-// (tensorflow/c/c_api.h) itself, in the same library and on the same saved_model.pb.
+// Sessions with several CPU devices. The engine's addon passes no session options on, so this calls TensorFlow's C API itself,
+// in the same library and on the same saved_model.pb.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { findAddon } from '@pemmican/engine';
 import type { GraphSession, TensorValue } from '@pemmican/graph';
 import koffi from 'koffi';
+import { bufferBytes, fieldsOf, openLibrary, type Library, type Pointer } from './tensorflow-library.ts';
 
 const TF_FLOAT = 1;
 const TF_INT32 = 3;
 const ELEMENT_BYTES = 4;
 
-type Pointer = unknown;
-type NativeFunction = (...parameters: unknown[]) => Pointer;
-
-const OUTPUT = koffi.struct('TF_Output', { oper: 'void *', index: 'int' });
-const BUFFER = koffi.struct('TF_Buffer', { data: 'void *', length: 'size_t', data_deallocator: 'void *' });
-const OUTPUTS = koffi.pointer(OUTPUT);
-const POINTERS = koffi.pointer('void *');
-
-const SIGNATURES: Readonly<Record<string, readonly [result: string, ...parameters: unknown[]]>> = {
-  TF_NewStatus: ['void *'],
-  TF_GetCode: ['int', 'void *'],
-  TF_Message: ['str', 'void *'],
-  TF_DeleteStatus: ['void', 'void *'],
-  TF_NewSessionOptions: ['void *'],
-  TF_SetConfig: ['void', 'void *', 'uint8_t *', 'size_t', 'void *'],
-  TF_DeleteSessionOptions: ['void', 'void *'],
-  TF_NewGraph: ['void *'],
-  TF_DeleteGraph: ['void', 'void *'],
-  TF_GraphOperationByName: ['void *', 'void *', 'str'],
-  TF_LoadSessionFromSavedModel: ['void *', 'void *', 'void *', 'str', koffi.pointer('str'), 'int', 'void *', 'void *', 'void *'],
-  TF_CloseSession: ['void', 'void *', 'void *'],
-  TF_DeleteSession: ['void', 'void *', 'void *'],
-  TF_SessionRun: [
-    'void', 'void *', 'void *', OUTPUTS, POINTERS, 'int', OUTPUTS, koffi.out(POINTERS), 'int', 'void *', 'int', 'void *', 'void *',
-  ],
-  TF_NewBuffer: ['void *'],
-  TF_NewBufferFromString: ['void *', 'uint8_t *', 'size_t'],
-  TF_DeleteBuffer: ['void', 'void *'],
-  TF_AllocateTensor: ['void *', 'int', koffi.pointer('int64_t'), 'int', 'size_t'],
-  TF_TensorData: ['void *', 'void *'],
-  TF_TensorType: ['int', 'void *'],
-  TF_NumDims: ['int', 'void *'],
-  TF_Dim: ['int64_t', 'void *', 'int'],
-  TF_DeleteTensor: ['void', 'void *'],
-}; // prettier-ignore
-
-type Library = (name: keyof typeof SIGNATURES, ...parameters: unknown[]) => Pointer;
-
 let library: Library | undefined;
-
-function openLibrary(): Library {
-  if (library !== undefined) return library;
-  const addon = findAddon('cpu');
-  if (addon === undefined) throw new Error('TensorFlow is not set up');
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-  const handle = koffi.load(path.resolve(path.dirname(addon), '../../deps/lib/libtensorflow_cc.so.2'));
-  const functions = new Map<string, NativeFunction>(
-    Object.entries(SIGNATURES).map(([name, [result, ...parameters]]) => [
-      name,
-      // koffi's typings leave out parameter directions.
-      handle.func(name, result, parameters as string[]) as NativeFunction,
-    ]),
-  );
-  return (library = (name, ...parameters) => functions.get(name)?.(...parameters));
-}
 
 /** A session whose CPU devices are `/device:CPU:0` and so on. */
 export class VirtualDeviceSession implements GraphSession {
   /** Names of the nodes that ran on each device, by the device's name; of the runs since {@link isTracing} was set. */
   readonly nodesOf = new Map<string, Set<string>>();
   isTracing = false;
-  readonly #call = openLibrary();
+  readonly #call = (library ??= openLibrary('cpu'));
   readonly #status: Pointer;
   readonly #graph: Pointer;
   readonly #session: Pointer;
@@ -126,7 +72,7 @@ export class VirtualDeviceSession implements GraphSession {
     this.#call('TF_DeleteStatus', this.#status);
   }
 
-  #checked(name: keyof typeof SIGNATURES, ...parameters: unknown[]): Pointer {
+  #checked(...[name, ...parameters]: Parameters<Library>): Pointer {
     const result = this.#call(name, ...parameters, this.#status);
     if (this.#call('TF_GetCode', this.#status) !== 0)
       throw new Error(`${name}: ${String(this.#call('TF_Message', this.#status))}`);
@@ -163,9 +109,7 @@ export class VirtualDeviceSession implements GraphSession {
 
   /** RunMetadata.step_stats (1) . dev_stats (1) { device (1), node_stats (2) { node_name (1) } } */
   #readTrace(metadata: Pointer): void {
-    const { data, length } = koffi.decode(metadata, BUFFER) as { data: Pointer; length: number };
-    const trace = new Uint8Array(koffi.view(data, Number(length)));
-    for (const stepStats of fieldsOf(trace, 1))
+    for (const stepStats of fieldsOf(bufferBytes(metadata), 1))
       for (const deviceStats of fieldsOf(stepStats, 1)) {
         const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
         const device = fieldsOf(deviceStats, 1).map(text).join();
@@ -174,30 +118,4 @@ export class VirtualDeviceSession implements GraphSession {
         for (const node of fieldsOf(deviceStats, 2)) for (const name of fieldsOf(node, 1)) nodes.add(text(name));
       }
   }
-}
-
-/** The length-delimited values of one field of an encoded message. */
-function fieldsOf(message: Uint8Array, wanted: number): Uint8Array[] {
-  const found: Uint8Array[] = [];
-  let offset = 0;
-  const varint = (): number => {
-    let [value, factor] = [0, 1];
-    for (;;) {
-      const byte = message[offset++] ?? 0;
-      value += (byte & 0x7f) * factor;
-      factor *= 128;
-      if (byte < 128) return value;
-    }
-  };
-  while (offset < message.length) {
-    const key = varint();
-    const [field, wire] = [Math.floor(key / 8), key % 8];
-    if (wire === 0) varint();
-    else if (wire === 2) {
-      const length = varint();
-      if (field === wanted) found.push(message.subarray(offset, offset + length));
-      offset += length;
-    } else offset += wire === 1 ? 8 : 4;
-  }
-  return found;
 }
