@@ -94,7 +94,7 @@ export interface TrainingProgram {
    * there and keeps up to a tenth more alive.
    */
   planEvaluation(batchSize: number, length: number, targetLength?: number): MemoryPlan;
-  /** Memory of the same step on each of the other devices; undefined where there are none. */
+  /** Memory of the same step on each other device; undefined where there is none. */
   planOtherDevice(batchSize: number, length: number, targetLength?: number): MemoryPlan | undefined;
   /** Bytes of the embedding matrix and, where it is trained, of its gradient and its moments. */
   readonly embeddingTrainingBytes: number;
@@ -183,8 +183,8 @@ class ProgramBuilder {
       planStep: (...sizes) =>
         largestPlan(stepTargets.map((targets) => planMemory(builder, targets, this.#bindings(...sizes), planned))),
       planOtherDevice: (...sizes) => {
-        // All are alike.
-        const [device] = otherDevices;
+        // All are alike, but for towers that are on the first device too.
+        const device = otherDevices.find((name) => name !== '');
         if (device === undefined) return undefined;
         const plans = stepTargets.map((targets) =>
           planMemory(builder, targets, this.#bindings(...sizes), { ...planned, device }),

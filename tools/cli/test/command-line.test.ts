@@ -33,6 +33,7 @@ test('train has the options of the contract with their defaults', async () => {
     '--num-train-epochs': '3',
     '--per-device-train-batch-size': '16',
     '--gradient-accumulation-steps': '1',
+    '--num-devices': '1',
     '--learning-rate': '0.00005',
     '--weight-decay': '0',
     '--adam-beta1': '0.9',
@@ -135,6 +136,7 @@ test('train passes on every hyper-parameter', async () => {
   const request = await requestOfTrain(
     ...['--max-steps', '7', '--dropout', '0', '--no-shuffle', '--lr-scheduler-type', 'constant_with_warmup'],
     ...['--metric-for-best-model', 'eval_f1', '--memory-budget', '1GiB', '--task', 'regression', '--skip-invalid'],
+    ...['--num-devices', '2'],
   );
   const { options, memoryBudgetBytes, dataset } = request?.spec ?? {};
   assert.equal(options?.maxSteps, 7);
@@ -143,6 +145,7 @@ test('train passes on every hyper-parameter', async () => {
   assert.equal(options.lrSchedulerType, 4);
   assert.equal(options.metricForBestModel, 3);
   assert.equal(options.task, 2);
+  assert.equal(options.numDevices, 2);
   assert.equal(memoryBudgetBytes, 2 ** 30);
   assert.equal(dataset?.skipInvalid, true);
 });

@@ -35,3 +35,21 @@ test('renderEstimate says which rows of a language model can be left out, and th
   assert.match(text(true, { task: 'masked-lm', restrictedSoftmax: true }), /over the kept rows only: ANOTHER LOSS/);
   assert.ok(!/loss/i.test(text(true, { task: 'sequence-classification' })));
 });
+
+test('renderEstimate has a line for the other devices of a step on several, and says that nobody measured them', () => {
+  const plan = (peakBytes: number, otherPeakBytes?: number): object => ({
+    parameterCount: 3000,
+    memory: { peakBytes },
+    ...(otherPeakBytes === undefined ? {} : { otherDeviceMemory: { peakBytes: otherPeakBytes } }),
+  });
+  const text = (...others: number[]): string => {
+    const response = EstimateMemoryResponse.fromPartial({
+      full: plan(8000, others[0]),
+      reduced: plan(4000, others[1]),
+    });
+    return renderEstimate(response, 0, createColors(false)).replace(/ {2,}/g, ' ');
+  };
+  assert.match(text(2000, 1500), /peak of each other device 2.00 kB 1.50 kB 25.0 %/);
+  assert.match(text(2000, 1500), /planned, not measured/);
+  assert.ok(!/device/.test(text()));
+});
