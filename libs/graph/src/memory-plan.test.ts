@@ -49,10 +49,8 @@ test('planMemory counts a device by itself: what it makes, and copies of what an
   const weight = builder.withCategory('weights', () => variable(builder, 'weight', [256, 64]));
   const sum = builder.withCategory('gradients', () => variable(builder, 'sum', [ROWS, 256]));
   const read = builder.withCategory('weights', () => readVariable(builder, weight));
-  const wide = builder.withDevice(other, () => {
-    const x = builder.placeholder('x', 'float32', [ROWS, 64]);
-    return tanh(builder, linear(builder, tanh(builder, x), read, builder.constant(0, 'float32', [256])));
-  });
+  const project = (x: Tensor): Tensor => tanh(builder, linear(builder, x, read, builder.constant(0, 'float32', [256])));
+  const wide = builder.withDevice(other, () => project(tanh(builder, builder.placeholder('x', 'float32', [ROWS, 64]))));
   const target = assignVariable(builder, sum, wide);
   const first = planMemory(builder, [target], {});
   const weightBytes = 256 * 64 * 4;
@@ -63,6 +61,12 @@ test('planMemory counts a device by itself: what it makes, and copies of what an
   // x, its tanh and the product, which the bias and the second tanh are written over.
   const expected = weightBytes + 2 * NARROW + WIDE;
   assert.ok(second.peakBytes >= expected && second.peakBytes < expected + 2048, `${second.peakBytes}, ${expected}`);
+  // The result stays until the first device comes for it, beside what is made after it.
+  const later = builder.withDevice(other, () => project(builder.placeholder('y', 'float32', [2 * ROWS, 64])));
+  const both = planMemory(builder, [target, later.node], {}, { device: other });
+  // The feeds x and y, the weight, the first result and the second, twice as large.
+  const withLater = 3 * NARROW + weightBytes + 3 * WIDE;
+  assert.ok(both.peakBytes >= withLater && both.peakBytes < withLater + 2048, `${both.peakBytes}, ${withLater}`);
 });
 
 test('planMemory counts the float32 copies that products of bfloat16 are computed on', () => {

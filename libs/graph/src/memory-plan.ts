@@ -90,7 +90,7 @@ function pullForward(nodes: readonly GraphNode[]): GraphNode[] {
  * Simulates a run of `targets` node by node and finds the moment at which most bytes are alive. Variables, constants and
  * feeds are alive throughout; a tensor is alive from its node to its last reader; views share their source's buffer;
  * elementwise ops take over the buffer of an operand that they are the last to read. What another device made is there from
- * the moment when it is made, as a copy.
+ * the moment when it is made, as a copy; what another device reads is there until the end.
  * @param bindings values of the symbols, e.g. `{ batch: 16, length: 128 }`
  * @throws GraphError UNBOUND_SYMBOL
  */
@@ -199,7 +199,11 @@ function assignBuffers(
 ): void {
   const lastReader = new Map<Tensor, number>();
   nodes.forEach((node, index) => {
-    if (node.device === device) for (const input of node.inputs) lastReader.set(input, index);
+    // Another device may come for what it reads at any time until the step's end.
+    const readAt = node.device === device ? index : nodes.length;
+    for (const input of node.inputs)
+      if (node.device === device || input.node.device === device)
+        lastReader.set(input, Math.max(lastReader.get(input) ?? 0, readAt));
   });
   nodes.forEach((node, index) => {
     const isElsewhere = node.device !== device;
