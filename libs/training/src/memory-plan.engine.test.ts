@@ -10,8 +10,8 @@ const MAX_EXCESS = 0.05;
 // Nothing holds the engine to the plan's order in an evaluation; see `TrainingProgram.planEvaluation`.
 const MAX_SHORTFALL_OF_EVALUATION = 0.1;
 // Without a backward pass the engine puts GELU and its bias into the matrix product before them, and makes no tensors for
-// their steps: 7 % of the whole here, which the plan has.
-const MAX_EXCESS_OF_EVALUATION = 0.08;
+// their steps: 6 to 8 % of the whole here, as the threads happen to go, which the plan has.
+const MAX_EXCESS_OF_EVALUATION = 0.1;
 const LORA: LoraOptions = {
   rank: 8, alpha: 16, dropout: 0, targetModules: [], hasRankStabilization: false, drawnModules: [],
 }; // prettier-ignore
