@@ -1,37 +1,15 @@
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse as parseYaml } from 'yaml';
+import { OBSERVABILITY_FOLDER as FOLDER, askedExpression, readDashboards, type AlertRules } from './dashboards.ts';
 import { existingMetrics } from './existing-metrics.ts';
-
-const FOLDER = path.resolve(import.meta.dirname, '../../../deploy/observability');
-
-interface Panel {
-  readonly id: number;
-  readonly title: string;
-  readonly description: string;
-  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
-  readonly targets: readonly { readonly expr: string; readonly legendFormat: string }[];
-}
-
-interface Dashboard {
-  readonly uid: string;
-  readonly templating: {
-    readonly list: readonly { readonly name: string; readonly type: string; readonly query: string }[];
-  };
-  readonly panels: readonly Panel[];
-}
-
-interface AlertRules {
-  readonly groups: readonly { readonly rules: readonly { readonly alert: string; readonly expr: string }[] }[];
-}
 
 /** Metrics and labels that a PromQL expression names, and what is wrong with its syntax. */
 function readExpression(expression: string): { metrics: string[]; labels: string[]; errors: string[] } {
-  // What Grafana puts in before it asks.
-  const plain = expression.replaceAll('$__rate_interval', '1m').replaceAll(/"\$\w+"/g, '".*"');
+  const plain = askedExpression(expression);
   const found = { metrics: [] as string[], labels: [] as string[], errors: [] as string[] };
   parser.parse(plain).iterate({
     enter: ({ name, type, from, to, node }) => {
@@ -66,14 +44,9 @@ test('findProblems tells metrics, labels and syntax that are wrong', async () =>
 
 test('dashboards ask for metrics and labels that the services have', async () => {
   const existing = await existingMetrics();
-  const files = readdirSync(path.join(FOLDER, 'grafana')).filter((name) => name.endsWith('.json'));
-  assert.ok(files.length > 0);
   const uids = new Set<string>();
   const asked = new Set<string>();
-  for (const name of files) {
-    const { uid, panels, templating } = JSON.parse(
-      readFileSync(path.join(FOLDER, 'grafana', name), 'utf8'),
-    ) as Dashboard;
+  for (const { name, uid, panels, templating } of readDashboards()) {
     assert.ok(!uids.has(uid), `${name}: ${uid} is taken`);
     uids.add(uid);
     assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length, `${name}: ids of panels`);
