@@ -98,6 +98,8 @@ function pinnedEnvironment() {
   return {
     ...process.env,
     PATH: [...folders, process.env.PATH ?? ''].join(path.delimiter),
+    // Types are stripped from a source once, and not by each of the processes that read it.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? path.join(repositoryFolder, '.cache/compiled'),
     NX_DAEMON: 'false',
     NX_NO_CLOUD: 'true',
     NX_TUI: 'false',

@@ -17,4 +17,5 @@ export {
   type JobTypes,
   type JobWatchMessage,
 } from './job-kind.ts';
+export { JobMetrics } from './job-metrics.ts';
 export { JobService, type JobServiceOptions } from './job-service.ts';

@@ -9,6 +9,9 @@ const STEP_COUNT = 3;
 const MAX_EXCESS = 0.05;
 // Nothing holds the engine to the plan's order in an evaluation; see `TrainingProgram.planEvaluation`.
 const MAX_SHORTFALL_OF_EVALUATION = 0.1;
+// Without a backward pass the engine puts GELU and its bias into the matrix product before them, and makes no tensors for
+// their steps: 6 to 8 % of the whole here, as the threads happen to go, which the plan has.
+const MAX_EXCESS_OF_EVALUATION = 0.1;
 const LORA: LoraOptions = {
   rank: 8, alpha: 16, dropout: 0, targetModules: [], hasRankStabilization: false, drawnModules: [],
 }; // prettier-ignore
@@ -233,8 +236,9 @@ for (const one of CASES) {
       // Weights and both moments alone: a log that was not read would show less.
       assert.ok(liveBytes > plan.weightBytes + plan.optimizerBytes, `${liveBytes} bytes are too few`);
       const share = isEvaluation ? 1 - MAX_SHORTFALL_OF_EVALUATION : 1;
+      const excess = isEvaluation ? MAX_EXCESS_OF_EVALUATION : MAX_EXCESS;
       assert.ok(plan.peakBytes >= share * liveBytes, `planned ${plan.peakBytes}, live ${liveBytes}`);
-      assert.ok(plan.peakBytes <= (1 + MAX_EXCESS) * liveBytes, `planned ${plan.peakBytes}, live ${liveBytes}`);
+      assert.ok(plan.peakBytes <= (1 + excess) * liveBytes, `planned ${plan.peakBytes}, live ${liveBytes}`);
     },
   );
 }

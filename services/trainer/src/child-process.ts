@@ -1,5 +1,4 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { engineEnvironment } from '@pemmican/engine';
 import type { ChildMessage, ParentMessage } from './child/messages.ts';
@@ -41,9 +40,6 @@ export function runChild(request: ChildRequest): Promise<ChildEnd> {
     env: {
       ...request.environment,
       PEMMICAN_TENSORFLOW: request.tensorflow,
-      // Types are stripped once and not by each child: that takes 30 MB and half a second.
-      NODE_COMPILE_CACHE:
-        request.environment['NODE_COMPILE_CACHE'] ?? path.join(tmpdir(), `pemmican-compile-cache-${userInfo().uid}`),
       ...engineEnvironment({ memoryBudgetBytes: request.memoryBudgetBytes }),
     },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { RunState } from '@pemmican/contract/trainer';
 import { makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
+import { freePort } from './free-port.ts';
 import { runRequest } from './harness.ts';
 import { TrainerProcess } from './trainer-process.ts';
 
@@ -26,17 +26,6 @@ async function scrape(port: number): Promise<Map<string, number>> {
       return [series, Number(line.slice(split + 1))];
     }),
   );
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === 'object' ? (address?.port ?? 0) : 0);
-      });
-    });
-  });
 }
 
 test(

@@ -30,4 +30,13 @@ const tests = LIBRARIES.flatMap((name) =>
   globSync(`libs/${name}/{src,test}/**/*.test.ts`, { cwd: REPOSITORY_ROOT }),
 ).filter((file) => !/\.(engine|node)\.test\.ts$/.test(file));
 deno('check', ...entries);
-deno('test', '--no-check', '--allow-read', '--allow-env', '--allow-write', '--allow-sys', ...tests.sort());
+deno(
+  'test',
+  '--parallel',
+  '--no-check',
+  '--allow-read',
+  '--allow-env',
+  '--allow-write',
+  '--allow-sys',
+  ...tests.sort(),
+);

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 /** Root of the repository. */
 export const REPOSITORY_ROOT: string = path.resolve(import.meta.dirname, '../../..');
@@ -20,6 +21,7 @@ export interface StepOutcome {
   readonly passedTestCount: number;
   readonly failedTestCount: number;
   readonly skippedTestCount: number;
+  readonly failedTestNames: readonly string[];
 }
 
 // node:test's spec reporter ends with "ℹ pass N", its TAP with "# pass N", Deno with "ok | N passed | N failed".
@@ -39,6 +41,18 @@ export function countTests(output: string): { passed: number; failed: number; sk
     total.failed += Number(failed);
   }
   return total;
+}
+
+const NODE_FAILURE = /^\s*✖ (.+) \(\d[\d.]*ms\)/gm;
+const DENO_FAILURE = /^(.+) => \.\/\S+:\d+:\d+$/gm;
+
+/** The names of the tests that failed, each once: a log is long, and its end is what a person sees first. */
+export function failedTests(output: string): string[] {
+  const plain = stripVTControlCharacters(output);
+  const names = [NODE_FAILURE, DENO_FAILURE].flatMap((pattern) =>
+    [...plain.matchAll(pattern)].map(([, name]) => name?.trim() ?? ''),
+  );
+  return [...new Set(names)];
 }
 
 /** Runs a step with its output passed through, and says how it went. */
@@ -77,5 +91,6 @@ export async function runStep(step: Step): Promise<StepOutcome> {
     passedTestCount: passed,
     failedTestCount: failed,
     skippedTestCount: skipped,
+    failedTestNames: failedTests(output),
   };
 }

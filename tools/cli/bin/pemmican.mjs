@@ -3,6 +3,7 @@
 // versions of Node parse as well.
 import { spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
+import module from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +12,13 @@ const packageFolder = path.resolve(path.dirname(fileURLToPath(import.meta.url)),
 const repositoryFolder = path.resolve(packageFolder, '../..');
 const mainFile = path.join(packageFolder, 'src/main.ts');
 const pinnedNode = path.join(repositoryFolder, 'node_modules/node/bin/node');
+
+// Types are stripped from the sources once, and not by each process of each command. In the user's own folder: what is
+// cached is code.
+process.env.NODE_COMPILE_CACHE ??= path.join(
+  process.env.PEMMICAN_CACHE_DIR ?? path.join(os.homedir(), '.cache/pemmican'),
+  'compiled',
+);
 
 function startUnderPinnedNode() {
   const args = [mainFile, ...process.argv.slice(2)];
@@ -36,6 +44,7 @@ if (!existsSync(pinnedNode)) {
   );
   process.exit(3);
 } else if (realpathSync(process.execPath) === realpathSync(pinnedNode)) {
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
   await import(mainFile);
 } else {
   startUnderPinnedNode();

@@ -24,7 +24,7 @@ export async function runCli(
     {
       stdout: { write: (text: string) => (stdout += text) },
       stderr: { write: (text: string) => (stderr += text) },
-      environment: {},
+      environment: { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] },
     },
     interrupt,
   );

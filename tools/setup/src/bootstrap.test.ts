@@ -19,8 +19,8 @@ const LOCK = {
 
 /** What stands in for the parts that bootstrap starts: it prints how it was called. */
 const PART = `
-  const { PATH, NX_DAEMON, NX_NO_CLOUD, NX_TUI } = process.env;
-  console.log(JSON.stringify({ part: PART, args: process.argv.slice(2), node: process.execPath, PATH, NX_DAEMON, NX_NO_CLOUD, NX_TUI }));
+  const { PATH, NODE_COMPILE_CACHE, NX_DAEMON, NX_NO_CLOUD, NX_TUI } = process.env;
+  console.log(JSON.stringify({ part: PART, args: process.argv.slice(2), node: process.execPath, PATH, NODE_COMPILE_CACHE, NX_DAEMON, NX_NO_CLOUD, NX_TUI }));
   if (process.argv.includes('--wait')) {
     process.on('SIGTERM', () => process.exit(5));
     setInterval(() => {}, 1000);
@@ -114,6 +114,7 @@ test('bootstrap starts the parts under the pinned Node, it and the repository’
   assert.deepEqual([call['part'], call['args']], ['setup', ['all', '--gpu']]);
   const modules = path.join(root, 'node_modules');
   assert.ok(String(call['PATH']).startsWith(`${modules}/node/bin:${modules}/.bin:`), String(call['PATH']));
+  assert.equal(call['NODE_COMPILE_CACHE'], path.join(root, '.cache/compiled'));
   assert.deepEqual([call['NX_DAEMON'], call['NX_NO_CLOUD'], call['NX_TUI']], ['false', 'true', 'false']);
 });
 

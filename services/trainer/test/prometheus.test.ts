@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
+import { OBSERVABILITY_FOLDER, askedExpression, readDashboards } from './dashboards.ts';
+import { freePort } from './free-port.ts';
+import { runRequest } from './harness.ts';
+import { TrainerProcess } from './trainer-process.ts';
+
+// Debian's package "prometheus", or where it has been unpacked.
+const PROMETHEUS = process.env['PEMMICAN_PROMETHEUS'] ?? 'prometheus';
+const isThere = spawnSync(PROMETHEUS, ['--version']).status === 0;
+const skip = isThere ? false : `no \`${PROMETHEUS}\` (apt-get install prometheus, or PEMMICAN_PROMETHEUS)`;
+
+interface Answer {
+  readonly status: string;
+  readonly error?: string;
+  readonly data?: { readonly result: readonly unknown[] };
+}
+
+async function ask(port: number, question: string): Promise<Answer> {
+  return (await (await fetch(`http://127.0.0.1:${port}/api/v1/${question}`)).json()) as Answer;
+}
+
+test('a real Prometheus scrapes a run and answers what the dashboards ask', { timeout: 300_000, skip }, async (t) => {
+  const work = mkdtempSync(path.join(tmpdir(), 'pemmican-prometheus-'));
+  const [port, prometheusPort] = [await freePort(), await freePort()];
+  const trainer = new TrainerProcess(work, {
+    OTEL_METRICS_EXPORTER: 'prometheus',
+    OTEL_EXPORTER_PROMETHEUS_HOST: '127.0.0.1',
+    OTEL_EXPORTER_PROMETHEUS_PORT: String(port),
+  });
+  await makeTinyModel(path.join(work, 'model'));
+  await makeTinyDataset(path.join(work, 'train.jsonl'), 64);
+  await trainer.start();
+  const config = {
+    global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+    rule_files: [path.join(OBSERVABILITY_FOLDER, 'prometheus/alerts.yml')],
+    scrape_configs: [{ job_name: 'pemmican-trainer', static_configs: [{ targets: [`127.0.0.1:${port}`] }] }],
+  };
+  writeFileSync(path.join(work, 'prometheus.yml'), JSON.stringify(config));
+  const prometheus = spawn(PROMETHEUS, [
+    `--config.file=${path.join(work, 'prometheus.yml')}`,
+    `--storage.tsdb.path=${path.join(work, 'prometheus')}`,
+    `--web.listen-address=127.0.0.1:${prometheusPort}`,
+    '--log.level=error',
+  ]);
+  t.after(async () => {
+    prometheus.kill();
+    await trainer.stop();
+    rmSync(work, { recursive: true, force: true });
+  });
+  const files = {
+    model: path.join(work, 'model'),
+    output: path.join(work, 'out'),
+    train: path.join(work, 'train.jsonl'),
+  };
+  const { name } = await trainer.create(runRequest({ ...files, options: { maxSteps: 100_000 } }));
+  await assert.rejects(trainer.get('runs/none'));
+  // Rates need two scrapes of a run that makes steps.
+  const rate = encodeURIComponent('rate(pemmican_training_steps_total[1m]) > 0');
+  for (;;) {
+    const answer = await ask(prometheusPort, `query?query=${rate}`).catch(() => undefined);
+    if ((answer?.data?.result.length ?? 0) > 0) break;
+    await delay(200);
+  }
+  for (const { name: dashboard, panels } of readDashboards())
+    for (const { title, targets } of panels)
+      for (const { expr } of targets) {
+        const { status, error, data } = await ask(
+          prometheusPort,
+          `query?query=${encodeURIComponent(askedExpression(expr))}`,
+        );
+        assert.equal(status, 'success', `${dashboard}: "${title}": ${error}`);
+        // There is no GPU, and no job has ended.
+        const isEmpty = expr.includes('hw_gpu') || expr.includes('pemmican_job_duration');
+        if (!isEmpty) assert.ok((data?.result.length ?? 0) > 0, `${dashboard}: "${title}" shows nothing`);
+      }
+  const { data } = await ask(prometheusPort, 'alerts');
+  assert.deepEqual(
+    (data as unknown as { alerts: { state: string }[] }).alerts.filter(({ state }) => state === 'firing'),
+    [],
+  );
+  await trainer.cancel(name);
+});
