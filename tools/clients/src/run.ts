@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process';
+
+export interface RunOptions {
+  readonly folder?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+// What a compiler says when it fails may be long.
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Runs a command to its end; what it printed.
+ * @throws Error that has all that the command said
+ */
+export function run(command: string, parameters: readonly string[], options: RunOptions = {}): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(
+      command,
+      [...parameters],
+      {
+        ...(options.folder === undefined ? {} : { cwd: options.folder }),
+        env: { ...process.env, ...options.environment },
+        maxBuffer: MAX_OUTPUT_BYTES,
+      },
+      (error, stdout, stderr) => {
+        if (error === null) resolve(stdout);
+        else reject(new Error(`${command} ${parameters.join(' ')}: ${error.message}\n${stdout}`, { cause: stderr }));
+      },
+    );
+  });
+}
