@@ -2,10 +2,12 @@
  * `node tools/clients/src/main.ts [LANGUAGE...]`: makes the clients' packages from proto/, all or those of some languages.
  * @module
  */
+import { packPython } from './python.ts';
 import { packTypescript } from './typescript.ts';
 
 const PACKERS: Readonly<Record<string, () => Promise<string>>> = {
   typescript: packTypescript,
+  python: packPython,
 };
 
 const named = process.argv.slice(2);

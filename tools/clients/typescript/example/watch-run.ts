@@ -22,7 +22,8 @@ import {
 } from '@pemmican/client/trainer';
 import { Split } from '@pemmican/client/vocabulary';
 
-const MAX_ATTEMPTS = 10;
+const MAX_FAILURES = 10;
+const RETRY_DELAY_MS = 200;
 
 const { values: options } = parseArgs({
   options: {
@@ -92,7 +93,7 @@ class Watcher {
 
   /** Prints events until one is enough or the run has ended. A lost connection loses and repeats nothing. */
   async follow(client: TrainerServiceClient, isEnough: (event: WatchRunResponse) => boolean): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
+    for (let failures = 0; ;) {
       const call = client.watchRun({ name: this.#name, resumeToken: this.#resumeToken }, metadata);
       try {
         for await (const event of call as AsyncIterable<WatchRunResponse>) {
@@ -100,15 +101,15 @@ class Watcher {
             throw new Error(`event ${event.sequence} came after event ${this.sequence}`);
           this.sequence = event.sequence;
           this.#resumeToken = event.resumeToken;
-          attempt = 0;
+          failures = 0;
           console.log(`event ${event.sequence} ${describeEvent(event)}`);
           if (isEnough(event)) return;
         }
         return;
       } catch (error) {
-        if ((error as ServiceError).code !== grpcStatus.UNAVAILABLE || attempt >= MAX_ATTEMPTS) throw error;
-        console.log(`connection lost after event ${this.sequence}, attaching again`);
-        await delay(200);
+        if ((error as ServiceError).code !== grpcStatus.UNAVAILABLE || ++failures > MAX_FAILURES) throw error;
+        if (failures === 1) console.log(`connection lost after event ${this.sequence}, attaching again`);
+        await delay(RETRY_DELAY_MS * failures);
       } finally {
         call.cancel();
       }
