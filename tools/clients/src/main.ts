@@ -2,12 +2,14 @@
  * `node tools/clients/src/main.ts [LANGUAGE...]`: makes the clients' packages from proto/, all or those of some languages.
  * @module
  */
+import { packGo } from './go.ts';
 import { packPython } from './python.ts';
 import { packTypescript } from './typescript.ts';
 
 const PACKERS: Readonly<Record<string, () => Promise<string>>> = {
   typescript: packTypescript,
   python: packPython,
+  go: packGo,
 };
 
 const named = process.argv.slice(2);
