@@ -11,3 +11,10 @@ export const CLIENTS_FOLDER: string = path.join(REPOSITORY_FOLDER, 'tools', 'cli
 export function cacheOf(language: string): string {
   return path.join(cacheFolder(), 'clients', language);
 }
+
+/** Where commands are looked for: the repository's own Node and tools first. */
+export const COMMAND_PATH: string = [
+  path.join(REPOSITORY_FOLDER, 'node_modules', 'node', 'bin'),
+  path.join(REPOSITORY_FOLDER, 'node_modules', '.bin'),
+  process.env['PATH'] ?? '',
+].join(path.delimiter);

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { COMMAND_PATH } from './places.ts';
 
 export interface RunOptions {
   readonly folder?: string;
@@ -9,7 +10,7 @@ export interface RunOptions {
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /**
- * Runs a command to its end; what it printed.
+ * Runs a command, one of the repository's or the machine's, to its end; what it printed.
  * @throws Error that has all that the command said
  */
 export function run(command: string, parameters: readonly string[], options: RunOptions = {}): Promise<string> {
@@ -19,12 +20,13 @@ export function run(command: string, parameters: readonly string[], options: Run
       [...parameters],
       {
         ...(options.folder === undefined ? {} : { cwd: options.folder }),
-        env: { ...process.env, ...options.environment },
+        env: { ...process.env, PATH: COMMAND_PATH, ...options.environment },
         maxBuffer: MAX_OUTPUT_BYTES,
       },
-      (error, stdout, stderr) => {
+      (error, stdout) => {
         if (error === null) resolve(stdout);
-        else reject(new Error(`${command} ${parameters.join(' ')}: ${error.message}\n${stdout}`, { cause: stderr }));
+        // The message has what came on stderr.
+        else reject(new Error(`${error.message}\n${stdout}`, { cause: error }));
       },
     );
   });

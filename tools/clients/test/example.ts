@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { runStateToJSON, type WatchRunResponse } from '@pemmican/contract/trainer';
 import { CuttingProxy } from './cutting-proxy.ts';
-import { TrainerServer } from './trainer-server.ts';
+import { TrainerServer } from '../src/trainer-server.ts';
 
 /** How a language's example is started; the options that every example takes come after it. */
 export interface ExampleCommand {
