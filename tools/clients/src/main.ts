@@ -3,6 +3,7 @@
  * @module
  */
 import { packGo } from './go.ts';
+import { packJava } from './java.ts';
 import { packPython } from './python.ts';
 import { packTypescript } from './typescript.ts';
 
@@ -10,6 +11,7 @@ const PACKERS: Readonly<Record<string, () => Promise<string>>> = {
   typescript: packTypescript,
   python: packPython,
   go: packGo,
+  java: packJava,
 };
 
 const named = process.argv.slice(2);
