@@ -2,7 +2,7 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { JAVA_CLASS_PATH, packJava } from '../src/java.ts';
+import { JAVA_CLASS_PATH, SHORT_LIVED_JVM, packJava } from '../src/java.ts';
 import { CLIENTS_FOLDER } from '../src/places.ts';
 import { checkExample, type ExampleCommand } from './example.ts';
 import { missingTool } from './missing-tool.ts';
@@ -15,7 +15,7 @@ const project = mkdtempSync(path.join(tmpdir(), 'pemmican-java-'));
 const example = path.join(project, 'WatchRun.java');
 after(() => rmSync(project, { recursive: true, force: true }));
 
-const JAVA: ExampleCommand = { command: 'java', arguments: ['-cp', JAVA_CLASS_PATH, example] };
+const JAVA: ExampleCommand = { command: 'java', arguments: [...SHORT_LIVED_JVM, '-cp', JAVA_CLASS_PATH, example] };
 
 before(async () => {
   if (skip !== false) return;
