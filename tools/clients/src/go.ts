@@ -7,8 +7,8 @@ const FOLDER = path.join(CLIENTS_FOLDER, 'go');
 const PLUGINS = ['google.golang.org/protobuf/cmd/protoc-gen-go', 'google.golang.org/grpc/cmd/protoc-gen-go-grpc'];
 
 /** A Go build without C, so that nothing but Go's own tools is needed. Modules and build results go where Go keeps them. */
-async function go(folder: string, ...parameters: readonly string[]): Promise<void> {
-  await run('go', parameters, { folder, environment: { CGO_ENABLED: '0' } });
+async function goBuild(folder: string, ...parameters: readonly string[]): Promise<void> {
+  await run('go', ['build', '-buildvcs=false', ...parameters], { folder, environment: { CGO_ENABLED: '0' } });
 }
 
 /**
@@ -16,7 +16,7 @@ async function go(folder: string, ...parameters: readonly string[]): Promise<voi
  * @returns its folder, which a `replace` in another module's go.mod can name
  */
 export async function packGo(): Promise<string> {
-  await go(FOLDER, 'build', '-o', 'bin/', ...PLUGINS);
+  await goBuild(FOLDER, '-o', 'bin/', ...PLUGINS);
   await rm(path.join(FOLDER, 'pemmican'), { recursive: true, force: true });
   const protos = path.join(REPOSITORY_FOLDER, 'proto');
   await run('buf', ['generate', protos, '--path', path.join(protos, 'pemmican')], { folder: FOLDER });
@@ -37,6 +37,6 @@ export async function buildGoProgram(source: string, project: string): Promise<s
   const module = client.replace(/^module .*/, 'module example').replace(/\ntool \([^)]*\)\n/, '');
   await writeFile(path.join(project, 'go.mod'), module + required);
   await copyFile(path.join(FOLDER, 'go.sum'), path.join(project, 'go.sum'));
-  await go(project, 'build', '-mod=mod', '-o', 'program', '.');
+  await goBuild(project, '-mod=mod', '-o', 'program', '.');
   return path.join(project, 'program');
 }
