@@ -17,6 +17,7 @@ const runtimeNeutral = [
 export default tseslint.config(
   globalIgnores([
     '**/gen/**',
+    '**/dist/**',
     // AssemblyScript, which its own compiler checks.
     '**/assembly/**',
     '**/node_modules/**',

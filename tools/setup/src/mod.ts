@@ -9,6 +9,7 @@ export { ensureAsset, findAsset } from './assets.ts';
 export { cacheFolder } from './cache.ts';
 export { collectDoctorReport, type DeviceReport, type DoctorReport, type TensorflowReport } from './doctor.ts';
 export { SetupError, type SetupErrorCode } from './error.ts';
+export { withLock } from '../lock.mjs';
 export { ensurePythonEnvironment, findPythonEnvironment } from './python-environment.ts';
 export type { SetupOptions } from './progress.ts';
 export type { Device } from './tensorflow-build.ts';
