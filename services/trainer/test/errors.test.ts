@@ -266,6 +266,31 @@ testErrors('pemmican.trainer.v1.TrainerService', [
       return where === 'Predict' ? predict(model, '/etc/passwd') : estimate('/etc');
     },
   },
+  {
+    where: ['Predict'],
+    code: 'PERMISSION_DENIED',
+    reason: 'OUTSIDE_ROOTS',
+    way: 'an adapter whose base is elsewhere',
+    provoke: async () => {
+      const elsewhere = mkdtempSync(path.join(tmpdir(), 'pemmican-elsewhere-'));
+      cpSync(model, elsewhere, { recursive: true });
+      const adapter = variants.place('adapter');
+      mkdirSync(adapter);
+      const config = {
+        peft_type: 'LORA',
+        r: 2,
+        lora_alpha: 4,
+        target_modules: ['query'],
+        base_model_name_or_path: elsewhere,
+      };
+      writeFileSync(path.join(adapter, 'adapter_config.json'), JSON.stringify(config));
+      try {
+        return await predict(adapter);
+      } finally {
+        rmSync(elsewhere, { recursive: true });
+      }
+    },
+  },
   // Models.
   ofModel(both, 'NOT_FOUND', 'NOT_FOUND', () => path.join(work, 'none')),
   ofModel(both, INVALID, 'NOT_A_FOLDER', () => train),

@@ -15,7 +15,7 @@ import { predictRun } from './predict-run.ts';
 import { trainRun } from './train-run.ts';
 
 const cancellation = new AbortController();
-const { tensorflow, hub } = readConfig(process.env);
+const { tensorflow, hub, artifactRoots } = readConfig(process.env);
 const telemetry = startTelemetry({ serviceName: 'pemmican-trainer-run', serviceVersion: '0.1.0' });
 
 async function perform(message: Exclude<ParentMessage, { type: 'cancel' }>): Promise<void> {
@@ -38,6 +38,7 @@ async function perform(message: Exclude<ParentMessage, { type: 'cancel' }>): Pro
   for await (const response of predictRun(PredictRequest.decode(message.request), {
     tensorflow,
     hub,
+    artifactRoots,
     signal: cancellation.signal,
   })) {
     cancellation.signal.throwIfAborted();
