@@ -3,6 +3,9 @@ import { ModelError } from './error.ts';
 // No published model comes near; a larger value is a damaged file.
 const MAX_DIMENSION = 16_777_216;
 
+// Published models have up to some hundred. A graph has nodes for each, so that millions would take all memory there is.
+const MAX_LAYER_COUNT = 1000;
+
 /** Reads fields of a parsed config.json; every error names the file, the field, the value and what is allowed. */
 export class ConfigReader {
   readonly fileName: string;
@@ -19,11 +22,16 @@ export class ConfigReader {
     return this.#fields[field];
   }
 
-  /** A count from 1 to 2^24; `fallback` where the field is not there. */
-  count(field: string, fallback?: number): number {
+  /** A count from 1 to 2^24, or to `maximum`; `fallback` where the field is not there. */
+  count(field: string, fallback?: number, maximum = MAX_DIMENSION): number {
     const value = this.#fields[field] === undefined ? fallback : this.#fields[field];
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_DIMENSION) return value;
-    return this.fail(field, `an integer from 1 to ${MAX_DIMENSION}`);
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= maximum) return value;
+    return this.fail(field, `an integer from 1 to ${maximum}`);
+  }
+
+  /** A number of layers, from 1 to 1000; `fallback` where the field is not there. */
+  layerCount(field: string, fallback?: number): number {
+    return this.count(field, fallback, MAX_LAYER_COUNT);
   }
 
   /** A number in `[minimum, maximum)`; `fallback` where the field is not there or null. */

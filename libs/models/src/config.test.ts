@@ -53,6 +53,7 @@ const MALFORMED: readonly (readonly [field: string, value: unknown])[] = [
   ['num_attention_heads', 5],
   ['num_attention_heads', 0],
   ['num_hidden_layers', undefined],
+  ['num_hidden_layers', 1001],
   ['intermediate_size', NaN],
   ['max_position_embeddings', []],
   ['type_vocab_size', {}],

@@ -64,7 +64,7 @@ export function readDecoderConfig(reader: ConfigReader, defaults: DecoderDefault
   if (headCount % keyValueHeadCount !== 0)
     reader.fail('num_key_value_heads', `a divisor of num_attention_heads ${headCount}`);
   const headSize = readHeadSize(reader, defaults, hiddenSize, headCount);
-  const layerCount = reader.count('num_hidden_layers');
+  const layerCount = reader.layerCount('num_hidden_layers');
   const vocabSize = reader.count('vocab_size');
   const rope = readRope(reader, defaults.ropeTheta);
   return {

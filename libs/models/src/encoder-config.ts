@@ -43,7 +43,7 @@ export function readEncoderConfig(
   return {
     vocabSize,
     hiddenSize,
-    layerCount: reader.count(fields.layerCount),
+    layerCount: reader.layerCount(fields.layerCount),
     headCount,
     intermediateSize: reader.count(fields.intermediateSize),
     maxPositionCount: reader.count('max_position_embeddings'),

@@ -1,5 +1,6 @@
 import { ModelError } from './error.ts';
 import type { Model, ParameterSpec } from './model-family.ts';
+import { matchesPattern } from './name-pattern.ts';
 
 /**
  * The model with the parameters frozen that patterns match. A matrix that is both embedding and output matrix is one
@@ -20,17 +21,12 @@ export function freezeParameters(model: Model, patterns: readonly string[]): Mod
 }
 
 function matching(specs: readonly ParameterSpec[], pattern: string): ParameterSpec[] {
-  const expression = new RegExp(`^${pattern.split('*').map(escapeExpression).join('.*')}$`);
-  const found = specs.filter(({ name }) => expression.test(name));
+  const found = specs.filter(({ name }) => matchesPattern(name, pattern));
   if (found.length > 0) return found;
   throw new ModelError(
     'UNKNOWN_PARAMETER',
     `No parameter is named as "${pattern}" says; there are ${namePatterns(specs.map(({ name }) => name)).join(', ')}`,
   );
-}
-
-function escapeExpression(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
 /** Names with `*` in place of a layer's number: a model of 24 layers is listed as one. */

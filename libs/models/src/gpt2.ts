@@ -53,7 +53,7 @@ function parseConfig(reader: ConfigReader): Gpt2Config {
   return {
     vocabSize,
     hiddenSize,
-    layerCount: reader.count('n_layer', 12),
+    layerCount: reader.layerCount('n_layer', 12),
     headCount,
     intermediateSize: reader.get('n_inner') === null ? 4 * hiddenSize : reader.count('n_inner', 4 * hiddenSize),
     maxPositionCount: reader.count('n_positions', 1024),

@@ -36,7 +36,7 @@ export function readT5Config(modelType: T5ModelType, reader: ConfigReader): T5Co
   if (!reader.flag('is_encoder_decoder', true)) reader.fail('is_encoder_decoder', 'true');
   const isMultilingual = modelType === 'mt5';
   const hiddenSize = reader.count('d_model', 512);
-  const encoderLayerCount = reader.count('num_layers', isMultilingual ? 8 : 6);
+  const encoderLayerCount = reader.layerCount('num_layers', isMultilingual ? 8 : 6);
   const vocabSize = reader.count('vocab_size', isMultilingual ? 250_112 : 32_128);
   const bucketCount = reader.count('relative_attention_num_buckets', 32);
   if (bucketCount < LEAST_BUCKETS) reader.fail('relative_attention_num_buckets', `at least ${LEAST_BUCKETS}`);
@@ -56,7 +56,7 @@ export function readT5Config(modelType: T5ModelType, reader: ConfigReader): T5Co
     decoderLayerCount:
       (reader.get('num_decoder_layers') ?? undefined) === undefined
         ? encoderLayerCount
-        : reader.count('num_decoder_layers'),
+        : reader.layerCount('num_decoder_layers'),
     bucketCount,
     maxDistance,
     dropout: reader.number('dropout_rate', 0.1, 0, 1),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Metadata, status as grpcStatus, type StatusObject } from '@grpc/grpc-js';
-import { Status } from '@pemmican/contract/google';
+import { BadRequest, ErrorInfo, ResourceInfo, Status, type Any } from '@pemmican/contract/google';
 import type { Logger } from './logger.ts';
 import { RpcError } from './rpc-error.ts';
 
@@ -72,15 +72,55 @@ function upperSnake(name: string): string {
     .slice(0, 63);
 }
 
-// A trailer of more than 8 kB is refused by many proxies, and then the client sees no error at all.
+// A trailer of more than 8 kB is refused by many proxies, and a block of headers of 64 kB by gRPC itself: then the client sees no
+// error at all. The text travels twice, percent-encoded and in the details.
 const MAX_MESSAGE_LENGTH = 2000;
+const MAX_ENCODED_MESSAGE_LENGTH = 3000;
+const MAX_TEXT_LENGTH = 400;
+const MAX_VIOLATION_TEXT_LENGTH = 2000;
 
-/** An RpcError as what grpc-js sends: code, text and the rich status in the trailers. */
+/** An RpcError as what grpc-js sends: code, text and the rich status in the trailers, whatever the request had made them of. */
 export function toStatusObject(error: RpcError): StatusObject {
   const status = error.toStatus();
-  const message =
-    status.message.length > MAX_MESSAGE_LENGTH ? `${status.message.slice(0, MAX_MESSAGE_LENGTH)}...` : status.message;
+  const message = shortMessage(status.message);
+  const details = status.details.map(shortDetail);
   const metadata = new Metadata();
-  metadata.set('grpc-status-details-bin', Buffer.from(Status.encode({ ...status, message }).finish()));
+  metadata.set('grpc-status-details-bin', Buffer.from(Status.encode({ ...status, message, details }).finish()));
   return { code: status.code, details: message, metadata };
+}
+
+/** grpc-js percent-encodes the text, and throws past every handler at half of a surrogate pair. */
+function shortMessage(text: string): string {
+  let end = Math.min(text.length, MAX_MESSAGE_LENGTH);
+  while (encodeURI(text.slice(0, end).toWellFormed()).length > MAX_ENCODED_MESSAGE_LENGTH) end = Math.floor(end * 0.8);
+  return cut(text, end);
+}
+
+function cut(text: string, length: number): string {
+  return (text.length > length ? `${text.slice(0, length)}...` : text).toWellFormed();
+}
+
+/** A detail with whatever a request can make long in it cut: the names of fields and files, and how many there are. */
+function shortDetail(detail: Any): Any {
+  const { typeUrl, value } = detail;
+  const short = (text: string): string => cut(text, MAX_TEXT_LENGTH);
+  if (typeUrl.endsWith('/google.rpc.BadRequest')) {
+    const { fieldViolations } = BadRequest.decode(value);
+    let room = MAX_VIOLATION_TEXT_LENGTH;
+    const told = fieldViolations
+      .map((violation) => ({ ...violation, field: short(violation.field), description: short(violation.description) }))
+      .filter((violation) => (room -= violation.field.length + violation.description.length) > 0);
+    return { typeUrl, value: Buffer.from(BadRequest.encode({ fieldViolations: told }).finish()) };
+  }
+  if (typeUrl.endsWith('/google.rpc.ErrorInfo')) {
+    const info = ErrorInfo.decode(value);
+    const metadata = Object.fromEntries(Object.entries(info.metadata).map(([key, text]) => [key, short(text)]));
+    return { typeUrl, value: Buffer.from(ErrorInfo.encode({ ...info, metadata }).finish()) };
+  }
+  if (typeUrl.endsWith('/google.rpc.ResourceInfo')) {
+    const info = ResourceInfo.decode(value);
+    const named = { ...info, resourceName: short(info.resourceName), description: short(info.description) };
+    return { typeUrl, value: Buffer.from(ResourceInfo.encode(named).finish()) };
+  }
+  return detail;
 }

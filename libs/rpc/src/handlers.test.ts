@@ -217,4 +217,6 @@ test('Handlers.clientStream reads the client’s messages to their end, and is a
   await delay(100);
   gone.cancel();
   await aborted.promise;
+  await delay(100);
+  assert.deepEqual(service.log, [], 'that a client goes is no internal error');
 });

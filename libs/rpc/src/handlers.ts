@@ -7,6 +7,7 @@ import {
 } from '@grpc/grpc-js';
 import { toRpcError, toStatusObject, type ErrorRule } from './error-status.ts';
 import type { Logger } from './logger.ts';
+import { MalformedMessage } from './malformed-message.ts';
 import { RpcError } from './rpc-error.ts';
 
 // A client that takes nothing for so long is gone or asleep; it can attach again with its resume token.
@@ -29,7 +30,11 @@ export class Handlers {
     this.#rules = options.rules ?? [];
     this.#logger = options.logger;
     this.#maxStallMs = options.maxStallMs ?? MAX_STALL_MS;
-    this.#guard = options.guard ?? (() => undefined);
+    const guard = options.guard ?? ((): void => undefined);
+    this.#guard = (request) => {
+      if (request instanceof MalformedMessage) throw request.error;
+      guard(request);
+    };
   }
 
   /** @param handle its `signal` is aborted when the client goes or its deadline passes */
@@ -81,9 +86,16 @@ export class Handlers {
   }
 
   async *#guarded<Request>(requests: AsyncIterable<Request>): AsyncGenerator<Request, void, undefined> {
-    for await (const request of requests) {
-      this.#guard(request);
-      yield request;
+    try {
+      for await (const request of requests) {
+        this.#guard(request);
+        yield request;
+      }
+    } catch (error) {
+      // What Node says of a stream whose client has gone: no fault of ours.
+      if (error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE')
+        throw new DOMException('The client has gone', 'AbortError');
+      throw error;
     }
   }
 

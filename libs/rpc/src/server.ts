@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import {
-  Server,
   ServerCredentials,
+  type Server,
   type ServerInterceptor,
   type ServiceDefinition,
   type UntypedServiceImplementation,
@@ -10,6 +10,7 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { splitFileDescriptorSet } from './descriptor-set.ts';
 import type { Logger } from './logger.ts';
+import { DecodingServer, refuseMalformed } from './malformed-message.ts';
 import { accessControl } from './security/access-control.ts';
 import type { Role } from './security/caller.ts';
 import { tlsCredentials } from './security/server-certificates.ts';
@@ -68,13 +69,13 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     roleOf: (path) => roleOf(services, path),
     logger,
   });
-  const server = new Server({
+  const server = new DecodingServer({
     'grpc.max_receive_message_length': MAX_RECEIVE_MESSAGE_BYTES,
     'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
     'grpc-node.max_session_memory': 64,
     'grpc.min_time_between_pings_ms': MIN_PING_INTERVAL_MS,
-    interceptors: [...(settings.interceptors ?? []), access],
+    interceptors: [...(settings.interceptors ?? []), access, refuseMalformed],
   });
   for (const { definition, implementation } of services) server.addService(definition, implementation);
   const names = ['', ...services.map((service) => service.name)];

@@ -13,6 +13,8 @@ after(() => {
 const at = (...parts: string[]): string => path.join(work, ...parts);
 for (const folder of ['models/tiny', 'data', 'models-of-others', 'secret']) mkdirSync(at(folder), { recursive: true });
 writeFileSync(at('secret/key'), '');
+writeFileSync(at('data/file'), '');
+symlinkSync(at('secret/key'), at('data/link-to-key'));
 symlinkSync(at('secret'), at('models/way-out'));
 symlinkSync(at('nowhere/at-all'), at('models/to-nothing'));
 symlinkSync(at('data'), at('models/to-data'));
@@ -35,6 +37,9 @@ test('ArtifactRoots lets through what is below a root, there or not there yet', 
     at('models/new/folder'),
     at('models/to-data/train.jsonl'),
     `${at('models')}/tiny/../other`,
+    // What cannot be there is told by name to whoever opens it.
+    at('data', 'x'.repeat(300)),
+    at('data/file/below'),
     pathToFileURL(at('data/train.jsonl')).href,
     'hf:owner/name',
     '',
@@ -54,6 +59,8 @@ test('ArtifactRoots refuses what is beside a root, above it, or behind a link', 
     // Whoever makes what it leads to decides later where a file comes out.
     at('models/to-nothing'),
     at('models/to-nothing/new'),
+    at('data/link-to-key/below'),
+    at('secret', 'x'.repeat(300)),
     'relative/folder',
     pathToFileURL(at('secret/key')).href,
     `file://${at('models')}/%2e%2e/secret/key`,

@@ -6,6 +6,8 @@ import { parseLocation } from './uri.ts';
 /** Fields of requests that hold a path or URI, beside those whose name ends with `Uri` or `Uris`. */
 const OTHER_URI_FIELDS: ReadonlySet<string> = new Set(['resumeFromCheckpoint']);
 const URI_FIELD = /uris?$/i;
+/** What is not there, below a file, or has a name that no file can have: whoever opens it is told so by name. */
+const MISSING_CODES: readonly (string | undefined)[] = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'];
 
 /** The folders below which callers may have files read and written. */
 export class ArtifactRoots {
@@ -89,14 +91,19 @@ function realPath(name: string): string | undefined {
     try {
       return path.join(realpathSync(place), ...missing);
     } catch (error) {
-      if (systemCode(error) !== 'ENOENT' || isLink(place) || path.dirname(place) === place) return undefined;
+      if (!MISSING_CODES.includes(systemCode(error)) || isLink(place) || path.dirname(place) === place)
+        return undefined;
       missing.unshift(path.basename(place));
     }
   }
 }
 
 function isLink(place: string): boolean {
-  return lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+  try {
+    return lstatSync(place).isSymbolicLink();
+  } catch {
+    return false;
+  }
 }
 
 function isWithin(root: string, place: string): boolean {

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 
 import type { ByteSource } from '@pemmican/safetensors';
@@ -16,7 +17,8 @@ const MAX_READ_BYTES = 1024 ** 3;
 export async function openByteSource(uri: string): Promise<ByteSource> {
   const path = localPath(uri);
   try {
-    const handle = await open(path, 'r');
+    // Without O_NONBLOCK a named pipe that nobody writes to would hold a thread of Node's pool for ever; four of them hold all.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const status = await handle.stat();
       if (!status.isFile())

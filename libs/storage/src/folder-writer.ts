@@ -48,7 +48,7 @@ async function makeParent(path: string): Promise<void> {
   try {
     await makeFolder(dirname(path));
   } catch (error) {
-    if (!(error instanceof StorageError && error.code === 'DESTINATION_EXISTS')) throw error;
+    if (!(error instanceof StorageError && systemCode(error.cause) === 'EEXIST')) throw error;
     throw new StorageError('NOT_A_FOLDER', path, `${dirname(path)} is a file, not a folder`, { cause: error });
   }
 }

@@ -30,7 +30,7 @@ export const ERROR_RULES: readonly ErrorRule[] = [
     },
   },
   { name: 'SafetensorsError', codes: { MissingFile: NOT_FOUND, '*': INVALID_ARGUMENT } },
-  { name: 'TokenizerError', codes: { '*': INVALID_ARGUMENT } },
+  { name: 'TokenizerError', codes: { UNSUPPORTED_COMPONENT: FAILED_PRECONDITION, '*': INVALID_ARGUMENT } },
   { name: 'DatasetError', codes: { '*': INVALID_ARGUMENT } },
   { name: 'SequenceError', codes: { '*': FAILED_PRECONDITION } },
   { name: 'VocabularyError', codes: { INVALID_MANIFEST: INVALID_ARGUMENT, '*': FAILED_PRECONDITION } },

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { status as grpcStatus } from '@grpc/grpc-js';
 import {
   PredictRequest,
   PredictResponse,
@@ -126,8 +127,13 @@ async function* predict(
   }
   const outcome = await ended;
   if (outcome.type === 'failed') throw statusError(Status.decode(outcome.status));
+  // Killed, or crashed in the engine: no fault of the service, and worth another try where there is more memory.
   if (outcome.type === 'died')
-    throw new Error(`The process of the prediction ended with ${outcome.signal ?? `exit code ${outcome.exitCode}`}`);
+    throw new RpcError({
+      code: grpcStatus.ABORTED,
+      reason: 'PROCESS_ENDED',
+      message: `The process of the prediction ended with ${outcome.signal ?? `exit code ${outcome.exitCode}`}; is the machine, or memory_budget_bytes, out of memory?`,
+    });
 }
 
 /** A status from a child process as an error of the call, details and all. */

@@ -53,16 +53,7 @@ export class TrainerProcess {
 
   /** Process ids of the runs that the trainer has forked. */
   childIds(): number[] {
-    const parent = this.#process?.pid;
-    return readdirSync('/proc').flatMap((name) => {
-      if (!/^\d+$/.test(name)) return [];
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent ? [Number(name)] : [];
-      } catch {
-        return []; // gone in the meantime
-      }
-    });
+    return childIdsOf(this.#process?.pid);
   }
 
   async kill(): Promise<void> {
@@ -164,4 +155,17 @@ export class TrainerProcess {
   watch(name: string, resumeToken: string): AsyncIterable<WatchRunResponse> {
     return this.client.watchRun({ name, resumeToken });
   }
+}
+
+/** Ids of the processes that a process has forked. */
+export function childIdsOf(parent: number | undefined): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent ? [Number(name)] : [];
+    } catch {
+      return []; // gone in the meantime
+    }
+  });
 }

@@ -30,19 +30,5 @@ export const ERROR_RULES: readonly ErrorRule[] = [
     name: 'VocabularyError',
     codes: { INVALID_OPTION: INVALID_ARGUMENT, INVALID_PROFILE: INVALID_ARGUMENT, '*': FAILED_PRECONDITION },
   },
-  // Node's own, of the profile that is written without a library of ours.
-  {
-    name: 'Error',
-    codes: {
-      EACCES: PERMISSION_DENIED,
-      EPERM: PERMISSION_DENIED,
-      EROFS: PERMISSION_DENIED,
-      ENOSPC: RESOURCE_EXHAUSTED,
-      EDQUOT: RESOURCE_EXHAUSTED,
-      ENOTDIR: INVALID_ARGUMENT,
-      EISDIR: INVALID_ARGUMENT,
-      EEXIST: INVALID_ARGUMENT,
-      ERR_WORKER_OUT_OF_MEMORY: RESOURCE_EXHAUSTED,
-    },
-  },
+  { name: 'Error', codes: { ERR_WORKER_OUT_OF_MEMORY: RESOURCE_EXHAUSTED } },
 ];

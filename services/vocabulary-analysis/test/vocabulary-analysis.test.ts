@@ -260,7 +260,7 @@ test('bad input ends an analysis with a code, a reason and the file', options, a
       'INVALID_OPTION',
       undefined,
     ],
-    [analysisSpec(MODEL, [good], { profileUri: `${good.uri}/p.json` }), 'INVALID_ARGUMENT', 'EEXIST', good.uri],
+    [analysisSpec(MODEL, [good], { profileUri: `${good.uri}/p.json` }), 'INVALID_ARGUMENT', 'NOT_A_FOLDER', good.uri],
   ];
   for (const [spec, code, reason, file] of table) {
     const failure = failureOf(await runAnalysis(client, spec));

@@ -16,6 +16,7 @@ import { refusalOf } from '@pemmican/testkit';
 import { startEcho, type EchoMethods } from '../../test/echo-service.ts';
 import { Handlers, createLogger, readServerSecurity } from '../mod.ts';
 import { accessControl } from './access-control.ts';
+import type { Authenticator } from './caller.ts';
 
 const handlers = new Handlers({ logger: createLogger('test', 'silent') });
 
@@ -164,6 +165,16 @@ async function untilAdmitted(
   }
 }
 
+test('accessControl says UNAVAILABLE where the keys that tokens are checked by cannot be had, and not why', async (t) => {
+  const authenticator = {
+    authenticate: (): Promise<undefined> => Promise.reject(new Error('getaddrinfo ENOTFOUND keys.example')),
+  };
+  const { client, close } = await startOnce(authenticator);
+  t.after(close);
+  await refuses(call(client, '/test/Once', WRITER), 'UNAVAILABLE', 'TOKEN_NOT_CHECKED');
+  await assert.rejects(call(client, '/test/Once', WRITER), (error) => !String(error).includes('keys.example'));
+});
+
 test('accessControl does not count a call whose caller has gone while its token was checked', async (t) => {
   const checks: (() => void)[] = [];
   const authenticator = {
@@ -172,20 +183,8 @@ test('accessControl does not count a call whose caller has gone while its token 
       return { name: 'ci', role: 'writer' as const };
     },
   };
-  const settings = { authenticator, maxOpenCalls: 1, roleOf: () => 'reader' as const };
-  const server = new Server({ interceptors: [accessControl({ ...settings, logger: createLogger('test', 'silent') })] });
-  const once = { path: '/test/Once', requestStream: false, responseStream: false, requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same }; // prettier-ignore
-  server.addService({ once }, { once: handlers.unary((request: Buffer) => request) });
-  const port = await new Promise<number>((resolve) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_, bound) => {
-      resolve(bound);
-    });
-  });
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
-  t.after(() => {
-    client.close();
-    server.forceShutdown();
-  });
+  const { client, close } = await startOnce(authenticator);
+  t.after(close);
   const untilChecked = async (count: number): Promise<void> => {
     while (checks.length < count) await new Promise((resolve) => setTimeout(resolve, 5));
   };
@@ -210,3 +209,24 @@ test('readServerSecurity names variables that are wrong, or that belong together
   for (const [environment, message] of cases) assert.throws(() => readServerSecurity(environment), message);
   assert.deepEqual(readServerSecurity({ PEMMICAN_TOKENS_FILE: '' }), { maxOpenCallsPerCaller: 2000 });
 });
+
+/** A server of one method, which callers may have open once. */
+async function startOnce(authenticator: Authenticator): Promise<{ client: Client; close: () => void }> {
+  const settings = { authenticator, maxOpenCalls: 1, roleOf: () => 'reader' as const };
+  const server = new Server({ interceptors: [accessControl({ ...settings, logger: createLogger('test', 'silent') })] });
+  const once = { path: '/test/Once', requestStream: false, responseStream: false, requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same }; // prettier-ignore
+  server.addService({ once }, { once: handlers.unary((request: Buffer) => request) });
+  const port = await new Promise<number>((resolve) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_, bound) => {
+      resolve(bound);
+    });
+  });
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  return {
+    client,
+    close: () => {
+      client.close();
+      server.forceShutdown();
+    },
+  };
+}

@@ -15,7 +15,7 @@ import { predictRun } from './predict-run.ts';
 import { trainRun } from './train-run.ts';
 
 const cancellation = new AbortController();
-const { tensorflow, cpuDeviceCount, hub } = readConfig(process.env);
+const { tensorflow, cpuDeviceCount, hub, artifactRoots } = readConfig(process.env);
 const telemetry = startTelemetry({ serviceName: 'pemmican-trainer-run', serviceVersion: '0.1.0' });
 
 async function perform(message: Exclude<ParentMessage, { type: 'cancel' }>): Promise<void> {
@@ -39,6 +39,7 @@ async function perform(message: Exclude<ParentMessage, { type: 'cancel' }>): Pro
   for await (const response of predictRun(PredictRequest.decode(message.request), {
     tensorflow,
     hub,
+    artifactRoots,
     signal: cancellation.signal,
   })) {
     cancellation.signal.throwIfAborted();

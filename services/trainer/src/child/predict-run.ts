@@ -3,7 +3,6 @@ import { hasTargetSequence, isLanguageModeling, requireTask, type Task } from '@
 import type { PredictRequest, PredictResponse, PredictedWords } from '@pemmican/contract/trainer';
 import { buildGenerationProgram, buildPredictionProgram, predictLogits, type EncodedDataset } from '@pemmican/training';
 import { toTask } from '../convert-options.ts';
-import type { HubOptions } from '@pemmican/storage';
 import { PreconditionError } from '../precondition-error.ts';
 import { generationSettings } from './generation-settings.ts';
 import { paddingTokenId } from './model-token-ids.ts';
@@ -12,14 +11,13 @@ import { predictAnswers } from './predict-answers.ts';
 import { predictTexts } from './predict-texts.ts';
 import { prepareData } from './prepared-data.ts';
 import { outputRows } from './prepared-model.ts';
-import { openPredictionModel } from './prediction-model.ts';
+import { openPredictionModel, type ModelPlaces } from './prediction-model.ts';
 import { wordsWithTokens, type SplitWords } from './split-words.ts';
 
 const DEFAULT_BATCH_SIZE = 16;
 
-export interface PredictRunOptions {
+export interface PredictRunOptions extends ModelPlaces {
   readonly tensorflow: 'cpu' | 'gpu';
-  readonly hub: HubOptions;
   /** Ends writing between two tokens. */
   readonly signal?: AbortSignal;
 }
@@ -36,7 +34,7 @@ export async function* predictRun(
   }
   if (isLanguageModeling(task))
     throw new PreconditionError('NO_LOGITS', `There are no logits of a record to predict in ${task}`);
-  const predicting = await openPredictionModel(request.modelUri, request.baseModelUri, options.hub, task);
+  const predicting = await openPredictionModel(request.modelUri, request.baseModelUri, options, task);
   const { base, model, headLabelCount: labelCount } = predicting;
   requireTask(model, task, base.folder.name);
   if (labelCount === undefined)
@@ -92,9 +90,10 @@ export async function* predictRun(
 async function* writeTexts(
   request: PredictRequest,
   task: Task,
-  { tensorflow, hub, signal }: PredictRunOptions,
+  options: PredictRunOptions,
 ): AsyncGenerator<PredictResponse, void, undefined> {
-  const predicting = await openPredictionModel(request.modelUri, request.baseModelUri, hub, task);
+  const { tensorflow, signal } = options;
+  const predicting = await openPredictionModel(request.modelUri, request.baseModelUri, options, task);
   const { base, model } = predicting;
   try {
     requireTask(model, task, base.folder.name);

@@ -209,6 +209,12 @@ for (const [files, message] of REFUSED)
     await assert.rejects(written(model, sourcesOf(TIED)), message);
   });
 
+test('predictRun refuses settings of generation that it does not follow with UNSUPPORTED_GENERATION', async (t) => {
+  const files = { 'generation_config.json': { no_repeat_ngram_size: 3 } };
+  const model = await modelFolder(temporaryFolder(t), TIED, files);
+  await assert.rejects(written(model, sourcesOf(TIED)), { reason: 'UNSUPPORTED_GENERATION' });
+});
+
 test('predictRun refuses a model that does not write, and sources that are no texts', async (t) => {
   const bert = { model_type: 'bert', vocab_size: VOCAB_SIZE, hidden_size: 12, num_hidden_layers: 1, num_attention_heads: 3, intermediate_size: 20, max_position_embeddings: 9 }; // prettier-ignore
   const other = await modelFolder(temporaryFolder(t), TIED, { 'config.json': bert });

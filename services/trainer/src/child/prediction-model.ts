@@ -13,7 +13,7 @@ import {
   type TensorReader,
 } from '@pemmican/models';
 import { SafetensorsFile, type FolderReader } from '@pemmican/safetensors';
-import { StorageError, openFolder, readJson, type HubOptions } from '@pemmican/storage';
+import { StorageError, openFolder, readJson, type ArtifactRoots, type HubOptions } from '@pemmican/storage';
 import { loadWeights, type PredictionProgram } from '@pemmican/training';
 import { MAX_CONFIG_BYTES } from '../model-config.ts';
 import { locateParameters, prepareModel, type PreparedModel } from './prepared-model.ts';
@@ -33,18 +33,28 @@ export interface PredictionModel {
   close(): Promise<void>;
 }
 
-/** @param baseModelUri model that an adapter is used with, in place of the one that it names; empty: the one that it names */
+/** Where models may come from. */
+export interface ModelPlaces {
+  readonly hub: HubOptions;
+  /** An adapter names a folder that no request has named: it is held to them too. Not set: every folder. */
+  readonly artifactRoots?: ArtifactRoots;
+}
+
+/**
+ * @param baseModelUri model that an adapter is used with, in place of the one that it names; empty: the one that it names
+ * @throws StorageError OUTSIDE_ROOTS for an adapter's base that the service may not read
+ */
 export async function openPredictionModel(
   modelUri: string,
   baseModelUri: string,
-  hub: HubOptions,
+  { hub, artifactRoots }: ModelPlaces,
   task: Task,
 ): Promise<PredictionModel> {
   const folder = await openFolder(modelUri, { hub });
   const fields = await readJson(folder, ADAPTER_CONFIG_FILE_NAME, { maxBytes: MAX_CONFIG_BYTES });
   return fields === undefined
     ? wholeModel(await prepareModel(modelUri, hub, task))
-    : adapted(folder, fields, baseModelUri, hub, task);
+    : adapted(folder, fields, baseModelUri, { hub, ...(artifactRoots === undefined ? {} : { artifactRoots }) }, task);
 }
 
 function wholeModel(base: PreparedModel): PredictionModel {
@@ -63,11 +73,13 @@ async function adapted(
   folder: FolderReader,
   fields: unknown,
   baseModelUri: string,
-  hub: HubOptions,
+  { hub, artifactRoots }: ModelPlaces,
   task: Task,
 ): Promise<PredictionModel> {
   const { lora, baseModelName } = parseAdapterConfig(fields, `${folder.name}/${ADAPTER_CONFIG_FILE_NAME}`);
-  const base = await prepareModel(baseModelUri === '' ? locationOf(baseModelName) : baseModelUri, hub, task);
+  const baseUri = baseModelUri === '' ? locationOf(baseModelName) : baseModelUri;
+  artifactRoots?.checkRequest({ baseUri });
+  const base = await prepareModel(baseUri, hub, task);
   const fileName = `${folder.name}/${ADAPTER_WEIGHTS_FILE_NAME}`;
   const source = await folder.open(ADAPTER_WEIGHTS_FILE_NAME);
   if (source === undefined) throw new StorageError('NOT_FOUND', fileName, 'there is no such file');

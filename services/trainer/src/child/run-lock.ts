@@ -16,9 +16,9 @@ const POLL_MS = 100;
  * @returns what gives the folder back
  * @throws PreconditionError RUN_FOLDER_IN_USE
  */
-export async function lockRunFolder(folder: string): Promise<() => Promise<void>> {
+export async function lockRunFolder(folder: string, waitMs = WAIT_MS): Promise<() => Promise<void>> {
   const file = path.join(folder, LOCK_FILE_NAME);
-  const deadline = Date.now() + WAIT_MS;
+  const deadline = Date.now() + waitMs;
   for (;;) {
     try {
       await writeFile(file, `${process.pid}\n`, { flag: 'wx' });

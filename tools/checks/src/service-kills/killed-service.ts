@@ -1,0 +1,175 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { credentials, Client } from '@grpc/grpc-js';
+import { callMethod, type CalledMethod } from '@pemmican/testkit';
+import type { Random } from '../hostile-requests/random.ts';
+import { ServiceUnderTest } from '../service-under-test.ts';
+
+/** What a watcher sees of an event. */
+export interface SeenEvent {
+  readonly sequence: number;
+  readonly resumeToken: string;
+}
+
+/** A job as it ended. */
+export interface EndedJob {
+  readonly isSucceeded: boolean;
+  readonly error: string;
+}
+
+/** One service's jobs, as far as killing it goes. */
+export interface KilledKind {
+  /** Folder below `services/`. */
+  readonly service: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Longest time from one start to the next kill. */
+  readonly maxDelayMs: number;
+  readonly create: CalledMethod;
+  readonly watch: CalledMethod;
+  readonly get: CalledMethod;
+  readonly list: CalledMethod;
+  /** Request of the job with this number; a request id makes it the same job each time that it is sent. */
+  readonly request: (index: number) => object;
+  readonly createdName: (response: Buffer) => string;
+  readonly seen: (response: Buffer) => SeenEvent;
+  readonly ended: (response: Buffer) => EndedJob;
+  readonly listedCount: (response: Buffer) => number;
+  /** What the job left, to the last bit. */
+  readonly outcome: (index: number, response: Buffer) => string;
+}
+
+/** What came of the kills. */
+export interface KillReport {
+  readonly service: string;
+  readonly kills: number;
+  /** Of them, while the service was starting. */
+  readonly killsAtStart: number;
+  readonly jobs: number;
+  readonly events: number;
+  /** Times that watchers attached and saw something. */
+  readonly attachments: number;
+  readonly wallMs: number;
+  readonly problems: readonly string[];
+}
+
+const CONNECTION = { 'grpc.initial_reconnect_backoff_ms': 50, 'grpc.max_reconnect_backoff_ms': 200 };
+
+/** Kills a service at random moments while it works, until that has been done so often and its last job has ended. */
+export async function killService(
+  kind: KilledKind,
+  folder: string,
+  kills: number,
+  random: Random,
+): Promise<KillReport> {
+  const startMs = performance.now();
+  const problems: string[] = [];
+  let service = await ServiceUnderTest.start(kind.service, folder, kind.environment);
+  const client = new Client(service.address, credentials.createInsecure(), CONNECTION);
+  const counts = { killed: 0, atStart: 0, jobs: 0, events: 0, attachments: 0 };
+  try {
+    // The first one is left alone: all others have to end as it does.
+    const expected = await oneJob(kind, client, 0, counts, problems);
+    const killing = async (): Promise<void> => {
+      while (counts.killed < kills) {
+        await delay(30 + random.next() * kind.maxDelayMs);
+        await service.stop();
+        counts.killed++;
+        service = ServiceUnderTest.launch(kind.service, folder, kind.environment);
+        // One in eight is killed again before it listens.
+        if (random.next() < 1 / 8 && counts.killed < kills) {
+          await delay(random.next() * 800);
+          await service.stop();
+          counts.killed++;
+          counts.atStart++;
+          service = ServiceUnderTest.launch(kind.service, folder, kind.environment);
+        }
+        await service.ready;
+      }
+    };
+    const killed = killing();
+    for (let index = 1; index === 1 || counts.killed < kills; index++) {
+      const outcome = await oneJob(kind, client, index, counts, problems);
+      if (outcome !== expected) problems.push(`job ${index} ended as ${outcome}, an undisturbed one as ${expected}`);
+    }
+    await killed;
+    const listed = kind.listedCount(
+      (await callMethod(client, kind.list, [{ pageSize: 1000, pageToken: '' }]))[0] ?? Buffer.alloc(0),
+    );
+    if (listed !== counts.jobs) problems.push(`${listed} jobs are listed, ${counts.jobs} were created`);
+  } finally {
+    client.close();
+    await service.stop();
+  }
+  const { killed, atStart, jobs, events, attachments } = counts;
+  return {
+    service: kind.service,
+    kills: killed,
+    killsAtStart: atStart,
+    jobs,
+    events,
+    attachments,
+    problems,
+    wallMs: performance.now() - startMs,
+  };
+}
+
+type Counts = { jobs: number; events: number; attachments: number };
+
+/** Creates a job and follows it to its end, over all deaths of its service; gives what it left. */
+async function oneJob(
+  kind: KilledKind,
+  client: Client,
+  index: number,
+  counts: Counts,
+  problems: string[],
+): Promise<string> {
+  const insist = async (method: CalledMethod, request: object): Promise<Buffer> => {
+    for (;;) {
+      try {
+        return (await callMethod(client, method, [request]))[0] ?? Buffer.alloc(0);
+      } catch (error) {
+        if (!isGone(error)) throw error;
+        await delay(20);
+      }
+    }
+  };
+  const name = kind.createdName(await insist(kind.create, kind.request(index)));
+  counts.jobs++;
+  const events: SeenEvent[] = [];
+  for (let isEnded = false; !isEnded;) {
+    const before = events.length;
+    isEnded = await follow(kind, client, name, events);
+    if (isEnded || events.length > before) counts.attachments++;
+  }
+  const gap = events.findIndex(({ sequence }, position) => sequence !== position + 1);
+  if (gap >= 0) problems.push(`${name}: event ${gap + 1} of the watcher has sequence ${events[gap]?.sequence}`);
+  const again: SeenEvent[] = [];
+  while (!(await follow(kind, client, name, again))) again.length = 0;
+  if (again.length !== events.length)
+    problems.push(`${name}: its watcher saw ${events.length} events, one that comes later ${again.length}`);
+  counts.events += events.length;
+  const response = await insist(kind.get, { name });
+  const { isSucceeded, error } = kind.ended(response);
+  if (!isSucceeded) problems.push(`${name}: ended with ${error}`);
+  return isSucceeded ? kind.outcome(index, response) : error;
+}
+
+/** Follows from the last event on; false when the service died meanwhile. */
+async function follow(kind: KilledKind, client: Client, name: string, events: SeenEvent[]): Promise<boolean> {
+  const same = (bytes: Buffer): Buffer => bytes;
+  const request = kind.watch.requestSerialize({ name, resumeToken: events.at(-1)?.resumeToken ?? '' } as never);
+  try {
+    const stream = client.makeServerStreamRequest(kind.watch.path, same, same, request);
+    for await (const bytes of stream) events.push(kind.seen(bytes as Buffer));
+    return true;
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    await delay(20);
+    return false;
+  }
+}
+
+/** UNAVAILABLE and the like: nobody answers. */
+function isGone(error: unknown): boolean {
+  const code = (error as { code?: number }).code;
+  return code === 14 || code === 1 || (code === 13 && /RST_STREAM|ECONNRESET|closed/i.test(String(error)));
+}
