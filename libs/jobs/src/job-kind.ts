@@ -86,6 +86,8 @@ export interface JobKind<Types extends JobTypes> {
   validate(spec: Types['spec']): Promise<void>;
   /** Runs the job. What it throws ends the job as FAILED with the status that {@link toStatus} makes of it. */
   execute(context: JobContext<Types>): Promise<Types['result']>;
+  /** Removes what is kept of a job beside the store, when the job is deleted for its age. */
+  forget?(resource: Types['resource']): Promise<void>;
   /** Turns a failure into what clients see; internals MUST NOT leak. */
   toStatus(error: unknown): Status;
 }

@@ -18,6 +18,7 @@ import {
 } from './job-kind.ts';
 import { JobMetrics } from './job-metrics.ts';
 import { JobQueue } from './job-queue.ts';
+import { StoreMaintenance, type MaintenanceOptions } from './maintenance.ts';
 
 export interface JobServiceOptions {
   /** File of the store. */
@@ -27,6 +28,8 @@ export interface JobServiceOptions {
   /** Jobs that may wait. */
   readonly maxQueued: number;
   readonly logger: Logger;
+  /** None where not given. */
+  readonly maintenance?: MaintenanceOptions;
 }
 
 const QUEUE_RETRY_DELAY_MS = 5_000;
@@ -52,6 +55,7 @@ export class JobService<Types extends JobTypes> {
   readonly #cancelled = new Set<string>();
   readonly #stopping = new AbortController();
   readonly #metrics: JobMetrics;
+  readonly #maintenance: StoreMaintenance | undefined;
 
   /** Opens the store and takes up what is unfinished. */
   constructor(kind: JobKind<Types>, options: JobServiceOptions) {
@@ -65,6 +69,14 @@ export class JobService<Types extends JobTypes> {
     }));
     for (const stored of this.#store.unfinished())
       if (stored.state !== JOB_STATE.PAUSED) this.#enqueue(stored, this.#hasStarted(stored.name));
+    this.#maintenance =
+      options.maintenance &&
+      new StoreMaintenance(options.maintenance, {
+        store: this.#store,
+        collection: kind.collection,
+        logger: options.logger,
+        forget: async ({ resource }) => kind.forget?.(kind.resourceCodec.decode(resource)),
+      });
   }
 
   /**
@@ -194,6 +206,7 @@ export class JobService<Types extends JobTypes> {
     this.#stopping.abort(reason);
     for (const controller of this.#running.values()) controller.abort(reason);
     await this.#queue.close();
+    await this.#maintenance?.close();
     this.#metrics.close();
     this.#store.close();
   }

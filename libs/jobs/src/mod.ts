@@ -18,4 +18,5 @@ export {
   type JobWatchMessage,
 } from './job-kind.ts';
 export { JobMetrics } from './job-metrics.ts';
+export { readMaintenance, type MaintenanceOptions } from './maintenance.ts';
 export { JobService, type JobServiceOptions } from './job-service.ts';

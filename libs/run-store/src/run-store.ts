@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { backUpDatabase } from './backup.ts';
 import { RunStoreError } from './error.ts';
 import { migrate } from './schema.ts';
 import { lockStore } from './store-lock.ts';
@@ -210,6 +211,29 @@ export class RunStore {
     }
   }
 
+  /**
+   * Deletes final resources whose last event is older than a moment, oldest first, with their events. Their request ids may be
+   * used again.
+   * @param limit most that are deleted in one transaction
+   * @returns what was deleted
+   */
+  deleteEndedBefore(time: Date, limit: number): StoredResource[] {
+    return this.#transaction(() => {
+      const ended = this.#statements.endedBefore.all(time.getTime(), limit).map(toResource);
+      for (const { name } of ended) this.#statements.delete.run(name);
+      return ended;
+    });
+  }
+
+  /**
+   * Writes a copy of the store, as it is at the end, while it is in use.
+   * @returns the copy's path, which has the time in its name
+   * @throws Error of the file system
+   */
+  backUp(folder: string, keptCount: number): Promise<string> {
+    return backUpDatabase(this.#database, { folder, name: this.#collection, keptCount });
+  }
+
   close(): void {
     this.#database.close();
     this.#unlock();
@@ -231,7 +255,18 @@ export class RunStore {
 function prepareStatements(
   database: DatabaseSync,
 ): Record<
-  'insert' | 'insertEvent' | 'byRequest' | 'byName' | 'page' | 'unfinished' | 'count' | 'update' | 'touch' | 'events',
+  | 'insert'
+  | 'insertEvent'
+  | 'byRequest'
+  | 'byName'
+  | 'page'
+  | 'unfinished'
+  | 'endedBefore'
+  | 'delete'
+  | 'count'
+  | 'update'
+  | 'touch'
+  | 'events',
   StatementSync
 > {
   const columns = 'row_number, name, uid, request_digest, state, is_final, spec, resource, last_sequence';
@@ -244,6 +279,12 @@ function prepareStatements(
     byName: database.prepare(`SELECT ${columns} FROM resource WHERE name = ?`),
     page: database.prepare(`SELECT ${columns} FROM resource WHERE row_number < ? ORDER BY row_number DESC LIMIT ?`),
     unfinished: database.prepare(`SELECT ${columns} FROM resource WHERE is_final = 0 ORDER BY row_number`),
+    endedBefore: database.prepare(
+      `SELECT ${columns} FROM resource WHERE is_final = 1 AND
+         (SELECT time_ms FROM event WHERE event.name = resource.name AND sequence = last_sequence) < ?
+       ORDER BY row_number LIMIT ?`,
+    ),
+    delete: database.prepare('DELETE FROM resource WHERE name = ?'),
     count: database.prepare('SELECT count(*) AS count FROM resource WHERE state = ?'),
     update: database.prepare(
       'UPDATE resource SET state = ?, is_final = ?, resource = ?, last_sequence = ? WHERE name = ?',

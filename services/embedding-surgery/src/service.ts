@@ -45,6 +45,7 @@ export function createEmbeddingSurgeryService(config: EmbeddingSurgeryConfig): E
     concurrency: config.maxConcurrentJobs,
     maxQueued: config.maxQueuedJobs,
     logger,
+    maintenance: config.maintenance,
   });
   const handlers = new Handlers({
     rules: ERROR_RULES,

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { SECURITY_VARIABLES, readServerSecurity, type ServerSecurity } from '@pemmican/rpc';
+import { readMaintenance, type MaintenanceOptions } from '@pemmican/jobs';
 import { ArtifactRoots, hubOptionsFromEnvironment, type HubOptions } from '@pemmican/storage';
 import { z } from 'zod';
 
@@ -29,6 +30,8 @@ export interface TrainerConfig {
   readonly security: ServerSecurity;
   /** Folders that callers' paths have to be in (`PEMMICAN_ARTIFACT_ROOTS`, separated by colons); all where it is not set. */
   readonly artifactRoots: ArtifactRoots;
+  /** Deletion of old jobs, backups. */
+  readonly maintenance: MaintenanceOptions;
   readonly stateDirectory: string;
   readonly hub: HubOptions;
   readonly maxConcurrentRuns: number;
@@ -55,6 +58,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     listen: parsed.data.PEMMICAN_LISTEN,
     security: readServerSecurity(environment),
     artifactRoots: ArtifactRoots.parse(environment['PEMMICAN_ARTIFACT_ROOTS']),
+    maintenance: readMaintenance(environment),
     stateDirectory: path.resolve(parsed.data.PEMMICAN_STATE_DIRECTORY),
     hub: hubOptionsFromEnvironment(environment, parsed.data.PEMMICAN_CACHE_DIR),
     maxConcurrentRuns: parsed.data.PEMMICAN_MAX_CONCURRENT_RUNS,

@@ -39,6 +39,7 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
     concurrency: config.maxConcurrentRuns,
     maxQueued: config.maxQueuedRuns,
     logger,
+    maintenance: config.maintenance,
   });
   const handlers = new Handlers({
     rules: ERROR_RULES,

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import {
@@ -45,6 +46,7 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
     concurrency: config.maxConcurrentJobs,
     maxQueued: config.maxQueuedJobs,
     logger,
+    maintenance: config.maintenance,
   });
   const spoolFolder = spoolFolderOf(config);
   sweepSpools(spoolFolder, unfinishedFiles(jobs));
@@ -135,6 +137,7 @@ function analysisKind(config: VocabularyAnalysisConfig, logger: Logger): JobKind
           await removeSpool(spoolFolderOf(config), spec.dataset?.files ?? []);
       }
     },
+    forget: ({ uid }) => rm(profileFile(config, uid), { force: true }),
     toStatus: (error) => toRpcError(error, ERROR_RULES, logger).toStatus(),
   };
 }
