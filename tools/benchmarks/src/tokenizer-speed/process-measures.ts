@@ -12,7 +12,7 @@ export function startClock(): () => Measure {
   };
 }
 
-/** Largest resident set of this process so far. */
-export function peakResidentBytes(): number {
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0) * 1024;
+/** Largest resident set of a process so far, of this one where none is named. */
+export function peakResidentBytes(pid: number | 'self' = 'self'): number {
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
 }

@@ -1,0 +1,169 @@
+/**
+ * What a thousand watchers cost a run: the same steps of MiniLM on real sentences, watched by one and by many, in turns. Watchers are
+ * in processes of lowest priority, as they would be on other machines; what the service does for them is not. Prints
+ * docs/benchmarks/watchers.md; takes some five minutes.
+ *
+ *   node tools/benchmarks/src/watchers.ts [--watchers 1000] [--steps 60] [--repeats 2] > docs/benchmarks/watchers.md
+ * @module
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpus, loadavg, setPriority, tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { credentials } from '@grpc/grpc-js';
+import { RunSpec, RunState, TrainerServiceClient, type Run, type WatchRunResponse } from '@pemmican/contract/trainer';
+import { Split } from '@pemmican/contract/vocabulary';
+import { dataFile, modelFolder } from '@pemmican/testkit';
+import { median } from './tokenizer-speed/measurement.ts';
+import { peakResidentBytes } from './tokenizer-speed/process-measures.ts';
+import type { WatchersReport } from './watchers/watch-runs.ts';
+
+const { values } = parseArgs({
+  options: {
+    watchers: { type: 'string', default: '1000' },
+    steps: { type: 'string', default: '60' },
+    repeats: { type: 'string', default: '2' },
+  },
+});
+const [watcherCount, stepCount, repeatCount] = [values.watchers, values.steps, values.repeats].map(Number) as [number, number, number]; // prettier-ignore
+
+// The first steps pay for graph optimization and first touches of memory.
+const WARM_UP_STEPS = 5;
+const PROCESS_COUNT = 4;
+const GOAL = 0.01;
+const TRAINER = path.resolve(import.meta.dirname, '../../../services/trainer/src/main.ts');
+const WATCHERS = path.resolve(import.meta.dirname, 'watchers/watch-runs.ts');
+
+interface Measured {
+  readonly watcherCount: number;
+  readonly stepMs: number;
+  readonly eventCount: number;
+  /** CPU seconds of the service's own process while the run went on. */
+  readonly serviceSeconds: number;
+  readonly problems: readonly string[];
+}
+
+/** User and system seconds of a process so far. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+async function createRun(client: TrainerServiceClient, output: string): Promise<string> {
+  const spec = RunSpec.fromPartial({
+    modelUri: modelFolder('all-MiniLM-L6-v2'),
+    outputUri: output,
+    dataset: {
+      files: [{ split: Split.TRAIN, uri: dataFile('sentiment/amazon.json') }],
+      labelColumn: 'class',
+      skipInvalid: true,
+      maxSequenceLength: 128,
+    },
+    options: {
+      maxSteps: stepCount,
+      perDeviceTrainBatchSize: 16,
+      saveSteps: stepCount,
+      dropout: 0.1,
+      learningRate: 2e-5,
+    },
+  });
+  const run = await new Promise<Run | undefined>((resolve, reject) => {
+    client.createRun({ requestId: '', validateOnly: false, spec }, (error, response) => {
+      if (error === null) resolve(response.run);
+      else reject(error);
+    });
+  });
+  return run?.name ?? '';
+}
+
+function startWatchers(address: string, name: string, count: number): Promise<WatchersReport> {
+  const child = fork(WATCHERS, [address, name, String(count)], { execArgv: [] });
+  if (child.pid !== undefined) setPriority(child.pid, 19);
+  return new Promise((resolve, reject) => {
+    child.on('message', (message) => {
+      resolve(message as WatchersReport);
+    });
+    child.on('exit', (code) => {
+      reject(new Error(`Watchers ended with ${code}`));
+    });
+  });
+}
+
+async function measure(service: ChildProcess, address: string, work: string, count: number): Promise<Measured> {
+  const client = new TrainerServiceClient(address, credentials.createInsecure());
+  const name = await createRun(client, path.join(work, `out-${performance.now()}`));
+  const processes = count === 0 ? 0 : PROCESS_COUNT;
+  const others = Array.from({ length: processes }, () => startWatchers(address, name, count / PROCESS_COUNT));
+  const stepMs: number[] = [];
+  let state = RunState.UNSPECIFIED as RunState;
+  const before = cpuSeconds(service.pid ?? 0);
+  for await (const { event } of client.watchRun({ name, resumeToken: '' }) as AsyncIterable<WatchRunResponse>) {
+    if (event?.$case === 'step') stepMs.push(event.value.elapsedMs);
+    if (event?.$case === 'stateChange') state = event.value.state;
+  }
+  const serviceSeconds = cpuSeconds(service.pid ?? 0) - before;
+  if (state !== RunState.SUCCEEDED) throw new Error(`${name} ended in state ${state}`);
+  const reports = await Promise.all(others);
+  client.close();
+  const eventCounts = new Set(reports.map(({ eventCount }) => eventCount));
+  return {
+    watcherCount: count,
+    stepMs: median(stepMs.slice(WARM_UP_STEPS)),
+    eventCount: reports[0]?.eventCount ?? 0,
+    serviceSeconds,
+    problems: [
+      ...reports.flatMap(({ problems }) => problems),
+      ...(eventCounts.size > 1 ? [`processes saw ${[...eventCounts].join(', ')} events`] : []),
+    ],
+  };
+}
+
+function print(results: readonly Measured[], load: number, peakBytes: number): void {
+  const of = (count: number): number =>
+    median(results.filter((one) => one.watcherCount === count).map((one) => one.stepMs));
+  const [alone, watched] = [of(0), of(watcherCount)];
+  const slower = watched / alone - 1;
+  const problems = results.flatMap((one) => one.problems);
+  const options = process.argv.slice(2);
+  process.stdout.write(`# A run with ${watcherCount.toLocaleString('en')} watchers
+
+\`${['node tools/benchmarks/src/watchers.ts', ...options].join(' ')}\` on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} cores of ${cpus()[0]?.model ?? 'unknown'}, load ${load.toFixed(2)} before, Node ${process.version}.
+
+Runs of ${stepCount} steps of all-MiniLM-L6-v2 (16 real sentences each, dropout, AdamW) by a trainer in a process of its own over a Unix
+socket, one after the other, with one watcher and with ${watcherCount.toLocaleString('en')} more. The watchers share these cores, ${PROCESS_COUNT} processes of lowest
+priority. Step: median after ${WARM_UP_STEPS}, as the run's process measures it. Service: CPU time of the trainer's own process during the run.
+
+| watchers | step ms | events each | sent | service CPU s | lost, repeated or other events |
+| ---: | ---: | ---: | ---: | ---: | --- |
+${results.map((one) => `| ${one.watcherCount + 1} | ${one.stepMs.toFixed(1)} | ${one.watcherCount === 0 ? '' : one.eventCount} | ${one.watcherCount === 0 ? '' : (one.eventCount * one.watcherCount).toLocaleString('en')} | ${one.serviceSeconds.toFixed(1)} | ${one.watcherCount === 0 ? '' : one.problems.length} |`).join('\n')}
+
+- A step takes ${(100 * slower).toFixed(1)} % ${slower < 0 ? 'less' : 'more'} time with them (goal: less than 1 % more, ${slower < GOAL ? 'met' : 'missed on these two cores, which the service shares with the training'}).
+- ${problems.length === 0 ? 'Every watcher saw every event once, in order, with the same resume tokens.' : `Problems: ${problems.slice(0, 5).join('; ')}`}
+- The trainer's process had ${(peakBytes / 1e6).toFixed(0)} MB at its peak.
+`);
+}
+
+const work = mkdtempSync(path.join(tmpdir(), 'pemmican-watchers-'));
+const address = `unix:${path.join(work, 'trainer.sock')}`;
+const [load = 0] = loadavg();
+const service = fork(TRAINER, [], {
+  execArgv: [],
+  env: {
+    ...process.env,
+    PEMMICAN_LISTEN: address,
+    PEMMICAN_STATE_DIRECTORY: path.join(work, 'state'),
+    PEMMICAN_LOG_LEVEL: 'error',
+  },
+});
+try {
+  await once(service, 'message');
+  const results: Measured[] = [];
+  for (let repeat = 0; repeat < repeatCount; repeat++)
+    for (const count of [0, watcherCount]) results.push(await measure(service, address, work, count));
+  print(results, load, peakResidentBytes(service.pid));
+} finally {
+  service.kill('SIGTERM');
+  rmSync(work, { recursive: true, force: true });
+}
