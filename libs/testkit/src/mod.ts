@@ -7,6 +7,7 @@ export { CACHE_FOLDER, dataFile, modelFolder, oraclePython } from './cache.ts';
 export { statusOfRefusal, testErrors, toldBy, type ErrorCase } from './error-cases.ts';
 export { readErrorsDocument, type ErrorLine } from './errors-document.ts';
 export { describeStatus, refusalOf, type Failure } from './failure.ts';
+export { freePort } from './free-port.ts';
 export { ModelVariants, safetensorsOf } from './model-variants.ts';
 export { startSpanCollector, type CollectedSpan, type SpanCollector } from './span-collector.ts';
 export { makeTinyDataset, makeTinyModel } from './tiny-model.ts';

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { RunState } from '@pemmican/contract/trainer';
-import { makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
-import { freePort } from './free-port.ts';
+import { freePort, makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
 import { runRequest } from './harness.ts';
 import { TrainerProcess } from './trainer-process.ts';
 

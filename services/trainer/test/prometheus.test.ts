@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
+import { freePort, makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
 import { OBSERVABILITY_FOLDER, askedExpression, readDashboards } from './dashboards.ts';
-import { freePort } from './free-port.ts';
 import { runRequest } from './harness.ts';
 import { TrainerProcess } from './trainer-process.ts';
 
