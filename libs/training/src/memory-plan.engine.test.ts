@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { measureLiveMemory } from '../test/live-memory.ts';
-import type { LoraOptions } from '@pemmican/models';
-import type { ProgramOptions } from './training-program.ts';
+import { MEMORY_CASES, measureCase } from '../test/memory-cases.ts';
 
-const STEP_COUNT = 3;
 // What a user is told is to be a bound, and a close one.
 const MAX_EXCESS = 0.05;
 // Nothing holds the engine to the plan's order in an evaluation; see `TrainingProgram.planEvaluation`.
@@ -12,226 +9,14 @@ const MAX_SHORTFALL_OF_EVALUATION = 0.1;
 // Without a backward pass the engine puts GELU and its bias into the matrix product before them, and makes no tensors for
 // their steps: 6 to 8 % of the whole here, as the threads happen to go, which the plan has.
 const MAX_EXCESS_OF_EVALUATION = 0.1;
-const LORA: LoraOptions = {
-  rank: 8, alpha: 16, dropout: 0, targetModules: [], hasRankStabilization: false, drawnModules: [],
-}; // prettier-ignore
 
-interface Case {
-  readonly name: string;
-  readonly layers?: number;
-  readonly hidden?: number;
-  readonly rows: number;
-  readonly batch: readonly [rows: number, length: number];
-  /** Of sequence-to-sequence tasks. */
-  readonly targetLength?: number;
-  readonly options?: Partial<ProgramOptions>;
-  readonly freeze?: readonly string[];
-  readonly lora?: Partial<LoraOptions>;
-  /** In place of a BERT of this shape. */
-  readonly config?: Record<string, unknown>;
-  /** Evaluations in place of steps. */
-  readonly isEvaluation?: boolean;
-}
-
-const CASES: readonly Case[] = [
-  { name: 'few rows, wide batch', rows: 2000, batch: [16, 64] },
-  { name: 'ten times the rows, the same batch', rows: 20_000, batch: [16, 64] },
-  { name: 'many rows, narrow batch: the peak is in the update', rows: 20_000, batch: [4, 32] },
-  { name: 'a batch whose last rows are odd numbers', rows: 2001, batch: [7, 51] },
-  { name: 'all-MiniLM-L6-v2, full', layers: 6, hidden: 384, rows: 30_522, batch: [16, 44] },
-  { name: 'all-MiniLM-L6-v2, reduced', layers: 6, hidden: 384, rows: 4328, batch: [16, 44] },
-  { name: 'weight decay', rows: 20_000, batch: [4, 32], options: { hasWeightDecay: true } },
-  { name: 'dropout', rows: 2000, batch: [16, 64], options: { dropout: 0.1 } },
-  {
-    name: 'recomputation, dropout',
-    rows: 2000,
-    batch: [16, 64],
-    options: { gradientCheckpointing: true, dropout: 0.1 },
-  },
-  { name: 'accumulation', rows: 2000, batch: [16, 64], options: { isAccumulating: true } },
-  {
-    name: 'accumulation, weight decay, dropout, many rows, narrow batch',
-    rows: 20_000,
-    batch: [2, 16],
-    options: { isAccumulating: true, hasWeightDecay: true, dropout: 0.1 },
-  },
-  { name: 'regression', rows: 2000, batch: [16, 32], options: { task: 'regression', labelCount: 1 } },
-  { name: 'products in bfloat16', rows: 2000, batch: [16, 64], options: { bf16: true } },
-  {
-    name: 'token classification',
-    rows: 2000,
-    batch: [16, 64],
-    options: { task: 'token-classification', labelCount: 9, dropout: 0.1 },
-  },
-  {
-    name: 'question answering',
-    rows: 2000,
-    batch: [16, 64],
-    options: { task: 'question-answering', dropout: 0.1 },
-  },
-  { name: 'masked language model', rows: 20_000, batch: [8, 64], options: { task: 'masked-lm' } },
-  {
-    name: 'causal language model, tied',
-    rows: 20_000,
-    batch: [8, 64],
-    options: { task: 'causal-lm' },
-    config: llama(20_000, { tie_word_embeddings: true }),
-  },
-  {
-    name: 'causal language model, untied, recomputation',
-    rows: 9000,
-    batch: [8, 64],
-    options: { task: 'causal-lm', gradientCheckpointing: true },
-    config: llama(9000, { tie_word_embeddings: false }),
-  },
-  {
-    name: 'causal language model, untied, fewer rows on the input side',
-    rows: 2000,
-    batch: [8, 64],
-    options: { task: 'causal-lm', outputRows: 9000 },
-    config: llama(2000, { tie_word_embeddings: false }),
-  },
-  { name: 'a decoder with a classification head', rows: 2000, batch: [8, 64], config: llama(2000, {}) },
-  {
-    name: 'GPT-2',
-    rows: 2000,
-    batch: [8, 64],
-    config: { model_type: 'gpt2', n_embd: 256, n_layer: 4, n_head: 4, vocab_size: 2000, pad_token_id: 0 },
-  },
-  {
-    name: 'DeBERTa v3',
-    rows: 2000,
-    batch: [8, 64],
-    config: {
-      ...bert(4, 256, 2000),
-      model_type: 'deberta-v2',
-      relative_attention: true,
-      position_buckets: 256,
-      share_att_key: true,
-      norm_rel_ebd: 'layer_norm',
-      pos_att_type: 'p2c|c2p',
-      position_biased_input: false,
-      type_vocab_size: 0,
-    },
-  },
-  {
-    name: "DeBERTa v2's convolution",
-    rows: 2000,
-    batch: [8, 64],
-    options: { dropout: 0.1 },
-    config: {
-      ...bert(4, 256, 2000),
-      model_type: 'deberta-v2',
-      relative_attention: true,
-      position_buckets: 256,
-      share_att_key: true,
-      norm_rel_ebd: 'layer_norm',
-      pos_att_type: 'p2c|c2p',
-      position_biased_input: false,
-      type_vocab_size: 0,
-      conv_kernel_size: 3,
-      conv_act: 'gelu',
-    },
-  },
-  { name: 'frozen embeddings, many rows', rows: 20_000, batch: [4, 32], freeze: ['*.word_embeddings.weight'] },
-  {
-    name: 'causal language model, tied, frozen embeddings and first layers',
-    rows: 20_000,
-    batch: [8, 64],
-    options: { task: 'causal-lm' },
-    config: llama(20_000, { tie_word_embeddings: true }),
-    freeze: ['model.embed_tokens.weight', '*.layers.0.*', '*.layers.1.*'],
-  },
-  { name: 'LoRA', rows: 2000, batch: [16, 64], lora: {} },
-  {
-    name: 'LoRA on all linear maps, dropout, weight decay',
-    rows: 2000,
-    batch: [16, 64],
-    options: { hasWeightDecay: true, dropout: 0.1 },
-    lora: { dropout: 0.1, targetModules: ['all-linear'] },
-  },
-  {
-    name: 'LoRA on all linear maps, recomputation, accumulation, causal language model',
-    rows: 20_000,
-    batch: [8, 64],
-    options: { task: 'causal-lm', gradientCheckpointing: true, isAccumulating: true },
-    config: llama(20_000, { tie_word_embeddings: true }),
-    lora: { targetModules: ['all-linear'], dropout: 0.05 },
-  },
-  {
-    name: 'T5, tied, dropout, targets shorter than sources',
-    rows: 9000,
-    batch: [8, 64],
-    targetLength: 24,
-    options: { task: 'seq2seq-lm', dropout: 0.1 },
-    config: t5(9000, { feed_forward_proj: 'relu' }),
-  },
-  {
-    name: 'mT5, untied, recomputation, targets longer than sources',
-    rows: 9000,
-    batch: [8, 48],
-    targetLength: 64,
-    options: { task: 'seq2seq-lm', gradientCheckpointing: true },
-    config: t5(9000, { model_type: 'mt5', tie_word_embeddings: false }),
-  },
-  {
-    name: 'T5 version 1.1 with LoRA',
-    rows: 9000,
-    batch: [8, 64],
-    targetLength: 24,
-    options: { task: 'seq2seq-lm' },
-    config: t5(9000, { feed_forward_proj: 'gated-gelu', tie_word_embeddings: false }),
-    lora: { dropout: 0.1 },
-  },
-  { name: 'evaluation', rows: 2000, batch: [16, 64], isEvaluation: true },
-  {
-    name: 'evaluation of a causal language model, beside accumulators',
-    rows: 20_000,
-    batch: [8, 64],
-    options: { task: 'causal-lm', isAccumulating: true },
-    config: llama(20_000, { tie_word_embeddings: true }),
-    isEvaluation: true,
-  },
-  {
-    name: 'evaluation of a masked language model',
-    rows: 20_000,
-    batch: [32, 64],
-    options: { task: 'masked-lm' },
-    isEvaluation: true,
-  },
-  {
-    name: 'evaluation of T5',
-    rows: 9000,
-    batch: [8, 64],
-    targetLength: 24,
-    options: { task: 'seq2seq-lm' },
-    config: t5(9000, { feed_forward_proj: 'relu' }),
-    isEvaluation: true,
-  },
-  { name: 'MPNet', rows: 2000, batch: [8, 64], config: { ...bert(4, 256, 2000), model_type: 'mpnet' } },
-];
-
-for (const one of CASES) {
-  const { name, rows, batch, layers = 4, hidden = 256, options, config, freeze = [], lora, isEvaluation = false } = one;
-  const { targetLength } = one;
+for (const one of MEMORY_CASES) {
+  const { name, isEvaluation = false } = one;
   test(
     `${isEvaluation ? 'planEvaluation is close to' : 'planStep is a close bound of'} what TensorFlow keeps alive: ${name}`,
     { timeout: 300_000 },
     (t) => {
-      const { liveBytes, plan } = measureLiveMemory({
-        config: config ?? bert(layers, hidden, rows),
-        options: {
-        task: 'sequence-classification', labelCount: 2, vocabRows: rows, paddingIndex: 0, dropout: 0, gradientCheckpointing: false, bf16: false,
-        isAccumulating: false, hasWeightDecay: false, maxGradNorm: 1, adamBeta1: 0.9, adamBeta2: 0.999, ...options,
-      }, // prettier-ignore
-        freeze,
-        ...(lora === undefined ? {} : { lora: { ...LORA, ...lora } }),
-        batchSize: batch[0],
-        length: batch[1],
-        ...(targetLength === undefined ? {} : { targetLength }),
-        stepCount: STEP_COUNT,
-        isEvaluation,
-      });
+      const { liveBytes, plan } = measureCase(one);
       t.diagnostic(`planned ${plan.peakBytes} bytes, live at most ${liveBytes}`);
       // Weights and both moments alone: a log that was not read would show less.
       assert.ok(liveBytes > plan.weightBytes + plan.optimizerBytes, `${liveBytes} bytes are too few`);
@@ -241,26 +26,4 @@ for (const one of CASES) {
       assert.ok(plan.peakBytes <= (1 + excess) * liveBytes, `planned ${plan.peakBytes}, live ${liveBytes}`);
     },
   );
-}
-
-function bert(layers: number, hidden: number, rows: number): Record<string, unknown> {
-  return {
-    model_type: 'bert', hidden_size: hidden, num_hidden_layers: layers, num_attention_heads: hidden / 64, intermediate_size: 4 * hidden, vocab_size: rows,
-    max_position_embeddings: 512, type_vocab_size: 2, layer_norm_eps: 1e-12, hidden_act: 'gelu', pad_token_id: 0, hidden_dropout_prob: 0.1,
-    attention_probs_dropout_prob: 0.1,
-  }; // prettier-ignore
-}
-
-function llama(rows: number, changes: Record<string, unknown>): Record<string, unknown> {
-  return {
-    model_type: 'llama', hidden_size: 256, num_hidden_layers: 4, num_attention_heads: 8, num_key_value_heads: 2, intermediate_size: 704, vocab_size: rows,
-    max_position_embeddings: 512, rms_norm_eps: 1e-5, pad_token_id: 0, ...changes,
-  }; // prettier-ignore
-}
-
-function t5(rows: number, changes: Record<string, unknown>): Record<string, unknown> {
-  return {
-    model_type: 't5', d_model: 256, d_kv: 32, d_ff: 512, num_layers: 4, num_heads: 8, vocab_size: rows, decoder_start_token_id: 0, pad_token_id: 0,
-    ...changes,
-  }; // prettier-ignore
 }
