@@ -12,6 +12,12 @@ export function isFinalState(state: JobState): boolean {
   return state === JOB_STATE.SUCCEEDED || state === JOB_STATE.FAILED || state === JOB_STATE.CANCELLED;
 }
 
+/** A state as metrics and logs name it: `succeeded`. */
+export function nameOfState(state: JobState): string {
+  const [name = 'unspecified'] = Object.entries(JOB_STATE).find(([, value]) => value === state) ?? [];
+  return name.toLowerCase();
+}
+
 /** The fields that `Analysis`, `Surgery` and `Run` have in common. */
 export interface JobResource<Spec, Progress, Result, State extends JobState = JobState> {
   name: string;

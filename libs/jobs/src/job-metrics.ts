@@ -1,5 +1,5 @@
 import { metrics, type ObservableCallback } from '@opentelemetry/api';
-import { JOB_STATE, type JobState } from './job-kind.ts';
+import { nameOfState, type JobState } from './job-kind.ts';
 
 /** Bounds in seconds, from a small analysis to a long run. */
 const DURATION_BOUNDS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400];
@@ -34,12 +34,8 @@ export class JobMetrics {
 
   /** Records a job that has become final. */
   end(state: JobState, startTime: Date | undefined, endTime: Date): void {
-    const name =
-      Object.entries(JOB_STATE)
-        .find(([, value]) => value === state)?.[0]
-        .toLowerCase() ?? 'unknown';
     const seconds = startTime === undefined ? 0 : (endTime.getTime() - startTime.getTime()) / 1000;
-    this.#durations.record(seconds, { ...this.#attributes, 'pemmican.state': name });
+    this.#durations.record(seconds, { ...this.#attributes, 'pemmican.state': nameOfState(state) });
   }
 
   close(): void {

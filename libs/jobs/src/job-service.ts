@@ -9,6 +9,7 @@ import {
   JobPausedError,
   ServiceStoppingError,
   isFinalState,
+  nameOfState,
   type JobContext,
   type JobKind,
   type JobResource,
@@ -354,6 +355,7 @@ export class JobService<Types extends JobTypes> {
       isFinal: isFinalState(resource.state),
       resource: this.#kind.resourceCodec.encode(resource).finish(),
     });
+    this.#options.logger.info('job changed', { job: name, state: nameOfState(resource.state) });
     if (isFinalState(resource.state))
       this.#metrics.end(resource.state, resource.startTime, resource.endTime ?? new Date());
   }

@@ -24,11 +24,13 @@ const METRIC_VARIABLES = [
   'OTEL_METRICS_EXPORTER',
 ];
 
+const LOG_VARIABLES = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_LOGS_ENDPOINT', 'OTEL_LOGS_EXPORTER'];
+
 const isAskedFor = (environment: Environment, variables: readonly string[]): boolean =>
   environment['OTEL_SDK_DISABLED'] !== 'true' && variables.some((name) => (environment[name] ?? '') !== '');
 
 /**
- * Starts the signals that the environment asks for: traces, and metrics where the process has any (`OTEL_METRICS_EXPORTER=prometheus`
+ * Starts the signals that the environment asks for: traces, logs, and metrics where the process has any (`OTEL_METRICS_EXPORTER=prometheus`
  * answers scrapes on OTEL_EXPORTER_PROMETHEUS_PORT, 9464 where that is not set).
  * @param service.hasMetrics whether the process measures anything; one that does not must not take the port
  */
@@ -38,7 +40,8 @@ export function startTelemetry(
 ): RunningTelemetry {
   const hasTraces = isAskedFor(environment, TRACE_VARIABLES);
   const hasMetrics = service.hasMetrics === true && isAskedFor(environment, METRIC_VARIABLES);
-  if (!hasTraces && !hasMetrics) return { shutdown: () => Promise.resolve() };
+  const hasLogs = isAskedFor(environment, LOG_VARIABLES);
+  if (!hasTraces && !hasMetrics && !hasLogs) return { shutdown: () => Promise.resolve() };
   const sdk = new NodeSDK({
     resource: resourceFromAttributes({
       'service.name': service.serviceName,
@@ -48,7 +51,7 @@ export function startTelemetry(
     // What is not asked for is none; without these the SDK would send everything to the default address.
     ...(hasTraces ? {} : { spanProcessors: [] }),
     ...(hasMetrics ? {} : { metricReaders: [] }),
-    logRecordProcessors: [],
+    ...(hasLogs ? {} : { logRecordProcessors: [] }),
   });
   sdk.start();
   return {

@@ -9,5 +9,5 @@ export { readErrorsDocument, type ErrorLine } from './errors-document.ts';
 export { describeStatus, refusalOf, type Failure } from './failure.ts';
 export { freePort } from './free-port.ts';
 export { ModelVariants, safetensorsOf } from './model-variants.ts';
-export { startSpanCollector, type CollectedSpan, type SpanCollector } from './span-collector.ts';
+export { startSpanCollector, type CollectedLog, type CollectedSpan, type SpanCollector } from './span-collector.ts';
 export { makeTinyDataset, makeTinyModel } from './tiny-model.ts';

@@ -13,18 +13,34 @@ export interface CollectedSpan {
   readonly kind: number;
 }
 
+/** A log record as it came over the wire. */
+export interface CollectedLog {
+  readonly body: string;
+  /** Empty outside of a span. */
+  readonly traceId: string;
+  readonly serviceName: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
 export interface SpanCollector {
   /** For OTEL_EXPORTER_OTLP_ENDPOINT, with OTEL_EXPORTER_OTLP_PROTOCOL=http/json. */
   readonly endpoint: string;
   readonly spans: readonly CollectedSpan[];
+  readonly logs: readonly CollectedLog[];
   close(): void;
 }
 
+type OtlpAttributes = readonly { readonly key: string; readonly value: { readonly stringValue?: string } }[];
+
 interface OtlpRequest {
+  readonly resourceLogs?: {
+    readonly resource?: { readonly attributes?: OtlpAttributes };
+    readonly scopeLogs?: {
+      readonly logRecords?: { body?: { stringValue?: string }; traceId?: string; attributes?: OtlpAttributes }[];
+    }[];
+  }[];
   readonly resourceSpans?: {
-    readonly resource?: {
-      readonly attributes?: { readonly key: string; readonly value: { readonly stringValue?: string } }[];
-    };
+    readonly resource?: { readonly attributes?: OtlpAttributes };
     readonly scopeSpans?: {
       readonly spans?: { name: string; traceId: string; spanId: string; parentSpanId?: string; kind: number }[];
     }[];
@@ -34,12 +50,14 @@ interface OtlpRequest {
 /** A receiver of OTLP over HTTP in JSON on a free port of this machine. */
 export async function startSpanCollector(): Promise<SpanCollector> {
   const spans: CollectedSpan[] = [];
+  const logs: CollectedLog[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      if (request.url === '/v1/traces')
-        collect(JSON.parse(Buffer.concat(chunks).toString('utf8')) as OtlpRequest, spans);
+      const sent = (): OtlpRequest => JSON.parse(Buffer.concat(chunks).toString('utf8')) as OtlpRequest;
+      if (request.url === '/v1/traces') collect(sent(), spans);
+      if (request.url === '/v1/logs') collectLogs(sent(), logs);
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
     });
   });
@@ -47,6 +65,7 @@ export async function startSpanCollector(): Promise<SpanCollector> {
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
+    logs,
     close: () => {
       server.close();
       server.closeAllConnections();
@@ -56,11 +75,23 @@ export async function startSpanCollector(): Promise<SpanCollector> {
 
 function collect(request: OtlpRequest, spans: CollectedSpan[]): void {
   for (const { resource, scopeSpans = [] } of request.resourceSpans ?? []) {
-    const serviceName =
-      resource?.attributes?.find((attribute) => attribute.key === 'service.name')?.value.stringValue ?? '';
+    const serviceName = textsOf(resource?.attributes)['service.name'] ?? '';
     for (const { spans: received = [] } of scopeSpans) {
       for (const { name, traceId, spanId, parentSpanId = '', kind } of received)
         spans.push({ name, traceId, spanId, parentSpanId, serviceName, kind });
     }
   }
+}
+
+function collectLogs(request: OtlpRequest, logs: CollectedLog[]): void {
+  for (const { resource, scopeLogs = [] } of request.resourceLogs ?? []) {
+    const serviceName = textsOf(resource?.attributes)['service.name'] ?? '';
+    for (const { body, traceId = '', attributes } of scopeLogs.flatMap(({ logRecords = [] }) => logRecords))
+      logs.push({ body: body?.stringValue ?? '', traceId, serviceName, attributes: textsOf(attributes) });
+  }
+}
+
+/** Attributes that are texts. */
+function textsOf(attributes: OtlpAttributes = []): Record<string, string> {
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, value.stringValue ?? '']));
 }

@@ -9,7 +9,7 @@ import { makeTinyDataset, makeTinyModel, startSpanCollector } from '@pemmican/te
 import { REPOSITORY_ROOT } from '../src/step.ts';
 
 test(
-  'a run leaves one trace over the command, three services and the process of the run',
+  'a run leaves one trace over the command, three services and the process of the run, which logs name',
   { timeout: 300_000 },
   async (t) => {
     const work = mkdtempSync(path.join(tmpdir(), 'pemmican-trace-'));
@@ -44,12 +44,21 @@ test(
           OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
           OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
           OTEL_METRICS_EXPORTER: 'none',
-          OTEL_LOGS_EXPORTER: 'none',
+          // Services that the command starts tell warnings only.
+          PEMMICAN_LOG_LEVEL: 'info',
         },
       },
     );
-    const { spans } = collector;
+    const { spans, logs } = collector;
     assert.deepEqual(new Set(spans.map((span) => span.traceId)).size, 1, 'one trace id');
+    // What the services log of the jobs is told with the trace that they belong to.
+    const told = logs.filter(({ body }) => body === 'job changed');
+    assert.deepEqual(new Set(told.map(({ traceId }) => traceId)), new Set([spans[0]?.traceId]));
+    for (const service of ['pemmican-vocabulary-analysis', 'pemmican-embedding-surgery', 'pemmican-trainer'])
+      assert.ok(
+        told.some(({ serviceName, attributes }) => serviceName === service && attributes['state'] === 'succeeded'),
+        `${service} tells that a job has succeeded`,
+      );
     const ids = new Set(spans.map((span) => span.spanId));
     const roots = spans.filter((span) => span.parentSpanId === '');
     assert.deepEqual(
