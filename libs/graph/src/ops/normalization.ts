@@ -22,7 +22,9 @@ export function layerNorm(builder: GraphBuilder, x: Tensor, gamma: Tensor, beta:
   }
   const mean = reduce(builder, 'Mean', x, [1], true);
   const variance = reduce(builder, 'Mean', binary(builder, 'SquaredDifference', x, mean), [1], true);
-  const inverse = unary(builder, 'Rsqrt', binary(builder, 'AddV2', variance, builder.constant(epsilon, x.dtype)));
+  // Subtracting what is negative gives the same bits as adding, and is not what the engine looks for: with oneDNN it replaces a
+  // layer normalization that nothing is kept of by an op of its own, which takes 1e-3 for epsilon whatever it is.
+  const inverse = unary(builder, 'Rsqrt', binary(builder, 'Sub', variance, builder.constant(-epsilon, x.dtype)));
   const normalize = (value: Tensor): Tensor => binary(builder, 'Mul', binary(builder, 'Sub', value, mean), inverse);
   const output = binary(builder, 'AddV2', binary(builder, 'Mul', normalize(x), gamma), beta);
   builder.record({
