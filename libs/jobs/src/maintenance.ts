@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import path from 'node:path';
 import type { Logger } from '@pemmican/rpc';
-import { listBackups, type RunStore, type StoredResource } from '@pemmican/run-store';
+import type { RunStore, StoredResource } from '@pemmican/run-store';
 import { z } from 'zod';
 
 const HOUR_MS = 3_600_000;
@@ -116,16 +116,9 @@ export class StoreMaintenance {
     const { backup } = this.#options;
     if (backup === undefined || this.#isClosed) return;
     const { store, collection, logger } = this.#maintained;
-    const newest = listBackups(backup.folder, collection).at(-1);
-    if (newest !== undefined && Date.now() - timeOf(newest, collection) < backup.intervalMs) return;
+    const newest = store.newestBackupTime(backup.folder);
+    if (newest !== undefined && Date.now() - newest.getTime() < backup.intervalMs) return;
     const file = await store.backUp(backup.folder, backup.keptCount);
     logger.info('backed up the store', { collection, file });
   }
-}
-
-/** The time in a backup's name, which survives that the file is copied. */
-function timeOf(file: string, collection: string): number {
-  const [date = '', time = ''] = file.slice(collection.length + 1, -'.sqlite'.length).split('T');
-  const [hours, minutes, seconds, milliseconds] = time.replace('Z', '').split('-');
-  return Date.parse(`${date}T${hours}:${minutes}:${seconds}.${milliseconds}Z`);
 }

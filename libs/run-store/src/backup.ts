@@ -13,12 +13,22 @@ export interface BackupOptions {
 // NAME-2026-11-27T06-00-00-000Z.sqlite: names sort by time, and have no colon, which some file systems refuse.
 const fileName = (name: string, time: Date): string => `${name}-${time.toISOString().replaceAll(/[:.]/g, '-')}.sqlite`;
 
+// The time in it survives that the file is copied.
+const NAME_PATTERN = /-(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)-(\d{3})Z\.sqlite$/;
+
+/** When the newest backup of a store in a folder was made; undefined where there is none. */
+export function newestBackupTime(folder: string, name: string): Date | undefined {
+  const newest = listBackups(folder, name).at(-1);
+  return newest === undefined
+    ? undefined
+    : new Date(newest.replace(NAME_PATTERN, ' $1T$2:$3:$4.$5Z').slice(name.length + 1));
+}
+
 /** Names of the backups of a store in a folder, oldest first; none where there is no folder. */
-export function listBackups(folder: string, name: string): string[] {
+function listBackups(folder: string, name: string): string[] {
   try {
-    const pattern = new RegExp(`^${name}-\\d{4}-\\d\\d-\\d\\dT[\\d-]+Z\\.sqlite$`);
     return readdirSync(folder)
-      .filter((file) => pattern.test(file))
+      .filter((file) => file.replace(NAME_PATTERN, '') === name)
       .sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];

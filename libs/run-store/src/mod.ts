@@ -2,6 +2,5 @@
  * Resources and their events on disk: idempotent creation, pages, and watches that miss and repeat nothing.
  * @module
  */
-export { listBackups } from './backup.ts';
 export { RunStoreError, type RunStoreErrorCode } from './error.ts';
 export { RunStore, type NewResource, type ResourceUpdate, type StoredEvent, type StoredResource } from './run-store.ts';

@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { backUpDatabase } from './backup.ts';
+import { backUpDatabase, newestBackupTime } from './backup.ts';
 import { RunStoreError } from './error.ts';
 import { migrate } from './schema.ts';
 import { lockStore } from './store-lock.ts';
@@ -232,6 +232,11 @@ export class RunStore {
    */
   backUp(folder: string, keptCount: number): Promise<string> {
     return backUpDatabase(this.#database, { folder, name: this.#collection, keptCount });
+  }
+
+  /** When the newest backup in a folder was made; undefined where there is none. */
+  newestBackupTime(folder: string): Date | undefined {
+    return newestBackupTime(folder, this.#collection);
   }
 
   close(): void {
