@@ -1,6 +1,11 @@
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync, backup } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+
+// A transaction of the store takes a millisecond: one that is met so often is no transaction.
+const MAX_ATTEMPTS = 100;
+const RETRY_DELAY_MS = 10;
 
 export interface BackupOptions {
   readonly folder: string;
@@ -48,7 +53,7 @@ export async function backUpDatabase(
   const unfinished = path.join(folder, `${name}.unfinished`);
   rmSync(unfinished, { force: true });
   try {
-    await backup(database, unfinished);
+    await copy(database, unfinished);
     check(unfinished);
     const file = path.join(folder, fileName(name, new Date()));
     renameSync(unfinished, file);
@@ -57,6 +62,23 @@ export async function backUpDatabase(
   } catch (error) {
     rmSync(unfinished, { force: true });
     throw error;
+  }
+}
+
+/**
+ * Copies when no transaction is being written. Node gives up where the first pages meet one, which SQLite calls busy, and its error
+ * then has code 0 ("not an error"); later pages it tries again itself.
+ */
+async function copy(database: DatabaseSync, file: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await backup(database, file);
+      return;
+    } catch (error) {
+      const isBusy = error instanceof Error && 'errcode' in error && error.errcode === 0;
+      if (!isBusy || attempt === MAX_ATTEMPTS) throw error;
+      await delay(RETRY_DELAY_MS);
+    }
   }
 }
 
