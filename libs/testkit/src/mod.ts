@@ -9,5 +9,6 @@ export { readErrorsDocument, type ErrorLine } from './errors-document.ts';
 export { describeStatus, refusalOf, type Failure } from './failure.ts';
 export { freePort } from './free-port.ts';
 export { ModelVariants, safetensorsOf } from './model-variants.ts';
+export { endProcess, forkService, type ServiceProcess } from './service-process.ts';
 export { startSpanCollector, type CollectedLog, type CollectedSpan, type SpanCollector } from './span-collector.ts';
 export { makeTinyDataset, makeTinyModel } from './tiny-model.ts';

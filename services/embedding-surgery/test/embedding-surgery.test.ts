@@ -15,10 +15,10 @@ import {
   connect,
   createSurgery,
   failureOf,
-  forkService,
   reduceSpec,
   restoreSpec,
   runSurgery,
+  startProcess,
   startService,
   temporaryFolder,
   watchSurgery,
@@ -345,7 +345,7 @@ test('a cancelled surgery leaves nothing, whether it waits or runs', options, as
 
 test('surgeries of a killed service run again to the same bytes, and stopping it loses none', options, async (t) => {
   const folder = temporaryFolder(t);
-  let service = await forkService(folder);
+  let service = await startProcess(folder);
   t.after(() => service.child.kill('SIGKILL'));
   let client = connect(service.address);
   const outputs = [0, 1, 2, 3].map((index) => path.join(folder, `out-${index}`));
@@ -364,12 +364,12 @@ test('surgeries of a killed service run again to the same bytes, and stopping it
   service.child.kill('SIGKILL');
   await killed;
   client.close();
-  service = await forkService(folder);
+  service = await startProcess(folder);
   await delay(50);
   const stopped = once(service.child, 'exit');
   service.child.kill('SIGTERM');
   assert.deepEqual(await stopped, [0, null]);
-  service = await forkService(folder);
+  service = await startProcess(folder);
   client = connect(service.address);
   for (const [index, name] of names.entries()) {
     const last = (await watchSurgery(client, name)).at(-1)?.event;

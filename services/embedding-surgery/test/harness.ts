@@ -1,6 +1,5 @@
 import { credentials } from '@grpc/grpc-js';
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,7 +14,7 @@ import {
   type WatchSurgeryResponse,
 } from '@pemmican/contract/surgery';
 import { createLogger, startServer } from '@pemmican/rpc';
-import { describeStatus, type Failure } from '@pemmican/testkit';
+import { forkService, describeStatus, type Failure } from '@pemmican/testkit';
 import { createEmbeddingSurgeryService, readConfig } from '../src/mod.ts';
 
 export const REPOSITORY = path.resolve(import.meta.dirname, '../../..');
@@ -58,20 +57,13 @@ export function connect(address: string): EmbeddingSurgeryServiceClient {
 }
 
 /** The service in a process of its own, as it is deployed. */
-export async function forkService(folder: string): Promise<{ child: ChildProcess; address: string }> {
-  const address = `unix:${path.join(folder, 'socket')}`;
-  const child = fork(path.resolve(import.meta.dirname, '../src/main.ts'), [], {
-    execArgv: [],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    env: {
-      ...process.env,
-      PEMMICAN_LISTEN: address,
-      PEMMICAN_STATE_DIRECTORY: path.join(folder, 'state'),
-      PEMMICAN_MAX_CONCURRENT_JOBS: '1',
-    },
+export async function startProcess(folder: string): Promise<{ child: ChildProcess; address: string }> {
+  const { child, listening } = forkService('embedding-surgery', {
+    PEMMICAN_LISTEN: `unix:${path.join(folder, 'socket')}`,
+    PEMMICAN_STATE_DIRECTORY: path.join(folder, 'state'),
+    PEMMICAN_MAX_CONCURRENT_JOBS: '1',
   });
-  await once(child, 'message');
-  return { child, address };
+  return { child, address: await listening };
 }
 
 export function createSurgery(

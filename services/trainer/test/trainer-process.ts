@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { credentials } from '@grpc/grpc-js';
@@ -13,8 +13,7 @@ import {
   type Run,
   type WatchRunResponse,
 } from '@pemmican/contract/trainer';
-
-const MAIN = path.resolve(import.meta.dirname, '../src/main.ts');
+import { endProcess, forkService } from '@pemmican/testkit';
 
 /** A trainer in a process of its own, which can be killed and started again on the same state. */
 export class TrainerProcess {
@@ -36,12 +35,9 @@ export class TrainerProcess {
   }
 
   async start(): Promise<void> {
-    const child = fork(MAIN, { env: { ...process.env, ...this.#environment }, execArgv: [] });
+    const { child, listening } = forkService('trainer', this.#environment);
     this.#process = child;
-    await new Promise<void>((resolve, reject) => {
-      child.once('message', () => resolve());
-      child.once('exit', (code) => reject(new Error(`The trainer ended with ${code} before it listened`)));
-    });
+    await listening;
     this.#client?.close();
     this.#client = new TrainerServiceClient(this.#address, credentials.createInsecure());
   }
@@ -57,11 +53,7 @@ export class TrainerProcess {
   }
 
   async kill(): Promise<void> {
-    const child = this.#process;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    await ended;
+    if (this.#process !== undefined) await endProcess(this.#process, 'SIGKILL');
   }
 
   async stop(): Promise<void> {
@@ -71,11 +63,8 @@ export class TrainerProcess {
 
   /** Asks it to end, as Kubernetes does, and gives its exit code. */
   async terminate(): Promise<number | null> {
-    const child = this.#process;
-    if (child === undefined) throw new Error('The trainer is not started');
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-    child.kill('SIGTERM');
-    return ended;
+    if (this.#process === undefined) throw new Error('The trainer is not started');
+    return endProcess(this.#process, 'SIGTERM');
   }
 
   create(request: CreateRunRequest): Promise<Run> {

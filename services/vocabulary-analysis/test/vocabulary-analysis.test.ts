@@ -20,9 +20,9 @@ import {
   createAnalysis,
   downloadProfile,
   failureOf,
-  forkService,
   getAnalysis,
   runAnalysis,
+  startProcess,
   startService,
   temporaryFolder,
   watchAnalysis,
@@ -342,7 +342,7 @@ test(
 
 test('an analysis of a killed service runs again to the same profile', options, async (t) => {
   const folder = temporaryFolder(t);
-  let service = await forkService(folder);
+  let service = await startProcess(folder);
   t.after(() => service.child.kill('SIGKILL'));
   let client = connect(service.address);
   const train = largeFile(folder);
@@ -359,7 +359,7 @@ test('an analysis of a killed service runs again to the same profile', options, 
   service.child.kill('SIGKILL');
   await killed;
   client.close();
-  service = await forkService(folder);
+  service = await startProcess(folder);
   client = connect(service.address);
   // The same request again is the same analysis; a watcher goes on after what it has seen.
   const spec = analysisSpec(MODEL, [train]);

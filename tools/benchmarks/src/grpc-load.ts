@@ -5,14 +5,13 @@
  *   node tools/benchmarks/src/grpc-load.ts [--seconds 10] > docs/benchmarks/grpc-load.md
  * @module
  */
-import { execFileSync, fork, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { RunStore } from '@pemmican/run-store';
-import { freePort } from '@pemmican/testkit';
+import { endProcess, forkService } from '@pemmican/testkit';
 import { storeRun } from './run-store/stored-runs.ts';
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '10' } } });
@@ -97,10 +96,10 @@ const store = RunStore.open(path.join(work, 'runs.sqlite'), { collection: 'runs'
 for (let index = 0; index < RUN_COUNT; index++) storeRun(store, index, RUN_SHAPE);
 const [{ name, lastSequence } = { name: '', lastSequence: 0 }] = store.list({ pageSize: 1, pageToken: '' }).resources;
 store.close();
-const address = `127.0.0.1:${await freePort()}`;
-const service = fork(path.join(REPOSITORY, 'services/trainer/src/main.ts'), [], {
-  execArgv: [],
-  env: { ...process.env, PEMMICAN_LISTEN: address, PEMMICAN_STATE_DIRECTORY: work, PEMMICAN_LOG_LEVEL: 'error' },
+const { child, listening } = forkService('trainer', {
+  PEMMICAN_LISTEN: '127.0.0.1:0',
+  PEMMICAN_STATE_DIRECTORY: work,
+  PEMMICAN_LOG_LEVEL: 'error',
 });
 const TRAINER = { file: TRAINER_FILE };
 const SERVICE = 'pemmican.trainer.v1.TrainerService';
@@ -111,7 +110,7 @@ const CASES: readonly Case[] = [
   { ...TRAINER, name: `WatchRun, ${lastSequence} events`, method: `${SERVICE}/WatchRun`, request: { name }, events: lastSequence }, // prettier-ignore
 ];
 try {
-  await once(service, 'message');
+  const address = await listening;
   const rows: string[] = [];
   for (const one of CASES)
     for (const clients of [1, 10, 100]) rows.push(row(one, clients, load(one, clients, address, work)));
@@ -126,6 +125,6 @@ calls again as soon as it is answered, ${values.seconds} seconds a line. A strea
 ${rows.join('\n')}
 `);
 } finally {
-  service.kill('SIGTERM');
+  await endProcess(child, 'SIGTERM');
   rmSync(work, { recursive: true, force: true });
 }

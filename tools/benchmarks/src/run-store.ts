@@ -6,15 +6,14 @@
  *   node tools/benchmarks/src/run-store.ts > docs/benchmarks/run-store.md
  * @module
  */
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
 import { ListRunsResponse, TrainerServiceService } from '@pemmican/contract/trainer';
 import { RunStore } from '@pemmican/run-store';
-import { callMethod } from '@pemmican/testkit';
+import { CACHE_FOLDER, callMethod, endProcess, forkService } from '@pemmican/testkit';
 import { storeRun } from './run-store/stored-runs.ts';
 
 const RUN_COUNT = 10_000;
@@ -26,8 +25,6 @@ const PAUSED_COUNT = 20;
 const CALLS = 300;
 const LIMIT_MS = 50;
 
-const TRAINER = path.resolve(import.meta.dirname, '../../../services/trainer/src/main.ts');
-
 async function main(): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'pemmican-run-store-'));
   try {
@@ -37,17 +34,17 @@ async function main(): Promise<void> {
     let service = await start(folder);
     starts.push(service.startMs);
     for (let count = 0; count < 4; count++) {
-      await stop(service.child);
+      await endProcess(service.child, 'SIGTERM');
       service = await start(folder);
       starts.push(service.startMs);
     }
     const emptyFolder = path.join(folder, 'empty');
     const empty = await start(emptyFolder);
-    await stop(empty.child);
+    await endProcess(empty.child, 'SIGTERM');
     const client = new Client(service.address, credentials.createInsecure(), { 'grpc.max_receive_message_length': -1 });
     const rows = await measure(client);
     client.close();
-    await stop(service.child);
+    await endProcess(service.child, 'SIGTERM');
     print({ file, fillMs, starts, emptyStartMs: empty.startMs, rows });
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -77,24 +74,15 @@ interface Started {
 async function start(folder: string): Promise<Started> {
   const address = `unix:${path.join(tmpdir(), `pemmican-run-store-${process.pid}-${path.basename(folder)}.sock`)}`;
   const startMs = performance.now();
-  const child = fork(TRAINER, [], {
-    execArgv: [],
-    env: {
-      ...process.env,
-      PEMMICAN_LISTEN: address,
-      PEMMICAN_STATE_DIRECTORY: folder,
-      PEMMICAN_LOG_LEVEL: 'error',
-      NODE_COMPILE_CACHE: path.join(tmpdir(), 'pemmican-run-store-compile-cache'),
-    },
+  const { child, listening } = forkService('trainer', {
+    PEMMICAN_LISTEN: address,
+    PEMMICAN_STATE_DIRECTORY: folder,
+    PEMMICAN_LOG_LEVEL: 'error',
+    // As the command's launcher has it.
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? path.join(CACHE_FOLDER, 'compiled'),
   });
-  await once(child, 'message');
+  await listening;
   return { child, address, startMs: performance.now() - startMs };
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  await ended;
 }
 
 interface Row {

@@ -7,7 +7,6 @@
  * @module
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, loadavg, setPriority, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,7 +14,7 @@ import { parseArgs } from 'node:util';
 import { credentials } from '@grpc/grpc-js';
 import { RunSpec, RunState, TrainerServiceClient, type Run, type WatchRunResponse } from '@pemmican/contract/trainer';
 import { Split } from '@pemmican/contract/vocabulary';
-import { dataFile, modelFolder } from '@pemmican/testkit';
+import { dataFile, endProcess, forkService, modelFolder } from '@pemmican/testkit';
 import { median } from './tokenizer-speed/measurement.ts';
 import { peakResidentBytes } from './tokenizer-speed/process-measures.ts';
 import type { WatchersReport } from './watchers/watch-runs.ts';
@@ -33,7 +32,6 @@ const [watcherCount, stepCount, repeatCount] = [values.watchers, values.steps, v
 const WARM_UP_STEPS = 5;
 const PROCESS_COUNT = 4;
 const GOAL = 0.01;
-const TRAINER = path.resolve(import.meta.dirname, '../../../services/trainer/src/main.ts');
 const WATCHERS = path.resolve(import.meta.dirname, 'watchers/watch-runs.ts');
 
 interface Measured {
@@ -146,24 +144,19 @@ ${results.map((one) => `| ${one.watcherCount + 1} | ${one.stepMs.toFixed(1)} | $
 }
 
 const work = mkdtempSync(path.join(tmpdir(), 'pemmican-watchers-'));
-const address = `unix:${path.join(work, 'trainer.sock')}`;
 const [load = 0] = loadavg();
-const service = fork(TRAINER, [], {
-  execArgv: [],
-  env: {
-    ...process.env,
-    PEMMICAN_LISTEN: address,
-    PEMMICAN_STATE_DIRECTORY: path.join(work, 'state'),
-    PEMMICAN_LOG_LEVEL: 'error',
-  },
+const { child: service, listening } = forkService('trainer', {
+  PEMMICAN_LISTEN: `unix:${path.join(work, 'trainer.sock')}`,
+  PEMMICAN_STATE_DIRECTORY: path.join(work, 'state'),
+  PEMMICAN_LOG_LEVEL: 'error',
 });
 try {
-  await once(service, 'message');
+  const address = await listening;
   const results: Measured[] = [];
   for (let repeat = 0; repeat < repeatCount; repeat++)
     for (const count of [0, watcherCount]) results.push(await measure(service, address, work, count));
   print(results, load, peakResidentBytes(service.pid));
 } finally {
-  service.kill('SIGTERM');
+  await endProcess(service, 'SIGTERM');
   rmSync(work, { recursive: true, force: true });
 }

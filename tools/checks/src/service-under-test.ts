@@ -1,54 +1,37 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, credentials } from '@grpc/grpc-js';
-import { callRaw } from '@pemmican/testkit';
-
-const REPOSITORY = path.resolve(import.meta.dirname, '../../..');
+import { callRaw, endProcess, forkService, type ServiceProcess } from '@pemmican/testkit';
 
 /** A real service in a process of its own, and what its process takes. */
 export class ServiceUnderTest {
   readonly address: string;
   /** Resolves when it listens; rejects when it ends before. */
-  readonly ready: Promise<void>;
+  readonly ready: Promise<unknown>;
   readonly #process: ChildProcess;
   readonly #log: string[] = [];
 
-  private constructor(address: string, process: ChildProcess) {
+  private constructor(address: string, { child, listening }: ServiceProcess) {
     this.address = address;
-    this.#process = process;
-    process.stderr?.on('data', (text: Buffer) => this.#log.push(text.toString()));
-    const ended = once(process, 'exit').then(([code]) => {
-      throw new Error(`The service ended with ${String(code)} before it listened`);
-    });
-    this.ready = Promise.race([once(process, 'message').then(() => undefined), ended]);
-    // Whoever kills it while it starts does not wait for it.
-    this.ready.catch(() => undefined);
-    ended.catch(() => undefined);
+    this.#process = child;
+    child.stderr?.on('data', (text: Buffer) => this.#log.push(text.toString()));
+    this.ready = listening;
   }
 
   /** @param name folder below `services/` */
   static launch(name: string, folder: string, environment: Readonly<Record<string, string>>): ServiceUnderTest {
     const address = `unix:${path.join(folder, 'socket')}`;
-    const child = fork(path.join(REPOSITORY, 'services', name, 'src/main.ts'), [], {
-      execArgv: [],
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-      env: {
-        ...process.env,
-        PEMMICAN_LISTEN: address,
-        PEMMICAN_STATE_DIRECTORY: path.join(folder, 'state'),
-        PEMMICAN_LOG_LEVEL: 'error',
-        // Each thread and process of the service parses the same files.
-        NODE_COMPILE_CACHE: path.join(tmpdir(), 'pemmican-hostile-compile-cache'),
-        // Nothing listens there.
-        HF_ENDPOINT: 'http://127.0.0.1:9',
-        ...environment,
-      },
-    });
-    return new ServiceUnderTest(address, child);
+    const own = {
+      PEMMICAN_LISTEN: address,
+      PEMMICAN_STATE_DIRECTORY: path.join(folder, 'state'),
+      PEMMICAN_LOG_LEVEL: 'error',
+      // Nothing listens there.
+      HF_ENDPOINT: 'http://127.0.0.1:9',
+      ...environment,
+    };
+    return new ServiceUnderTest(address, forkService(name, own, 'pipe'));
   }
 
   /** The same, once it listens. */
@@ -105,9 +88,6 @@ export class ServiceUnderTest {
   }
 
   async stop(): Promise<void> {
-    if (!this.isAlive) return;
-    const ended = once(this.#process, 'exit');
-    this.#process.kill('SIGKILL');
-    await ended;
+    await endProcess(this.#process, 'SIGKILL');
   }
 }

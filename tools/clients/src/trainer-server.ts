@@ -1,13 +1,11 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
+import { endProcess, forkService, makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
 import { TrainerServiceClient, type WatchRunResponse } from '@pemmican/contract/trainer';
 import { credentials, Metadata } from '@grpc/grpc-js';
-import { readFileSync } from 'node:fs';
 
-const MAIN = path.resolve(import.meta.dirname, '../../../services/trainer/src/main.ts');
 const CERTIFICATES = path.resolve(import.meta.dirname, '../../../libs/rpc/test/certificates');
 const TOKEN = 'writer-token-0001';
 
@@ -43,27 +41,15 @@ export class TrainerServer {
       PEMMICAN_TLS_CERTIFICATE_FILE: path.join(CERTIFICATES, 'server.pem'),
       PEMMICAN_TLS_KEY_FILE: path.join(CERTIFICATES, 'server.key'),
     };
-    const child = fork(MAIN, {
-      env: {
-        ...process.env,
-        PEMMICAN_LISTEN: '127.0.0.1:0',
-        PEMMICAN_STATE_DIRECTORY: path.join(folder, 'state'),
-        PEMMICAN_LOG_LEVEL: 'silent',
-        // One example after another: a run that is being cancelled does not keep the next one waiting.
-        PEMMICAN_MAX_CONCURRENT_RUNS: '2',
-        ...(isGuarded ? guards : {}),
-      },
-      execArgv: [],
+    const { child, listening } = forkService('trainer', {
+      PEMMICAN_LISTEN: '127.0.0.1:0',
+      PEMMICAN_STATE_DIRECTORY: path.join(folder, 'state'),
+      PEMMICAN_LOG_LEVEL: 'silent',
+      // One example after another: a run that is being cancelled does not keep the next one waiting.
+      PEMMICAN_MAX_CONCURRENT_RUNS: '2',
+      ...(isGuarded ? guards : {}),
     });
-    const address = await new Promise<string>((resolve, reject) => {
-      child.once('message', (message) => {
-        resolve((message as { address: string }).address);
-      });
-      child.once('exit', (code) => {
-        reject(new Error(`The trainer ended with ${code} before it listened`));
-      });
-    });
-    return new TrainerServer(folder, isGuarded, child, address);
+    return new TrainerServer(folder, isGuarded, child, await listening);
   }
 
   /** Every event of a run that has ended, from the first on, over one connection. */
@@ -87,8 +73,7 @@ export class TrainerServer {
 
   async stop(): Promise<void> {
     this.#client?.close();
-    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
-    if (this.#process.exitCode === null && this.#process.kill('SIGTERM')) await ended;
+    await endProcess(this.#process, 'SIGTERM');
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
