@@ -34,3 +34,18 @@ export function callMethod(
   const messages = requests.map((request) => method.requestSerialize(request as never));
   return callRaw(client, method.path, messages, options);
 }
+
+/**
+ * Calls a service's method by its name in the contract, `GetRun`.
+ * @throws ServiceError; Error where there is no such method
+ */
+export function callNamed(
+  client: Client,
+  service: Readonly<Record<string, CalledMethod>>,
+  name: string,
+  ...requests: readonly object[]
+): Promise<Buffer[]> {
+  const method = service[`${name.charAt(0).toLowerCase()}${name.slice(1)}`];
+  if (method === undefined) throw new Error(`There is no method ${name}`);
+  return callMethod(client, method, requests);
+}

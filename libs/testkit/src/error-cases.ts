@@ -40,6 +40,48 @@ export function toldBy(status: Status): { error: string; details: string[] } {
   };
 }
 
+/** A token of no page and no event: base64url of a text. */
+const FOREIGN_TOKEN = 'bm90IGEgdG9rZW4';
+
+/**
+ * The ways to errors that every collection of jobs has.
+ * @param methods names of List, Watch and Cancel
+ * @param finished name of a job that has ended, once the tests run
+ */
+export function jobErrorCases(
+  methods: { readonly list: string; readonly watch: string; readonly cancel: string },
+  refused: (method: string, request: object) => Promise<Status>,
+  finished: () => string,
+): ErrorCase[] {
+  const { list, watch, cancel } = methods;
+  const invalid = { code: 'INVALID_ARGUMENT', reason: 'INVALID_FIELD' };
+  return [
+    {
+      ...invalid,
+      where: [list],
+      way: 'a page token of another method',
+      provoke: (where) => refused(where, { pageSize: 0, pageToken: FOREIGN_TOKEN }),
+    },
+    {
+      ...invalid,
+      where: [list],
+      way: 'a negative page size',
+      provoke: (where) => refused(where, { pageSize: -1, pageToken: '' }),
+    },
+    {
+      ...invalid,
+      where: [watch],
+      provoke: (where) => refused(where, { name: finished(), resumeToken: FOREIGN_TOKEN }),
+    },
+    {
+      where: [cancel],
+      code: 'FAILED_PRECONDITION',
+      reason: 'ALREADY_FINAL',
+      provoke: (where) => refused(where, { name: finished() }),
+    },
+  ];
+}
+
 /** Registers a test for each way, and one that says which lines of a section no way leads to. */
 export function testErrors(section: string, cases: readonly ErrorCase[]): void {
   const lines = readErrorsDocument().filter((line) => line.section === section);

@@ -2,9 +2,9 @@
  * What tests share: real models and data, a tiny model that is made on the spot, a collector of spans, a reader of failures.
  * @module
  */
-export { callMethod, callRaw, type CalledMethod } from './any-call.ts';
+export { callMethod, callNamed, callRaw, type CalledMethod } from './any-call.ts';
 export { CACHE_FOLDER, dataFile, modelFolder, oraclePython } from './cache.ts';
-export { statusOfRefusal, testErrors, toldBy, type ErrorCase } from './error-cases.ts';
+export { jobErrorCases, statusOfRefusal, testErrors, toldBy, type ErrorCase } from './error-cases.ts';
 export { readErrorsDocument, type ErrorLine } from './errors-document.ts';
 export { describeStatus, refusalOf, type Failure } from './failure.ts';
 export { freePort } from './free-port.ts';

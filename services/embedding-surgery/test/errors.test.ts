@@ -16,8 +16,10 @@ import { createLogger, startServer } from '@pemmican/rpc';
 import {
   ModelVariants,
   callMethod,
+  callNamed,
   makeTinyModel,
   safetensorsOf,
+  jobErrorCases,
   statusOfRefusal,
   testErrors,
 } from '@pemmican/testkit';
@@ -69,12 +71,9 @@ after(async () => {
   rmSync(work, { recursive: true, force: true });
 });
 
-const methods: Readonly<Record<string, { path: string; requestSerialize: (value: never) => Buffer }>> = service;
-/** A call by the method's name. */
-function refused(name: string, request: object): Promise<Status> {
-  const method = methods[`${name.charAt(0).toLowerCase()}${name.slice(1)}`];
-  if (method === undefined) throw new Error(`There is no method ${name}`);
-  return statusOfRefusal(callMethod(client, method, [request]));
+/** What a call by the method's name is refused with. */
+function refused(name: string, ...requests: object[]): Promise<Status> {
+  return statusOfRefusal(callNamed(client, service, name, ...requests));
 }
 
 /** A spec that the check finds wrong, or that its job ends with. */
@@ -149,32 +148,7 @@ testErrors('pemmican.surgery.v1.EmbeddingSurgeryService', [
   },
   { where: [CHECK], code: INVALID, reason: 'INVALID_FIELD', provoke: (where) => refused(where, { requestId: '' }) },
   line([CHECK, JOB], INVALID, 'INVALID_FIELD', () => reduce({ keptTokenIds: [125] }), 'an id without a row'),
-  {
-    where: ['ListSurgeries'],
-    code: INVALID,
-    reason: 'INVALID_FIELD',
-    way: 'a page token of another method',
-    provoke: (where) => refused(where, { pageSize: 0, pageToken: 'bm90IGEgdG9rZW4' }),
-  },
-  {
-    where: ['ListSurgeries'],
-    code: INVALID,
-    reason: 'INVALID_FIELD',
-    way: 'a negative page size',
-    provoke: (where) => refused(where, { pageSize: -1, pageToken: '' }),
-  },
-  {
-    where: ['WatchSurgery'],
-    code: INVALID,
-    reason: 'INVALID_FIELD',
-    provoke: (where) => refused(where, { name: finished, resumeToken: 'bm90IGEgdG9rZW4' }),
-  },
-  {
-    where: ['CancelSurgery'],
-    code: PRECONDITION,
-    reason: 'ALREADY_FINAL',
-    provoke: (where) => refused(where, { name: finished }),
-  },
+  ...jobErrorCases({ list: 'ListSurgeries', watch: 'WatchSurgery', cancel: 'CancelSurgery' }, refused, () => finished),
   {
     where: [CHECK],
     code: 'ALREADY_EXISTS',

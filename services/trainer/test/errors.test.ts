@@ -26,6 +26,7 @@ import { createFolder, openFolder } from '@pemmican/storage';
 import {
   ModelVariants,
   callMethod,
+  callNamed,
   makeTinyDataset,
   makeTinyModel,
   statusOfRefusal,
@@ -121,12 +122,9 @@ async function failureOf(fields: Fields): Promise<Status> {
   return run.error;
 }
 
-const methods: Readonly<Record<string, { path: string; requestSerialize: (value: never) => Buffer }>> = service;
-/** A call by the method's name. */
-function refused(name: string, fields: object): Promise<Status> {
-  const method = methods[`${name.charAt(0).toLowerCase()}${name.slice(1)}`];
-  if (method === undefined) throw new Error(`There is no method ${name}`);
-  return statusOfRefusal(callMethod(client, method, [fields]));
+/** What a call by the method's name is refused with. */
+function refused(name: string, ...requests: object[]): Promise<Status> {
+  return statusOfRefusal(callNamed(client, service, name, ...requests));
 }
 type Options = Parameters<typeof TrainingOptions.fromPartial>[0];
 const estimate = (modelUri: string, options: Options = {}): Promise<Status> =>

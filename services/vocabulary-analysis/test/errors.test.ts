@@ -18,9 +18,11 @@ import { createLogger, startServer } from '@pemmican/rpc';
 import {
   ModelVariants,
   callMethod,
+  callNamed,
   makeTinyDataset,
   makeTinyModel,
   safetensorsOf,
+  jobErrorCases,
   statusOfRefusal,
   testErrors,
 } from '@pemmican/testkit';
@@ -85,12 +87,9 @@ async function fails(where: string, asked: AnalysisSpec): Promise<Status> {
   return error;
 }
 
-const methods: Readonly<Record<string, { path: string; requestSerialize: (value: never) => Buffer }>> = service;
-/** A call by the method's name. */
+/** What a call by the method's name is refused with. */
 function refused(name: string, ...requests: object[]): Promise<Status> {
-  const method = methods[`${name.charAt(0).toLowerCase()}${name.slice(1)}`];
-  if (method === undefined) throw new Error(`There is no method ${name}`);
-  return statusOfRefusal(callMethod(client, method, requests));
+  return statusOfRefusal(callNamed(client, service, name, ...requests));
 }
 const merge = (profileUris: string[], maxRows = 0): Promise<Status> =>
   refused(
@@ -129,26 +128,6 @@ testErrors('pemmican.vocabulary.v1.VocabularyAnalysisService', [
     provoke: () => merge([]),
   },
   {
-    where: ['ListAnalyses'],
-    code: INVALID,
-    reason: 'INVALID_FIELD',
-    way: 'a page token of another method',
-    provoke: (where) => refused(where, { pageSize: 0, pageToken: 'bm90IGEgdG9rZW4' }),
-  },
-  {
-    where: ['ListAnalyses'],
-    code: INVALID,
-    reason: 'INVALID_FIELD',
-    way: 'a negative page size',
-    provoke: (where) => refused(where, { pageSize: -1, pageToken: '' }),
-  },
-  {
-    where: ['WatchAnalysis'],
-    code: INVALID,
-    reason: 'INVALID_FIELD',
-    provoke: (where) => refused(where, { name: finished, resumeToken: 'bm90IGEgdG9rZW4' }),
-  },
-  {
     where: ['DownloadProfile'],
     code: INVALID,
     reason: 'INVALID_FIELD',
@@ -160,12 +139,7 @@ testErrors('pemmican.vocabulary.v1.VocabularyAnalysisService', [
     reason: 'OFFSET_OUT_OF_RANGE',
     provoke: (where) => refused(where, { name: finished, offset: 1e9 }),
   },
-  {
-    where: ['CancelAnalysis'],
-    code: PRECONDITION,
-    reason: 'ALREADY_FINAL',
-    provoke: (where) => refused(where, { name: finished }),
-  },
+  ...jobErrorCases({ list: 'ListAnalyses', watch: 'WatchAnalysis', cancel: 'CancelAnalysis' }, refused, () => finished),
   {
     where: ['DownloadProfile'],
     code: PRECONDITION,
