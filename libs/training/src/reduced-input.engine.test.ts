@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TensorflowSession } from '@pemmican/engine';
-import type { TensorValue } from '@pemmican/graph';
 import { SeededRandom, parseModel } from '@pemmican/models';
 import { TokenIdMap, replacementTokenIds } from '@pemmican/vocabulary';
 import { EncodedDatasetBuilder, type EncodedDataset } from './encoded-dataset.ts';
@@ -10,6 +9,7 @@ import { writeVariable } from './parameter-transfer.ts';
 import { train, type TrainingEvent } from './trainer.ts';
 import { buildTrainingProgram } from './training-program.ts';
 import { NO_CHECKPOINTS } from '../test/no-checkpoints.ts';
+import { readVariables, weightsOf } from '../test/variables.ts';
 
 // Language models whose output matrix is not tied, with every row of the embedding matrix and with the kept ones; the output
 // matrix has all its rows in both.
@@ -106,19 +106,13 @@ async function trainArm(task: keyof typeof CASES, map: TokenIdMap | undefined): 
     const seen: TrainingEvent[] = [];
     for await (const event of events) seen.push(event);
     const steps = seen.filter((event) => event.type === 'step');
-    const scalar = (value: number): TensorValue => ({ dtype: 'int32', shape: [], data: Int32Array.of(value) });
     return {
       losses: steps.map(({ loss }) => loss),
       norms: steps.map(({ gradNorm }) => gradNorm),
       evaluationLosses: seen.flatMap((event) =>
         event.type === 'evaluation' ? [event.evaluation.result.metrics.loss] : [],
       ),
-      weights: new Map(
-        program.parameters.map(({ spec, weight }) => {
-          const feeds = { [weight.firstRowFeed]: scalar(0), [weight.rowCountFeed]: scalar(spec.shape[0]!) };
-          return [spec.name, (session.run(feeds, [weight.readFetch])[0]!.data as Float32Array).slice()];
-        }),
-      ),
+      weights: readVariables(session, weightsOf(program)),
     };
   } finally {
     session.dispose();

@@ -18,6 +18,7 @@ import { buildTrainingProgram, type TrainingProgram } from './training-program.t
 import { train, type TrainingEvent } from './trainer.ts';
 import { makeTaskBatch } from './task-batch.ts';
 import { NO_CHECKPOINTS } from '../test/no-checkpoints.ts';
+import { readVariables, weightsOf } from '../test/variables.ts';
 
 /**
  * What PyTorch 2.15 and transformers 5.23 computed (libs/training/fixtures/README.md says how): all-MiniLM-L6-v2 with a
@@ -133,15 +134,8 @@ async function trainArm(arm: Arm): Promise<void> {
 }
 
 function readWhole(arm: Arm, name: string): Float32Array {
-  const { weight, spec } = arm.program.parameters.find((parameter) => parameter.spec.name === name)!;
-  const scalar = (value: number): { dtype: 'int32'; shape: number[]; data: Int32Array } => ({
-    dtype: 'int32',
-    shape: [],
-    data: Int32Array.of(value),
-  });
-  return arm.session.run({ [weight.firstRowFeed]: scalar(0), [weight.rowCountFeed]: scalar(spec.shape[0]!) }, [
-    weight.readFetch,
-  ])[0]!.data as Float32Array;
+  const variable = weightsOf(arm.program).find((candidate) => candidate.name === name)!;
+  return readVariables(arm.session, [variable]).get(name)!;
 }
 
 const l2 = (values: Float32Array): number => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));

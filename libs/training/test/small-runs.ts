@@ -1,5 +1,5 @@
 // Small models of random weights on random records, trained in one session or another.
-import type { GraphSession, TensorValue, VariablePort } from '@pemmican/graph';
+import type { GraphSession } from '@pemmican/graph';
 import { SeededRandom, freezeParameters, parseModel, withLora, type LoraOptions, type Model } from '@pemmican/models';
 import {
   DEFAULT_TRAINING_OPTIONS,
@@ -14,6 +14,7 @@ import {
   type TrainingOptions,
 } from '../src/mod.ts';
 import { NO_CHECKPOINTS } from './no-checkpoints.ts';
+import { readVariables, weightsOf, writeVariables } from './variables.ts';
 
 const VOCAB_SIZE = 120;
 const LABEL_COUNT = 3;
@@ -78,12 +79,12 @@ export async function trainSmall(
   }); // prettier-ignore
   const session = open(program.savedModel);
   try {
-    const weights = program.parameters.map(({ spec, weight }) => ({
-      name: spec.name,
-      shape: spec.shape,
-      port: weight,
-    }));
-    drawWeights(session, weights);
+    const weights = weightsOf(program);
+    writeVariables(session, weights, ({ name, shape }) => {
+      const random = new SeededRandom(3, name);
+      const count = shape.reduce((product, size) => product * size, 1);
+      return Float32Array.from({ length: count }, () => 0.3 * random.normal());
+    });
     const dataset = datasetOf(options.task);
     const events: unknown[] = [];
     for await (const event of train({
@@ -116,7 +117,7 @@ export async function trainSmall(
       { name: `moment1/${name}`, shape, port: moment1 },
       { name: `moment2/${name}`, shape, port: moment2 },
     ]);
-    return { events, values: readValues(session, [...weights, ...moments]) };
+    return { events, values: readVariables(session, [...weights, ...moments]) };
   } finally {
     session.dispose();
   }
@@ -146,39 +147,4 @@ function datasetOf(task: TrainingOptions['task']): EncodedDataset {
     ...(task === 'question-answering' ? { questions: windows.build() } : {}),
     ...(task === 'seq2seq-lm' ? { targets: targets.build() } : {}),
   };
-}
-
-interface NamedPort {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly port: VariablePort;
-}
-
-// Each in as few runs as can be: the engine optimizes the graph anew for each set of fetches, half a second a run.
-function drawWeights(session: GraphSession, weights: readonly NamedPort[]): void {
-  const feeds: Record<string, TensorValue> = {};
-  for (const { name, shape, port } of weights) {
-    const random = new SeededRandom(3, name);
-    const rows = Int32Array.from({ length: shape[0] ?? 0 }, (_, row) => row);
-    const count = shape.reduce((product, size) => product * size, 1);
-    feeds[port.rowsFeed] = { dtype: 'int32', shape: [rows.length], data: rows };
-    feeds[port.valuesFeed] = {
-      dtype: 'float32',
-      shape,
-      data: Float32Array.from({ length: count }, () => 0.3 * random.normal()),
-    };
-  }
-  for (const [fed, fetch] of [[{}, 'beginFetch'], [feeds, 'writeFetch'], [{}, 'endFetch']] as const)
-    session.run(fed, weights.map(({ port }) => port[fetch])); // prettier-ignore
-}
-
-function readValues(session: GraphSession, variables: readonly NamedPort[]): Map<string, Float32Array> {
-  const scalar = (value: number): TensorValue => ({ dtype: 'int32', shape: [], data: Int32Array.of(value) });
-  const feeds: Record<string, TensorValue> = {};
-  for (const { shape, port } of variables) {
-    feeds[port.firstRowFeed] = scalar(0);
-    feeds[port.rowCountFeed] = scalar(shape[0] ?? 0);
-  }
-  const values = session.run(feeds, variables.map(({ port }) => port.readFetch)); // prettier-ignore
-  return new Map(variables.map(({ name }, index) => [name, Float32Array.from(values[index]?.data ?? [])]));
 }

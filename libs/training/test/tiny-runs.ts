@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { TensorflowSession } from '@pemmican/engine';
-import type { TensorValue } from '@pemmican/graph';
 import { freezeParameters, parseModel, type Model, type Task } from '@pemmican/models';
 import { TokenIdMap } from '@pemmican/vocabulary';
 import {
@@ -23,6 +22,7 @@ import {
   type TrainingRun,
 } from '../src/mod.ts';
 import { NO_CHECKPOINTS } from './no-checkpoints.ts';
+import { readVariables, weightsOf, writeVariables } from './variables.ts';
 
 /** One run of PyTorch. */
 export interface OracleRun {
@@ -225,46 +225,26 @@ export async function trainTiny(oracleCase: OracleRun, changes: TinyChanges = {}
       if (changes.stopAfter?.(event) === true) break;
     }
     const steps = events.filter((event) => event.type === 'step');
-    return { steps, events, weights: readValues(session, program) };
+    return { steps, events, weights: readVariables(session, weightsOf(program)) };
   } finally {
     session.dispose();
   }
 }
 
-// Everything in one run, twice: the engine optimizes the graph anew for each set of fetches, half a second a run.
 function writeValues(
   session: TensorflowSession,
   program: TrainingProgram,
   values: ReadonlyMap<string, Float32Array>,
   map: TokenIdMap | undefined,
 ): void {
-  const feeds: Record<string, TensorValue> = {};
-  for (const { spec, weight } of program.parameters) {
-    const full = values.get(spec.name);
-    if (full === undefined) throw new Error(`The oracle has no ${spec.name}`);
-    const rows = spec.shape[0] ?? 0;
-    const data =
-      spec.isEmbeddingMatrix === true && map !== undefined ? keptRows(full, map, spec.shape[1] ?? 0) : full.slice();
-    feeds[weight.rowsFeed] = {
-      dtype: 'int32',
-      shape: [rows],
-      data: Int32Array.from({ length: rows }, (_, row) => row),
-    };
-    feeds[weight.valuesFeed] = { dtype: 'float32', shape: spec.shape, data };
-  }
-  const ports = program.parameters.map(({ weight }) => weight);
-  session.run(
-    {},
-    ports.map(({ beginFetch }) => beginFetch),
+  const matrices = new Set(
+    program.parameters.flatMap(({ spec }) => (spec.isEmbeddingMatrix === true ? [spec.name] : [])),
   );
-  session.run(
-    feeds,
-    ports.map(({ writeFetch }) => writeFetch),
-  );
-  session.run(
-    {},
-    ports.map(({ endFetch }) => endFetch),
-  );
+  writeVariables(session, weightsOf(program), ({ name, shape }) => {
+    const full = values.get(name);
+    if (full === undefined) throw new Error(`The oracle has no ${name}`);
+    return matrices.has(name) && map !== undefined ? keptRows(full, map, shape[1] ?? 0) : full.slice();
+  });
 }
 
 /** The rows of a full matrix that a map keeps. */
@@ -274,24 +254,4 @@ export function keptRows(full: Float32Array, map: TokenIdMap, width: number): Fl
     rows.set(full.subarray(id * width, (id + 1) * width), row * width);
   });
   return rows;
-}
-
-function readValues(session: TensorflowSession, program: TrainingProgram): Map<string, Float32Array> {
-  const scalar = (value: number): TensorValue => ({ dtype: 'int32', shape: [], data: Int32Array.of(value) });
-  const feeds: Record<string, TensorValue> = {};
-  for (const { spec, weight } of program.parameters) {
-    feeds[weight.firstRowFeed] = scalar(0);
-    feeds[weight.rowCountFeed] = scalar(spec.shape[0] ?? 0);
-  }
-  const values = session.run(
-    feeds,
-    program.parameters.map(({ weight }) => weight.readFetch),
-  );
-  return new Map(
-    program.parameters.map(({ spec }, index) => {
-      const value = values[index];
-      if (value?.dtype !== 'float32') throw new TypeError(`${spec.name} was not read`);
-      return [spec.name, value.data.slice()];
-    }),
-  );
 }
