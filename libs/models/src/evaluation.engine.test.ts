@@ -25,11 +25,12 @@ function evaluate(fixture: Fixture, one: Case): { logits: ArrayLike<number>; los
     identity(builder, logitsOf(graph, output), { name: 'logits' });
     identity(builder, lossOf(graph, output, one.task), { name: 'loss' });
   });
-  const run = (fetch: string): ArrayLike<number> =>
-    withSession(builder, (session) => session.run({ ...feeds(fixture, one, [0, 0]), ...weightFeeds }, [fetch]))[0]!
-      .data;
-  // One at a time: the loss alone leaves more for the engine to replace than with the logits.
-  return { logits: run('logits'), loss: run('loss')[0]! };
+  const fed = { ...feeds(fixture, one, [0, 0]), ...weightFeeds };
+  return withSession(builder, (session) => {
+    // One at a time: the loss alone leaves more for the engine to replace than with the logits.
+    const [logits, loss] = ['logits', 'loss'].map((fetch) => session.run(fed, [fetch])[0]!.data);
+    return { logits: logits!, loss: loss![0]! };
+  });
 }
 
 for (const [family, fixture] of familyFixtures())

@@ -47,14 +47,15 @@ export interface ModelPlaces {
 export async function openPredictionModel(
   modelUri: string,
   baseModelUri: string,
-  { hub, artifactRoots }: ModelPlaces,
+  places: ModelPlaces,
   task: Task,
 ): Promise<PredictionModel> {
+  const { hub } = places;
   const folder = await openFolder(modelUri, { hub });
   const fields = await readJson(folder, ADAPTER_CONFIG_FILE_NAME, { maxBytes: MAX_CONFIG_BYTES });
   return fields === undefined
     ? wholeModel(await prepareModel(modelUri, hub, task))
-    : adapted(folder, fields, baseModelUri, { hub, ...(artifactRoots === undefined ? {} : { artifactRoots }) }, task);
+    : adapted(folder, fields, baseModelUri, places, task);
 }
 
 function wholeModel(base: PreparedModel): PredictionModel {
