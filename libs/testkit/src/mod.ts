@@ -10,3 +10,4 @@ export { describeStatus, refusalOf, type Failure } from './failure.ts';
 export { ModelVariants, safetensorsOf } from './model-variants.ts';
 export { startSpanCollector, type CollectedSpan, type SpanCollector } from './span-collector.ts';
 export { makeTinyDataset, makeTinyModel } from './tiny-model.ts';
+export { S3TestServer } from './s3-server.ts';
