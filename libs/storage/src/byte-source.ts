@@ -20,7 +20,7 @@ export async function openByteSource(uri: string): Promise<ByteSource> {
   if (location.kind === 'local') return openLocalFile(location.path);
   if (location.kind === 'hub')
     throw new StorageError('UNSUPPORTED_SCHEME', uri, 'a local path, a file: URI or s3://BUCKET/KEY is needed here');
-  // Amazon's client is large (37 MB resident) and most files are local.
+  // Amazon's client is large (some 30 MB resident) and most files are local.
   const { openS3ByteSource, s3Client } = await import('./s3/mod.ts');
   return openS3ByteSource(await s3Client(), location);
 }
