@@ -3,12 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { after, before, beforeEach, test } from 'node:test';
 
-import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { PutObjectCommand, type CompletedPart, type S3Client } from '@aws-sdk/client-s3';
 import type { ByteSource, FolderReader } from '@pemmican/safetensors';
 import { S3TestServer } from '@pemmican/testkit';
 
 import { StorageError, createFolder, openByteSource, openFolder, readJsonFile, writeFileWhole } from './mod.ts';
 import { createS3Client, openS3Folder, s3Client } from './s3/mod.ts';
+import { S3Upload } from './s3/upload.ts';
 
 const BUCKET = 'models';
 const MIB = 1024 * 1024;
@@ -85,6 +86,34 @@ test('config.json appears after everything else, and nothing appears before the 
   await writer.commit();
   const made = server.requests.flatMap((request) => /^(?:PUT|POST) \/models\/order\/([^?]+)/.exec(request)?.[1] ?? []);
   assert.deepEqual(made, ['model.safetensors', 'tokenizer.json', 'config.json']);
+});
+
+test('the checksums that a server has noted of parts are said again when they become an object', async () => {
+  const noting = await createS3Client(process.env);
+  const said: unknown[] = [];
+  noting.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        if (commandName === 'CompleteMultipartUploadCommand') said.push(args.input);
+        const answer = await next(args);
+        // s3rver does not tell the checksum that the client has sent.
+        if (commandName === 'UploadPartCommand') Object.assign(answer.output, { ChecksumCRC32: 'AAAAAA==' });
+        return answer;
+      },
+    { step: 'initialize' },
+  );
+  const upload = new S3Upload(noting, { kind: 's3', bucket: BUCKET, key: 'checksums.bin' });
+  await upload.write(new Uint8Array(17 * MIB));
+  await upload.finish(false);
+  await upload.complete();
+  const { Parts } = (said as { MultipartUpload: { Parts: CompletedPart[] } }[])[0]?.MultipartUpload ?? {};
+  assert.deepEqual(
+    Parts?.map(({ PartNumber, ChecksumCRC32 }) => [PartNumber, ChecksumCRC32]),
+    [
+      [1, 'AAAAAA=='],
+      [2, 'AAAAAA=='],
+    ],
+  );
 });
 
 test('a folder that is given up leaves nothing, and ends its uploads', async () => {

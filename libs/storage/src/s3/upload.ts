@@ -5,6 +5,7 @@ import {
   HeadObjectCommand,
   PutObjectCommand,
   UploadPartCommand,
+  type CompletedPart,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import type { ByteSink } from '@pemmican/safetensors';
@@ -28,7 +29,7 @@ export class S3Upload implements ByteSink {
   readonly #client: S3Client;
   readonly #location: S3Location;
   readonly #controller = new AbortController();
-  readonly #etags: (string | undefined)[] = [];
+  readonly #parts: CompletedPart[] = [];
   readonly #sending = new Set<Promise<void>>();
   #buffer = new Uint8Array();
   #bufferedBytes = 0;
@@ -78,14 +79,13 @@ export class S3Upload implements ByteSink {
         await this.#client.send(new PutObjectCommand({ Bucket, Key, Body }));
         return;
       }
-      const Parts = this.#etags.map((ETag, index) => ({ ETag, PartNumber: index + 1 }));
       try {
         await this.#client.send(
           new CompleteMultipartUploadCommand({
             Bucket,
             Key,
             UploadId: this.#uploadId,
-            MultipartUpload: { Parts },
+            MultipartUpload: { Parts: this.#parts },
           }),
         );
       } catch (error) {
@@ -124,7 +124,7 @@ export class S3Upload implements ByteSink {
     this.#buffer = new Uint8Array();
     this.#bufferedBytes = 0;
     const { bucket: Bucket, key: Key } = this.#location;
-    if (this.#etags.length === MAX_PARTS)
+    if (this.#parts.length === MAX_PARTS)
       throw new StorageError(
         'TOO_LARGE',
         this.name,
@@ -134,15 +134,17 @@ export class S3Upload implements ByteSink {
       const { UploadId } = await this.#client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
       return UploadId;
     });
-    const index = this.#etags.push(undefined) - 1;
+    const PartNumber = this.#parts.push({}); // The first one is 1.
     this.#sentBytes += body.length;
     const sent = this.#client
-      .send(new UploadPartCommand({ Bucket, Key, UploadId: this.#uploadId, PartNumber: index + 1, Body: body }), {
+      .send(new UploadPartCommand({ Bucket, Key, UploadId: this.#uploadId, PartNumber, Body: body }), {
         abortSignal: this.#controller.signal,
       })
       .then(
-        ({ ETag }) => {
-          this.#etags[index] = ETag;
+        ({ ETag, ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256 }) => {
+          // A server that has noted checksums of parts wants them said again at the end.
+          const checksums = { ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256 };
+          this.#parts[PartNumber - 1] = { PartNumber, ETag, ...checksums };
         },
         (error: unknown) => {
           this.#failure ??= error;
