@@ -175,12 +175,21 @@ test('reading a tensor moves its bytes, and small reads share their requests', a
     server.requests.map((request) => request.replace(/\?\S+/, '')),
     [
       'GET /models/ranges.safetensors bytes=0-131071',
-      'GET /models/ranges.safetensors bytes=131072-262143',
+      'GET /models/ranges.safetensors bytes=131072-393215',
       'GET /models/ranges.safetensors bytes=9000000-9199999',
     ],
   );
   await read(1, 20 * MIB - 1);
   assert.equal(server.requests.length, 6);
+  // What is read from one end to the other comes in larger and larger pieces.
+  for (let offset = 9_200_000; offset < 19_000_000; offset += 100_000) await read(offset, 100_000);
+  assert.deepEqual(
+    server.requests.slice(6).map((request) => {
+      const [, start = '', last = ''] = /bytes=(\d+)-(\d+)/.exec(request) ?? [];
+      return (Number(last) + 1 - Number(start)) / 1024;
+    }),
+    [256, 512, 1024, 2048, 4096, (20 * MIB - 9_200_000 - 7936 * 1024) / 1024],
+  );
   await read(20 * MIB - 3, 3);
   await assert.rejects(source.read(20 * MIB - 3, Buffer.alloc(4)), RangeError);
   await source.close();

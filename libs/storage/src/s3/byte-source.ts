@@ -8,10 +8,13 @@ import { StorageError } from '../error.ts';
 import { s3Name, type S3Location } from '../uri.ts';
 import { changedWhileRead, statusOf, withS3Errors } from './error.ts';
 
-// A request takes as long as some megabytes: what is small is fetched with what stands around it. Headers of checkpoints,
-// their samples and their biases are read so; the first window comes with the opening, and is all of a small file.
-const WINDOW_BYTES = 128 * 1024;
-const MAX_WINDOWS = 8;
+// A request takes as long as some megabytes: what is small is fetched with what follows it. Headers of checkpoints, their samples and
+// their biases are read so; the first fetch comes with the opening, and is all of a small file.
+const LEAST_FETCH_BYTES = 128 * 1024;
+// Reads that go on near where the last one ended fetch twice as much each time: tensors, kept rows and records come so.
+const MOST_FETCH_BYTES = 4 * 1024 * 1024;
+const NEAR_BYTES = 256 * 1024;
+const MAX_KEPT_BYTES = MOST_FETCH_BYTES + 1024 * 1024;
 // One connection does not fill the line to a data centre.
 const PART_BYTES = 8 * 1024 * 1024;
 const MAX_PARALLEL_PARTS = 4;
@@ -35,17 +38,17 @@ export async function openS3ByteSource(client: S3Client, location: S3Location, e
   if (location.key === '') throw new StorageError('NOT_A_FILE', name, 'is a bucket, not a file');
   return withS3Errors(name, 'read', async () => {
     try {
-      const first = await getRange(client, location, 0, WINDOW_BYTES, etag);
+      const first = await getRange(client, location, 0, LEAST_FETCH_BYTES, etag);
       const version = versionOf(first, name);
       // Not every server heeds If-Match.
       if (etag !== undefined && version.etag !== etag) {
         (first.Body as Readable | undefined)?.destroy();
         throw changedWhileRead(name);
       }
-      const window = new Uint8Array(Math.min(WINDOW_BYTES, version.sizeBytes));
+      const bytes = new Uint8Array(Math.min(LEAST_FETCH_BYTES, version.sizeBytes));
       const reader = new S3RangeReader(client, location, name, version);
-      await reader.fill(0, window, first);
-      return new S3ByteSource(reader, window);
+      await reader.fill(0, bytes, first);
+      return new S3ByteSource(reader, bytes);
     } catch (error) {
       // An empty object has no range.
       if (statusOf(error) !== 416) throw error;
@@ -150,19 +153,33 @@ async function copyBody(body: Readable, target: Uint8Array, onCopied: (bytes: nu
   }
 }
 
+/** Bytes that were fetched, or are being fetched. */
+interface FetchedRange {
+  readonly start: number;
+  readonly lengthBytes: number;
+  readonly bytes: Promise<Uint8Array>;
+}
+
 class S3ByteSource implements ByteSource {
   readonly name: string;
   readonly sizeBytes: number;
   readonly #reader: S3RangeReader;
-  /** By place, the one used last at the end. */
-  readonly #windows = new Map<number, Promise<Uint8Array>>();
+  /** Oldest first. */
+  #fetched: FetchedRange[];
+  /** Of the last fetch. */
+  #fetchBytes = LEAST_FETCH_BYTES;
+  #fetchEnd: number;
+  /** Of the last read. */
+  #readEnd = 0;
   #isClosed = false;
 
-  constructor(reader: S3RangeReader, firstWindow: Uint8Array) {
+  /** @param firstBytes what the object begins with */
+  constructor(reader: S3RangeReader, firstBytes: Uint8Array) {
     this.#reader = reader;
     this.name = reader.name;
     this.sizeBytes = reader.version.sizeBytes;
-    this.#windows.set(0, Promise.resolve(firstWindow));
+    this.#fetched = [{ start: 0, lengthBytes: firstBytes.length, bytes: Promise.resolve(firstBytes) }];
+    this.#fetchEnd = firstBytes.length;
   }
 
   async read(offset: number, target: Uint8Array): Promise<void> {
@@ -172,49 +189,46 @@ class S3ByteSource implements ByteSource {
         `Cannot read bytes ${offset} to ${offset + target.length} of ${this.name} with ${this.sizeBytes} bytes`,
       );
     await withS3Errors(this.name, 'read', () =>
-      target.length <= WINDOW_BYTES / 2 || offset + target.length <= WINDOW_BYTES
-        ? this.#readWindows(offset, target)
-        : this.#readParts(offset, target),
+      target.length <= MOST_FETCH_BYTES ? this.#readFetched(offset, target) : this.#readParts(offset, target),
     );
   }
 
   close(): Promise<void> {
     this.#isClosed = true;
-    this.#windows.clear();
+    this.#fetched = [];
     return Promise.resolve();
   }
 
-  async #readWindows(offset: number, target: Uint8Array): Promise<void> {
+  async #readFetched(offset: number, target: Uint8Array): Promise<void> {
     let done = 0;
     while (done < target.length) {
       const position = offset + done;
-      const window = await this.#window(Math.floor(position / WINDOW_BYTES));
-      const start = position % WINDOW_BYTES;
-      const part = window.subarray(start, start + target.length - done);
+      const range =
+        this.#fetched.find(({ start, lengthBytes }) => start <= position && position < start + lengthBytes) ??
+        this.#fetch(position, target.length - done);
+      const bytes = await range.bytes;
+      const part = bytes.subarray(position - range.start, position - range.start + target.length - done);
       target.set(part, done);
       done += part.length;
+      this.#readEnd = position + part.length;
     }
   }
 
-  #window(place: number): Promise<Uint8Array> {
-    const window = this.#windows.get(place) ?? this.#fetchWindow(place);
-    this.#windows.delete(place);
-    this.#windows.set(place, window);
-    const [oldest] = this.#windows.keys();
-    if (this.#windows.size > MAX_WINDOWS && oldest !== undefined) this.#windows.delete(oldest);
-    return window;
-  }
-
-  async #fetchWindow(place: number): Promise<Uint8Array> {
-    const start = place * WINDOW_BYTES;
-    const bytes = new Uint8Array(Math.min(WINDOW_BYTES, this.sizeBytes - start));
-    try {
-      await this.#reader.fill(start, bytes);
-      return bytes;
-    } catch (error) {
-      this.#windows.delete(place);
-      throw error;
-    }
+  #fetch(start: number, neededBytes: number): FetchedRange {
+    const isNear = start >= this.#fetchEnd && start - this.#readEnd <= NEAR_BYTES;
+    this.#fetchBytes = isNear ? Math.min(2 * this.#fetchBytes, MOST_FETCH_BYTES) : LEAST_FETCH_BYTES;
+    const lengthBytes = Math.min(this.sizeBytes - start, Math.max(neededBytes, this.#fetchBytes));
+    this.#fetchEnd = start + lengthBytes;
+    const target = new Uint8Array(lengthBytes);
+    const bytes = this.#reader.fill(start, target).then(() => target);
+    const range = { start, lengthBytes, bytes };
+    bytes.catch(() => {
+      this.#fetched = this.#fetched.filter((other) => other !== range);
+    });
+    this.#fetched.push(range);
+    let keptBytes = this.#fetched.reduce((sum, each) => sum + each.lengthBytes, 0);
+    while (keptBytes > MAX_KEPT_BYTES && this.#fetched.length > 1) keptBytes -= this.#fetched.shift()?.lengthBytes ?? 0;
+    return range;
   }
 
   async #readParts(offset: number, target: Uint8Array): Promise<void> {

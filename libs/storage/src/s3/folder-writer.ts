@@ -92,8 +92,9 @@ class S3FolderWriter implements FolderWriter {
       if (this.#overwrite && markers.length === 0) await this.#removeOthers();
       this.#state = 'committed';
     } catch (error) {
-      // In the way of the next attempt, and no model. What stood here before an overwrite is gone in any case.
-      await this.#remove(completed).catch(() => undefined);
+      // In the way of the next attempt, and no model: what would make it one goes first. What stood here before an overwrite is gone
+      // in any case.
+      await this.#remove(completed.toReversed()).catch(() => undefined);
       throw error;
     }
   }
