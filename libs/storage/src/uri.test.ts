@@ -33,6 +33,7 @@ test('errors repeat no credentials that stand in a URI', () => {
   const uris = [
     's3://AKIAKEY:sesame@bucket/key',
     's3://bucket/key?X-Amz-Signature=sesame&X-Amz-Credential=AKIAKEY',
+    's3://Bucket/key?X-Amz-Signature=sesame&X-Amz-Credential=AKIAKEY',
     'https://host/key?X-Amz-Signature=sesame&X-Amz-Credential=AKIAKEY',
     'https://AKIAKEY:sesame@host/key',
   ];

@@ -96,7 +96,11 @@ function s3Location(uri: string): S3Location {
     );
   const [, bucket, rest = ''] = S3_REFERENCE.exec(uri) ?? [];
   if (bucket === undefined || bucket !== bucket.toLowerCase())
-    throw new StorageError('INVALID_URI', uri, 'is not of the form s3://BUCKET/KEY with the name of a bucket');
+    throw new StorageError(
+      'INVALID_URI',
+      uri.replace(/\?.*$/s, '?...'),
+      'is not of the form s3://BUCKET/KEY with the name of a bucket',
+    );
   const key = rest.replace(/\/$/, '');
   const isPlain = !/[\u0000-\u001f\u007f]/.test(key) && key.isWellFormed() && !SIGNATURE.test(key);
   if (!isPlain || (key !== '' && key.split('/').some((part) => part === '' || part === '.' || part === '..')))
