@@ -50,6 +50,14 @@ test('toRpcError tells a known error by its code, in upper snake case, with the 
   assert.deepEqual(told('ANYTHING_ELSE'), [grpcStatus.INVALID_ARGUMENT, 'ANYTHING_ELSE']);
 });
 
+test('toRpcError tells when to try again, where an error says so', () => {
+  const error = Object.assign(new LibraryError('NotThere', 'x'), { retryDelayMs: 1500 });
+  const types = toRpcError(error, RULES, silent).toStatus().details;
+  const retry = types.find(({ typeUrl }) => typeUrl.endsWith('/google.rpc.RetryInfo'));
+  assert.deepEqual(RetryInfo.decode(retry?.value ?? Buffer.alloc(0)).retryDelay, { seconds: 1, nanos: 500_000_000 });
+  assert.equal(toRpcError(new LibraryError('NotThere', 'x'), RULES, silent).toStatus().details.length, 1);
+});
+
 test('toRpcError leaves an RpcError as it is and takes an abort for a cancellation', () => {
   const own = notFound('runs', 'runs/1');
   assert.equal(toRpcError(own, RULES, silent), own);

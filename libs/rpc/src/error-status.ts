@@ -40,6 +40,7 @@ export function toRpcError(error: unknown, rules: readonly ErrorRule[], logger: 
         reason: upperSnake(ownCode === '*' ? error.name : ownCode),
         message: error.message,
         metadata: metadataOf(error),
+        ...retryDelayOf(error),
         cause: error,
       });
   }
@@ -61,6 +62,11 @@ export function toRpcError(error: unknown, rules: readonly ErrorRule[], logger: 
 function metadataOf(error: Error): Record<string, string> {
   const file: unknown = 'path' in error ? error.path : 'fileName' in error ? error.fileName : undefined;
   return typeof file === 'string' ? { file } : {};
+}
+
+/** When to try again, which the libraries' errors carry as `retryDelayMs`. */
+function retryDelayOf(error: Error): { retryDelayMs?: number } {
+  return 'retryDelayMs' in error && typeof error.retryDelayMs === 'number' ? { retryDelayMs: error.retryDelayMs } : {};
 }
 
 /** `HeaderTooLarge` and `header-too-large` as `HEADER_TOO_LARGE`. */

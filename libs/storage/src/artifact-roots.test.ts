@@ -92,3 +92,20 @@ test('ArtifactRoots without roots lets everything through, and refuses a root th
   for (const list of [undefined, '', ':']) ArtifactRoots.parse(list).checkRequest({ modelUri: '/etc/passwd' });
   assert.throws(() => ArtifactRoots.parse(at('none')), { code: 'NOT_FOUND' });
 });
+
+test('buckets are allowed below the prefixes that roots name, and none where they name folders alone', () => {
+  const check = (list: string, uri: string): void => ArtifactRoots.parse(list).checkRequest({ modelUri: uri });
+  const outside = { code: 'OUTSIDE_ROOTS', message: /is not below a bucket or prefix that this service may use$/ };
+  const both = `${tmpdir()}:s3://bucket/team-a:s3://whole`;
+  for (const uri of ['s3://bucket/team-a', 's3://bucket/team-a/model', 's3://whole', 's3://whole/x', tmpdir()])
+    check(both, uri);
+  for (const uri of ['s3://bucket', 's3://bucket/team-ab', 's3://bucket/team', 's3://other/team-a', 's3://whole-not/x'])
+    assert.throws(() => check(both, uri), outside, uri);
+  assert.throws(() => check(both, '/etc'), { code: 'OUTSIDE_ROOTS' });
+  assert.throws(() => check(tmpdir(), 's3://bucket/x'), outside);
+  assert.throws(() => check('s3://bucket', tmpdir()), { code: 'OUTSIDE_ROOTS' });
+  check('', 's3://bucket/x');
+  // What has .. in it is no URI, which the request's own validation says.
+  check(both, 's3://bucket/team-a/../team-b');
+  assert.throws(() => ArtifactRoots.parse('s3://Not_A_Bucket'), { code: 'INVALID_URI' });
+});

@@ -1,40 +1,50 @@
 import { lstatSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { StorageError, systemCode } from './error.ts';
-import { parseLocation } from './uri.ts';
+import { parseLocation, type S3Location } from './uri.ts';
 
 /** Fields of requests that hold a path or URI, beside those whose name ends with `Uri` or `Uris`. */
 const OTHER_URI_FIELDS: ReadonlySet<string> = new Set(['resumeFromCheckpoint']);
 const URI_FIELD = /uris?$/i;
 /** What is not there, below a file, or has a name that no file can have: whoever opens it is told so by name. */
 const MISSING_CODES: readonly (string | undefined)[] = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'];
+/** Colons between roots, but not the one of `s3://`. */
+const SEPARATOR = /:(?!\/\/)|(?<!(?:^|:)s3):/;
 
-/** The folders below which callers may have files read and written. */
+/** The folders, and prefixes of buckets, below which callers may have files read and written. */
 export class ArtifactRoots {
   readonly #roots: readonly string[] | undefined;
+  readonly #prefixes: readonly S3Location[];
 
-  /** @param roots existing folders; undefined allows every path */
-  private constructor(roots: readonly string[] | undefined) {
+  /** @param roots existing folders; undefined allows every path, and every bucket */
+  private constructor(roots: readonly string[] | undefined, prefixes: readonly S3Location[] = []) {
     this.#roots = roots;
+    this.#prefixes = prefixes;
   }
 
   static readonly everywhere: ArtifactRoots = new ArtifactRoots(undefined);
 
   /**
-   * @param list folders, as in `PATH` separated by colons; undefined or empty allows every path
-   * @throws StorageError NOT_FOUND for a folder that is not there
+   * @param list folders and `s3://BUCKET[/PREFIX]`, as in `PATH` separated by colons; undefined or empty allows every path.
+   *   Where it names no bucket, none may be used.
+   * @throws StorageError NOT_FOUND for a folder that is not there, INVALID_URI for what is no bucket
    */
   static parse(list: string | undefined): ArtifactRoots {
-    const folders = (list ?? '').split(path.delimiter).filter((folder) => folder !== '');
-    if (folders.length === 0) return ArtifactRoots.everywhere;
+    const roots = (list ?? '').split(SEPARATOR).filter((root) => root !== '');
+    if (roots.length === 0) return ArtifactRoots.everywhere;
+    const isS3 = (root: string): boolean => root.startsWith('s3://');
+    const prefixes = roots.filter(isS3).map((root) => parseLocation(root));
     return new ArtifactRoots(
-      folders.map((folder) => {
-        try {
-          return realpathSync(folder);
-        } catch (cause) {
-          throw new StorageError('NOT_FOUND', folder, 'there is no such folder to keep artifacts in', { cause });
-        }
-      }),
+      roots
+        .filter((root) => !isS3(root))
+        .map((folder) => {
+          try {
+            return realpathSync(folder);
+          } catch (cause) {
+            throw new StorageError('NOT_FOUND', folder, 'there is no such folder to keep artifacts in', { cause });
+          }
+        }),
+      prefixes.filter((location) => location.kind === 's3'),
     );
   }
 
@@ -55,7 +65,12 @@ export class ArtifactRoots {
     } catch {
       return;
     }
-    if (location.kind !== 'local') return;
+    if (location.kind === 'hub') return;
+    if (location.kind === 's3') {
+      const isAllowed = this.#prefixes.some((prefix) => isBelow(prefix, location));
+      if (isAllowed) return;
+      throw new StorageError('OUTSIDE_ROOTS', uri, 'is not below a bucket or prefix that this service may use');
+    }
     const real = realPath(location.path);
     const isInside = this.#roots?.some((root) => real !== undefined && isWithin(root, real)) ?? true;
     if (!isInside) throw new StorageError('OUTSIDE_ROOTS', uri, 'is not below a folder that this service may use');
@@ -109,4 +124,9 @@ function isLink(place: string): boolean {
 function isWithin(root: string, place: string): boolean {
   const relative = path.relative(root, place);
   return relative === '' || (!relative.startsWith(`..${path.sep}`) && relative !== '..' && !path.isAbsolute(relative));
+}
+
+/** Keys hold no `..` (see {@link parseLocation}), and there are no links. */
+function isBelow(prefix: S3Location, { bucket, key }: S3Location): boolean {
+  return bucket === prefix.bucket && (prefix.key === '' || key === prefix.key || key.startsWith(`${prefix.key}/`));
 }

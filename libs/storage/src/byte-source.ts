@@ -4,18 +4,28 @@ import { open } from 'node:fs/promises';
 import type { ByteSource } from '@pemmican/safetensors';
 
 import { StorageError, storageError } from './error.ts';
-import { localPath } from './uri.ts';
+import { parseLocation } from './uri.ts';
 
 // Linux reads at most 2^31 - 4096 bytes a call.
 const MAX_READ_BYTES = 1024 ** 3;
 
 /**
- * Opens a local file for positional reads. The size is taken once; a file that shrinks later gives an error.
- * @param uri a path or `file:` URI
- * @throws StorageError NOT_FOUND, NOT_A_FILE, ACCESS_DENIED, ...
+ * Opens a file for positional reads. The size is taken once; a file that shrinks later, or an object that is replaced, gives an
+ * error.
+ * @param uri a path, a `file:` URI or `s3://BUCKET/KEY`
+ * @throws StorageError NOT_FOUND, NOT_A_FILE, ACCESS_DENIED, ...; of `s3:` also DOWNLOAD_FAILED, and CHANGED_WHILE_READ from `read`
  */
 export async function openByteSource(uri: string): Promise<ByteSource> {
-  const path = localPath(uri);
+  const location = parseLocation(uri);
+  if (location.kind === 'local') return openLocalFile(location.path);
+  if (location.kind === 'hub')
+    throw new StorageError('UNSUPPORTED_SCHEME', uri, 'a local path, a file: URI or s3://BUCKET/KEY is needed here');
+  // Amazon's client is large (some 30 MB resident) and most files are local.
+  const { openS3ByteSource, s3Client } = await import('./s3/mod.ts');
+  return openS3ByteSource(await s3Client(), location);
+}
+
+async function openLocalFile(path: string): Promise<ByteSource> {
   try {
     // Without O_NONBLOCK a named pipe that nobody writes to would hold a thread of Node's pool for ever; four of them hold all.
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

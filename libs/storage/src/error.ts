@@ -15,6 +15,8 @@ export type StorageErrorCode =
   | 'TOO_LARGE'
   | 'INVALID_JSON'
   | 'DOWNLOAD_FAILED'
+  | 'UPLOAD_FAILED'
+  | 'CHANGED_WHILE_READ'
   | 'CLOSED'
   | 'IO';
 
@@ -24,11 +26,19 @@ export class StorageError extends Error {
   readonly code: StorageErrorCode;
   /** The file, folder or URI at fault. */
   readonly path: string;
+  /** When to try again, where that may help. */
+  declare readonly retryDelayMs?: number;
 
-  constructor(code: StorageErrorCode, path: string, message: string, options?: ErrorOptions) {
+  constructor(
+    code: StorageErrorCode,
+    path: string,
+    message: string,
+    options?: ErrorOptions & { readonly retryDelayMs?: number },
+  ) {
     super(`${path}: ${message}`, options);
     this.code = code;
     this.path = path;
+    if (options?.retryDelayMs !== undefined) this.retryDelayMs = options.retryDelayMs;
   }
 }
 

@@ -8,7 +8,7 @@ import { checkFileName } from './file-name.ts';
 import { createFileSink } from './file-sink.ts';
 import { makeFolder } from './make-folder.ts';
 import { createTag, recoverFolder, temporaryPath } from './temporary-folder.ts';
-import { localPath } from './uri.ts';
+import { localPath, parseLocation } from './uri.ts';
 
 export interface CreateFolderOptions {
   /** Replace a folder of that name, in whole, when the new one is committed. */
@@ -19,13 +19,19 @@ export interface CreateFolderOptions {
 
 /**
  * Begins a folder. It is written beside its final name and gets that name in one rename on `commit`, after every file has
- * been flushed: a crash at any moment leaves the folder whole or not there.
- * @param uri a path or `file:` URI
+ * been flushed: a crash at any moment leaves the folder whole or not there. Below `s3://BUCKET/PREFIX` its objects appear on
+ * `commit`, config.json last.
+ * @param uri a path, a `file:` URI or `s3://BUCKET/PREFIX`
  * @throws StorageError DESTINATION_EXISTS for a folder that is not empty (without `overwrite`) or a file, DISK_FULL,
  *   ACCESS_DENIED, READ_ONLY
  */
 export async function createFolder(uri: string, options: CreateFolderOptions = {}): Promise<FolderWriter> {
   const { overwrite = false, expectedBytes = 0 } = options;
+  const location = parseLocation(uri);
+  if (location.kind === 's3') {
+    const { createS3Folder, s3Client } = await import('./s3/mod.ts');
+    return createS3Folder(await s3Client(), location, overwrite);
+  }
   const name = localPath(uri);
   return withStorageErrors(name, async () => {
     await makeParent(name);

@@ -95,9 +95,9 @@ test('openFolder never opens a file outside of the folder', async () => {
 test('openFolder refuses what is not there, a file, other schemes and a hub that is not set up', async () => {
   await assert.rejects(openFolder(join(root, 'none')), { code: 'NOT_FOUND', message: /there is no such folder/ });
   await assert.rejects(openFolder(join(root, 'bytes')), { code: 'NOT_A_FOLDER' });
-  await assert.rejects(openFolder('s3://bucket/model'), {
+  await assert.rejects(openFolder('gs://bucket/model'), {
     code: 'UNSUPPORTED_SCHEME',
-    message: /"s3:" is not supported yet/,
+    message: /"gs:" is not supported; use a path/,
   });
   await assert.rejects(openFolder('ftp://host/model'), { code: 'UNSUPPORTED_SCHEME' });
   await assert.rejects(openFolder('hf:owner/name'), { code: 'UNSUPPORTED_SCHEME' });

@@ -11,5 +11,6 @@ export { createFolder, type CreateFolderOptions } from './folder-writer.ts';
 export { hubOptionsFromEnvironment, type DownloadProgress, type HubOptions } from './hub-options.ts';
 export { makeFolder } from './make-folder.ts';
 export { openFolder, type OpenFolderOptions } from './open-folder.ts';
-export { readJson } from './read-json.ts';
-export { localPath, parseLocation, type Location } from './uri.ts';
+export { readJson, readJsonFile } from './read-json.ts';
+export { artifactName, localPath, parseLocation, type Location } from './uri.ts';
+export { writeFileWhole } from './write-file-whole.ts';

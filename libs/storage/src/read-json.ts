@@ -1,5 +1,6 @@
-import type { FolderReader } from '@pemmican/safetensors';
+import type { ByteSource, FolderReader } from '@pemmican/safetensors';
 
+import { openByteSource } from './byte-source.ts';
 import { StorageError } from './error.ts';
 
 export interface ReadJsonOptions {
@@ -18,7 +19,19 @@ export async function readJson(
   { maxBytes }: ReadJsonOptions,
 ): Promise<unknown> {
   const source = await folder.open(fileName);
-  if (source === undefined) return undefined;
+  return source === undefined ? undefined : readJsonSource(source, maxBytes);
+}
+
+/**
+ * Reads a JSON file by its path, `file:` URI or `s3://BUCKET/KEY`.
+ * @throws StorageError NOT_FOUND, TOO_LARGE, INVALID_JSON, ...
+ */
+export async function readJsonFile(uri: string, { maxBytes }: ReadJsonOptions): Promise<unknown> {
+  return readJsonSource(await openByteSource(uri), maxBytes);
+}
+
+/** Reads a source to its end and closes it. */
+async function readJsonSource(source: ByteSource, maxBytes: number): Promise<unknown> {
   try {
     if (source.sizeBytes > maxBytes)
       throw new StorageError('TOO_LARGE', source.name, `${source.sizeBytes} bytes are over the limit of ${maxBytes}`);

@@ -12,3 +12,4 @@ export { ModelVariants, safetensorsOf } from './model-variants.ts';
 export { endProcess, forkService, type ServiceProcess } from './service-process.ts';
 export { startSpanCollector, type CollectedLog, type CollectedSpan, type SpanCollector } from './span-collector.ts';
 export { makeTinyDataset, makeTinyModel } from './tiny-model.ts';
+export { S3TestServer } from './s3-server.ts';

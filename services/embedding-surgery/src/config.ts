@@ -22,7 +22,10 @@ export interface EmbeddingSurgeryConfig {
   readonly listen: string;
   /** TLS, tokens, limits of a caller. */
   readonly security: ServerSecurity;
-  /** Folders that callers' paths have to be in (`PEMMICAN_ARTIFACT_ROOTS`, separated by colons); all where it is not set. */
+  /**
+   * Folders and `s3://BUCKET/PREFIX` that callers' paths and URIs have to be in (`PEMMICAN_ARTIFACT_ROOTS`, separated by colons); all
+   * where it is not set.
+   */
   readonly artifactRoots: ArtifactRoots;
   /** Deletion of old jobs, backups. */
   readonly maintenance: MaintenanceOptions;

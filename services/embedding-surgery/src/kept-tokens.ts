@@ -1,10 +1,9 @@
-import { basename, dirname } from 'node:path';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import type { ReduceSpec } from '@pemmican/contract/surgery';
 import { tokenizerDigest } from '@pemmican/embedding';
 import { RpcError, invalidArgument } from '@pemmican/rpc';
 import type { FolderReader } from '@pemmican/safetensors';
-import { StorageError, localPath, openFolder, readJson } from '@pemmican/storage';
+import { artifactName, readJsonFile } from '@pemmican/storage';
 import {
   TokenCounter,
   TokenIdMap,
@@ -41,7 +40,7 @@ export async function keptTokens(spec: ReduceSpec, source: FolderReader, fullVoc
     const tokenIdMap = padded(ids, new TokenCounter(), fullVocabSize, spec.padToMultipleOf);
     return { tokenIdMap, coversWholeRecords: false };
   }
-  const file = localPath(spec.vocabulary?.value ?? '');
+  const file = artifactName(spec.vocabulary?.value ?? '');
   const profile = await readProfile(file);
   if (profile.fullVocabSize !== fullVocabSize)
     throw mismatch(
@@ -74,9 +73,7 @@ export async function keptTokens(spec: ReduceSpec, source: FolderReader, fullVoc
 }
 
 async function readProfile(file: string): Promise<VocabularyProfile> {
-  const json = await readJson(await openFolder(dirname(file)), basename(file), { maxBytes: MAX_PROFILE_BYTES });
-  if (json === undefined) throw new StorageError('NOT_FOUND', file, 'there is no such file');
-  return parseProfile(json, file);
+  return parseProfile(await readJsonFile(file, { maxBytes: MAX_PROFILE_BYTES }), file);
 }
 
 function mismatch(

@@ -13,7 +13,7 @@ import {
   parseAdapterConfig,
 } from '@pemmican/models';
 import type { FolderReader } from '@pemmican/safetensors';
-import { createFolder, localPath, openFolder, readJson } from '@pemmican/storage';
+import { artifactName, createFolder, openFolder, readJson } from '@pemmican/storage';
 import { withSpan } from '@pemmican/telemetry';
 import { resultOfMerged, tensorBytes, withCheckpoint } from './finished-output.ts';
 import type { SurgeryHooks } from './surgery-hooks.ts';
@@ -65,7 +65,7 @@ export async function mergeJob(spec: RestoreSpec, adapter: AdapterFile, hooks: S
     outputBytes: writtenBytes,
     keptTokenIdsDigest: '',
     tensorNames: [],
-    outputUri: localPath(spec.outputUri),
+    outputUri: artifactName(spec.outputUri),
     unusedRowFactor: 1,
     mergedModuleCount,
   };

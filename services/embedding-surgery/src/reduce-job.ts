@@ -8,7 +8,7 @@ import {
   vocabularyTensors,
 } from '@pemmican/embedding';
 import type { FolderReader } from '@pemmican/safetensors';
-import { createFolder, localPath, openFolder } from '@pemmican/storage';
+import { artifactName, createFolder, openFolder } from '@pemmican/storage';
 import { withSpan } from '@pemmican/telemetry';
 import type { TokenIdMap, TokenIdMapManifest } from '@pemmican/vocabulary';
 import { isReduced, tensorBytes, withCheckpoint } from './finished-output.ts';
@@ -95,7 +95,7 @@ function toResult(spec: ReduceSpec, plan: ReducePlan, manifest: TokenIdMapManife
     outputBytes: plan.outputBytes,
     keptTokenIdsDigest: manifest.keptTokenIdsDigest,
     tensorNames: manifest.reducedTensors.map((tensor) => tensor.name),
-    outputUri: localPath(spec.outputUri),
+    outputUri: artifactName(spec.outputUri),
     unusedRowFactor: 1,
     mergedModuleCount: 0,
   };

@@ -3,7 +3,7 @@ import type { RestoreSpec, SurgeryResult } from '@pemmican/contract/surgery';
 import { readManifest, restoreCheckpoint, type RestoreInputs } from '@pemmican/embedding';
 import { RpcError } from '@pemmican/rpc';
 import type { FolderReader } from '@pemmican/safetensors';
-import { createFolder, localPath, openFolder, readJson } from '@pemmican/storage';
+import { artifactName, createFolder, openFolder, readJson } from '@pemmican/storage';
 import { withSpan } from '@pemmican/telemetry';
 import type { TokenIdMapManifest } from '@pemmican/vocabulary';
 import { mergeJob, readAdapter } from './merge-job.ts';
@@ -64,7 +64,7 @@ function toResult(spec: RestoreSpec, plan: RestorePlan, outputBytes: number): Su
     outputBytes,
     keptTokenIdsDigest: manifest.keptTokenIdsDigest,
     tensorNames: manifest.reducedTensors.map((tensor) => tensor.name),
-    outputUri: localPath(spec.outputUri),
+    outputUri: artifactName(spec.outputUri),
     unusedRowFactor: plan.inputs.unusedRowDecay,
     mergedModuleCount: 0,
   };

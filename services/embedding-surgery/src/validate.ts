@@ -1,7 +1,6 @@
-import path from 'node:path';
 import type { ReduceSpec, RestoreSpec, SurgerySpec } from '@pemmican/contract/surgery';
 import { FieldViolations } from '@pemmican/rpc';
-import { StorageError, localPath, parseLocation } from '@pemmican/storage';
+import { StorageError, artifactName, parseLocation } from '@pemmican/storage';
 
 // A larger multiple would add more rows than vocabularies have.
 const MAX_PAD_MULTIPLE = 65_536;
@@ -18,10 +17,10 @@ export function validateSurgerySpec(spec: SurgerySpec): void {
 
 function checkReduce(violations: FieldViolations, spec: ReduceSpec): void {
   checkUri(violations, 'spec.reduce.model_uri', spec.modelUri, parseLocation);
-  checkUri(violations, 'spec.reduce.output_uri', spec.outputUri, localPath);
+  checkUri(violations, 'spec.reduce.output_uri', spec.outputUri, outputName);
   if (spec.vocabulary === undefined) violations.add('spec.reduce.vocabulary', 'must be set');
   else if (spec.vocabulary.$case === 'profileUri')
-    checkUri(violations, 'spec.reduce.profile_uri', spec.vocabulary.value, localPath);
+    checkUri(violations, 'spec.reduce.profile_uri', spec.vocabulary.value, artifactName);
   else
     violations.check(spec.vocabulary.value.fullTokenIds.length > 0, 'spec.reduce.kept_token_ids', 'must not be empty');
   const profile = spec.vocabulary?.$case === 'profileUri' ? spec.vocabulary.value : '';
@@ -35,8 +34,8 @@ function checkReduce(violations: FieldViolations, spec: ReduceSpec): void {
 
 function checkRestore(violations: FieldViolations, spec: RestoreSpec): void {
   checkUri(violations, 'spec.restore.model_uri', spec.modelUri, parseLocation);
-  checkUri(violations, 'spec.restore.trained_uri', spec.trainedUri, localPath);
-  checkUri(violations, 'spec.restore.output_uri', spec.outputUri, localPath);
+  checkUri(violations, 'spec.restore.trained_uri', spec.trainedUri, artifactName);
+  checkUri(violations, 'spec.restore.output_uri', spec.outputUri, outputName);
   checkOutput(violations, 'spec.restore.output_uri', spec.outputUri, [spec.modelUri, spec.trainedUri]);
 }
 
@@ -47,20 +46,28 @@ function checkOutput(
   outputUri: string,
   inputUris: readonly string[],
 ): void {
-  const output = tryLocalPath(outputUri);
+  const output = tryArtifactName(outputUri);
   if (output === undefined) return;
   for (const inputUri of inputUris) {
-    const input = tryLocalPath(inputUri);
+    const input = tryArtifactName(inputUri);
     if (input === undefined) continue;
-    const isInside = input === output || input.startsWith(output.endsWith(path.sep) ? output : `${output}${path.sep}`);
+    const isInside = input === output || input.startsWith(output.endsWith('/') ? output : `${output}/`);
     violations.check(!isInside, field, `${output} must not be or hold what is read: ${input}`);
   }
 }
 
-/** The path of a local location; undefined for any other, which is judged elsewhere. */
-function tryLocalPath(uri: string): string | undefined {
+/** Where a folder is to be written: not over a whole bucket. */
+function outputName(uri: string): string {
+  const location = parseLocation(uri);
+  if (location.kind === 's3' && location.key === '')
+    throw new StorageError('INVALID_URI', uri, 'a folder cannot be a whole bucket; name a prefix in it');
+  return artifactName(uri);
+}
+
+/** The one spelling of a location that can be written; undefined for any other, which is judged elsewhere. */
+function tryArtifactName(uri: string): string | undefined {
   try {
-    return localPath(uri);
+    return artifactName(uri);
   } catch (error) {
     if (error instanceof StorageError) return undefined;
     throw error;

@@ -169,7 +169,13 @@ test('a spec that cannot be right is refused with every field', async (t) => {
     ],
     [reduceSpec({ modelUri: '/m', outputUri: '/p', profileUri: '/p/profile.json' }), /\/p\/profile\.json/],
     [restoreSpec({ modelUri: '/m', trainedUri: '/t', outputUri: 'file:///t' }), /output_uri: \/t/],
-    [restoreSpec({ modelUri: '/m', trainedUri: 's3://bucket/t', outputUri: '/o' }), /trained_uri/],
+    [restoreSpec({ modelUri: '/m', trainedUri: 'gs://bucket/t', outputUri: '/o' }), /trained_uri/],
+    [restoreSpec({ modelUri: 's3://b-1/m', trainedUri: 's3://b-1/../t', outputUri: '/o' }), /trained_uri/],
+    [
+      reduceSpec({ modelUri: 's3://b-1/m/full', outputUri: 's3://b-1/m/', keptTokenIds: [1] }),
+      /output_uri: s3:\/\/b-1\/m must not be or hold what is read: s3:\/\/b-1\/m\/full/,
+    ],
+    [reduceSpec({ modelUri: '/m', outputUri: 's3://b-1/', keptTokenIds: [1] }), /a folder cannot be a whole bucket/],
   ];
   for (const [spec, message] of table) {
     await assert.rejects(createSurgery(client, spec), (error) => {

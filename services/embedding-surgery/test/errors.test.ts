@@ -172,6 +172,7 @@ testErrors('pemmican.surgery.v1.EmbeddingSurgeryService', [
     },
   },
   line([CHECK], 'PERMISSION_DENIED', 'OUTSIDE_ROOTS', () => reduce({ modelUri: '/etc' })),
+  line([CHECK], 'PERMISSION_DENIED', 'OUTSIDE_ROOTS', () => reduce({ modelUri: 's3://bucket/model' }), 'a bucket'),
   // Files and folders.
   line(both, 'NOT_FOUND', 'NOT_FOUND', () => reduce({ modelUri: path.join(work, 'none') })),
   line(both, INVALID, 'NOT_A_FOLDER', () => reduce({ modelUri: file })),

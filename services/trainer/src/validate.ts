@@ -9,7 +9,7 @@ import {
 } from '@pemmican/contract/trainer';
 import { findTargetProblems } from '@pemmican/dataset';
 import { FieldViolations } from '@pemmican/rpc';
-import { StorageError, localPath, parseLocation } from '@pemmican/storage';
+import { StorageError, artifactName, localPath, parseLocation } from '@pemmican/storage';
 import { findOptionProblems } from '@pemmican/training';
 import { toTrainingOptions } from './convert-options.ts';
 import { checkSequences } from './validate-sequences.ts';
@@ -24,7 +24,7 @@ const MAX_BATCH_SIZE = 65_536;
 export function validateRunSpec(spec: RunSpec): void {
   const violations = new FieldViolations();
   checkLocation(violations, 'spec.model_uri', spec.modelUri, parseLocation);
-  checkLocation(violations, 'spec.output_uri', spec.outputUri, localPath);
+  checkLocation(violations, 'spec.output_uri', spec.outputUri, localOutput);
   checkDataset(violations, 'spec.dataset', spec.dataset, spec.options?.task ?? Task.UNSPECIFIED);
   violations.check(
     spec.dataset?.files.some((file) => file.split === Split.TRAIN) ?? false,
@@ -149,7 +149,7 @@ function checkDataset(violations: FieldViolations, field: string, dataset: Datas
   checkSequences(violations, field, dataset, task);
   const seen = new Set<number>();
   dataset.files.forEach((file, index) => {
-    checkLocation(violations, `${field}.files[${index}].uri`, file.uri, localPath);
+    checkLocation(violations, `${field}.files[${index}].uri`, file.uri, artifactName);
     violations.check(file.split !== Split.UNSPECIFIED, `${field}.files[${index}].split`, 'must be set');
     violations.check(!seen.has(file.split), `${field}.files[${index}].split`, 'is there twice');
     seen.add(file.split);
@@ -217,6 +217,17 @@ function checkLocation(violations: FieldViolations, field: string, uri: string, 
     if (!(error instanceof StorageError)) throw error;
     violations.add(field, error.message);
   }
+}
+
+/** Checkpoints are renamed and linked as a run goes on, which a bucket cannot do. */
+function localOutput(uri: string): string {
+  if (parseLocation(uri).kind === 's3')
+    throw new StorageError(
+      'UNSUPPORTED_SCHEME',
+      uri,
+      'a run keeps its checkpoints in a local folder; restore or copy what it leaves to s3:',
+    );
+  return localPath(uri);
 }
 
 function toSnakeCase(name: string): string {

@@ -1,13 +1,12 @@
 import path from 'node:path';
 import type { AnalysisProgress, AnalysisResult, AnalysisSpec } from '@pemmican/contract/vocabulary';
-import { localPath } from '@pemmican/storage';
+import { artifactName, writeFileWhole } from '@pemmican/storage';
 import { withSpan } from '@pemmican/telemetry';
 import type { VocabularyAnalysisConfig } from './config.ts';
 import { toAnalysisRequest } from './convert/analysis-request.ts';
 import { toAnalysisResult } from './convert/analysis-result.ts';
 import { runInWorker } from './run-in-worker.ts';
 import type { CountingLimits } from './worker/messages.ts';
-import { writeWhole } from './write-whole.ts';
 
 export interface AnalysisHooks {
   readonly uid: string;
@@ -36,10 +35,10 @@ export async function analysisJob(
   const profile = await runInWorker(task, { signal, onProgress });
   if (profile === undefined) throw new TypeError('Unreachable: an analysis ends with a profile or an error');
   const bytes = new TextEncoder().encode(`${JSON.stringify(profile)}\n`);
-  const profileUri = spec.profileUri === '' ? '' : localPath(spec.profileUri);
+  const profileUri = spec.profileUri === '' ? '' : artifactName(spec.profileUri);
   await withSpan('write profile', { 'pemmican.bytes': bytes.length }, async () => {
-    await writeWhole(profileFile(config, uid), bytes, uid, signal);
-    if (profileUri !== '') await writeWhole(profileUri, bytes, uid, signal);
+    await writeFileWhole(profileFile(config, uid), bytes, { tag: uid, signal });
+    if (profileUri !== '') await writeFileWhole(profileUri, bytes, { tag: uid, signal });
   });
   return toAnalysisResult(profile, profileUri, bytes.length);
 }

@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import type { AnalysisResult, MergeProfilesRequest } from '@pemmican/contract/vocabulary';
 import { FieldViolations } from '@pemmican/rpc';
-import { localPath } from '@pemmican/storage';
+import { artifactName, writeFileWhole } from '@pemmican/storage';
 import { toAnalysisResult } from './convert/analysis-result.ts';
 import { runInWorker } from './run-in-worker.ts';
 import { MAX_PAD_MULTIPLE, checkUri } from './validate.ts';
-import { writeWhole } from './write-whole.ts';
 
 // An indexed job of more shards than this is better merged in groups; the result is the same.
 const MAX_PROFILE_COUNT = 10_000;
@@ -14,13 +12,13 @@ const MAX_PROFILE_COUNT = 10_000;
 export async function mergeProfiles(request: MergeProfilesRequest, signal: AbortSignal): Promise<AnalysisResult> {
   validate(request);
   const { keepTokenIds, padToMultipleOf, minCount, maxRows } = request;
-  const profileFiles = request.profileUris.map(localPath);
+  const profileFiles = request.profileUris.map(artifactName);
   const settings = { keepTokenIds, padToMultipleOf, minCount, maxRows };
   const profile = await runInWorker({ kind: 'merge', request: { profileFiles, ...settings } }, { signal });
   if (profile === undefined) throw new TypeError('Unreachable: a merge ends with a profile or an error');
   const bytes = new TextEncoder().encode(`${JSON.stringify(profile)}\n`);
-  const output = localPath(request.outputUri);
-  await writeWhole(output, bytes, randomUUID(), signal);
+  const output = artifactName(request.outputUri);
+  await writeFileWhole(output, bytes, { signal });
   return toAnalysisResult(profile, output, bytes.length);
 }
 
@@ -33,9 +31,9 @@ function validate(request: MergeProfilesRequest): void {
     `has ${profileUris.length} profiles, must have from 1 to ${MAX_PROFILE_COUNT}`,
   );
   profileUris.forEach((uri, index) => {
-    checkUri(violations, `profile_uris[${index}]`, uri, localPath);
+    checkUri(violations, `profile_uris[${index}]`, uri, artifactName);
   });
-  checkUri(violations, 'output_uri', outputUri, localPath);
+  checkUri(violations, 'output_uri', outputUri, artifactName);
   violations.check(
     padToMultipleOf <= MAX_PAD_MULTIPLE,
     'pad_to_multiple_of',

@@ -1,7 +1,7 @@
 import { RecordKind, type AnalysisSpec } from '@pemmican/contract/vocabulary';
 import { findTargetProblems } from '@pemmican/dataset';
 import { FieldViolations } from '@pemmican/rpc';
-import { StorageError, localPath, parseLocation } from '@pemmican/storage';
+import { StorageError, artifactName, parseLocation } from '@pemmican/storage';
 import { isKnownFormat, toSplitName } from './convert/analysis-request.ts';
 import { checkSequences } from './validate-sequences.ts';
 
@@ -12,7 +12,7 @@ export const MAX_PAD_MULTIPLE = 65_536;
 export function validateAnalysisSpec(spec: AnalysisSpec): void {
   const violations = new FieldViolations();
   checkUri(violations, 'spec.model_uri', spec.modelUri, parseLocation);
-  if (spec.profileUri !== '') checkUri(violations, 'spec.profile_uri', spec.profileUri, localPath);
+  if (spec.profileUri !== '') checkUri(violations, 'spec.profile_uri', spec.profileUri, artifactName);
   violations.check(
     spec.padToMultipleOf <= MAX_PAD_MULTIPLE,
     'spec.pad_to_multiple_of',
@@ -39,7 +39,7 @@ export function validateAnalysisSpec(spec: AnalysisSpec): void {
     checkSequences(violations, 'spec.dataset', dataset);
     const seen = new Set<number>();
     dataset.files.forEach((file, index) => {
-      checkUri(violations, `spec.dataset.files[${index}].uri`, file.uri, localPath);
+      checkUri(violations, `spec.dataset.files[${index}].uri`, file.uri, artifactName);
       violations.check(toSplitName(file.split) !== undefined, `spec.dataset.files[${index}].split`, 'must be set');
       violations.check(
         isKnownFormat(file.format),

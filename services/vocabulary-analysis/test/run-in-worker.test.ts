@@ -81,6 +81,17 @@ test('runInWorker throws what the thread threw, with the fields that clients are
     code: 'NOT_FOUND',
     path: '/nonexistent/model',
   });
+  // Nobody listens there: whether to try again is told, too.
+  process.env['AWS_ENDPOINT_URL_S3'] = 'http://127.0.0.1:1';
+  process.env['AWS_MAX_ATTEMPTS'] = '1';
+  process.env['AWS_ACCESS_KEY_ID'] = 'nobody';
+  process.env['AWS_SECRET_ACCESS_KEY'] = 'nothing';
+  await assert.rejects(runInWorker({ kind: 'check', request: { ...request, modelUri: 's3://bucket/model' }, hub }), {
+    name: 'StorageError',
+    code: 'DOWNLOAD_FAILED',
+    path: 's3://bucket/model',
+    retryDelayMs: 10_000,
+  });
   writeFileSync(path.join(request.modelUri, 'config.json'), '{"vocab_size":8,"hidden_size":4}');
   await assert.rejects(runInWorker({ kind: 'analyze', request, hub, limits }), (error) => {
     assert.ok(error instanceof RpcError);

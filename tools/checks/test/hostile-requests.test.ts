@@ -34,7 +34,7 @@ const SEED = 20_260_101;
 // Eight threads at once leave heaps behind, which the next ones take: after one, two, three and four rounds of all calls
 // vocabulary-analysis had 504, 462, 532 and 462 MB.
 const MAX_GROWTH_BYTES = 450e6;
-const NONE = 's3://bucket/nothing';
+const NONE = 'gs://bucket/nothing';
 
 interface Folder {
   readonly root: string;

@@ -1,5 +1,5 @@
 import { DEFAULT_COLUMNS, LabelVocabulary, readRecords, type ColumnOptions, type RecordKind } from '@pemmican/dataset';
-import { localPath, openByteSource } from '@pemmican/storage';
+import { openByteSource } from '@pemmican/storage';
 import { continuationLabels, type EncodedDataset } from '@pemmican/training';
 import type { Task } from '@pemmican/models';
 import { DatasetFormat, Split, type DatasetSpec } from '@pemmican/contract/vocabulary';
@@ -67,7 +67,7 @@ export async function prepareData(prepared: PreparedModel, request: DataRequest)
   const targetTexts = new Map<Split, readonly (string | undefined)[]>();
   // Train first: its labels decide which ones the other splits may have.
   for (const file of request.dataset.files.toSorted((a, b) => a.split - b.split)) {
-    const source = await openByteSource(localPath(file.uri));
+    const source = await openByteSource(file.uri);
     try {
       const records = readRecords(source, {
         ...(file.format === DatasetFormat.UNSPECIFIED ? {} : { format: FORMAT_NAMES[file.format] }),

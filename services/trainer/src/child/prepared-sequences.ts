@@ -10,7 +10,7 @@ import {
   type SequenceOptions,
   type TokenSequence,
 } from '@pemmican/sequences';
-import { localPath, openByteSource } from '@pemmican/storage';
+import { openByteSource } from '@pemmican/storage';
 import { EncodedDatasetBuilder, NO_LABEL, type EncodedDataset } from '@pemmican/training';
 import { PreconditionError } from '../precondition-error.ts';
 import { ModelTokenIds } from './model-token-ids.ts';
@@ -41,7 +41,7 @@ export async function prepareSequences(prepared: PreparedModel, request: DataReq
     skippedRecordCount++;
   };
   for (const file of dataset.files.toSorted((a, b) => a.split - b.split)) {
-    const source = await openByteSource(localPath(file.uri));
+    const source = await openByteSource(file.uri);
     try {
       const format = file.format === DatasetFormat.UNSPECIFIED ? {} : { format: FORMAT_NAMES[file.format] };
       const records = readRecords(source, { ...format, ...columnsOf(dataset), onSkip });

@@ -10,7 +10,7 @@ import {
   type Task,
 } from '@pemmican/models';
 import type { FolderReader } from '@pemmican/safetensors';
-import { StorageError, openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
+import { StorageError, artifactName, openFolder, parseLocation, type HubOptions } from '@pemmican/storage';
 import { WEIGHTS_FILE_NAME, type CompanionFiles, type TrainingProgram, type WeightsFile } from '@pemmican/training';
 import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
 import { readModelConfig } from '../model-config.ts';
@@ -57,10 +57,11 @@ export async function adapterOutput(
 ): Promise<TrainedOutput> {
   const { prepared, data, task, base, lora } = of;
   const baseModelUri = spec.options?.lora?.baseModelUri ?? '';
-  const location = parseLocation(baseModelUri === '' ? spec.modelUri : baseModelUri);
+  const modelUri = baseModelUri === '' ? spec.modelUri : baseModelUri;
+  const location = parseLocation(modelUri);
   const folder = baseModelUri === '' ? prepared.folder : await openFolder(baseModelUri, { hub });
   const config = baseModelUri === '' ? prepared.config : await readConfig(folder);
-  const baseModelName = location.kind === 'local' ? location.path : location.repository;
+  const baseModelName = location.kind === 'hub' ? location.repository : artifactName(modelUri);
   const run = { task, labelCount: data.labelCount, baseModelName };
   const revision = location.kind === 'hub' ? { revision: location.revision } : {};
   return {

@@ -7,7 +7,7 @@ import {
   type DatasetFormat as FormatName,
   type RecordKind as RecordKindName,
 } from '@pemmican/dataset';
-import { localPath } from '@pemmican/storage';
+import { artifactName } from '@pemmican/storage';
 import type { SplitName } from '@pemmican/vocabulary';
 import type { AnalysisRequest } from '../worker/messages.ts';
 
@@ -93,7 +93,7 @@ export function toAnalysisRequest(spec: AnalysisSpec): AnalysisRequest {
           skipInvalid: dataset.skipInvalid,
           allowsUnanswered: dataset.version2WithNegative,
         };
-        return { split, path: localPath(file.uri), options };
+        return { split, path: artifactName(file.uri), options };
       }),
     recordKind,
     ...(areSequences ? { sequences: { blockSize, assistantOnlyLoss, chatTemplate } } : {}),

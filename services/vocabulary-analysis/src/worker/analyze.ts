@@ -105,7 +105,7 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
 
 /** Reads what a request names: the tokenizer, the files, the columns of their first records. A hub is not asked. */
 export async function check(request: AnalysisRequest, hub: HubOptions): Promise<void> {
-  if (parseLocation(request.modelUri).kind === 'local') {
+  if (parseLocation(request.modelUri).kind !== 'hub') {
     const folder = await openFolder(request.modelUri, { hub });
     await openSequences(folder, await openModelInputs(folder, request.recordKind), request);
   }

@@ -8,6 +8,7 @@ export interface PlainError {
   readonly path?: string;
   readonly fileName?: string;
   readonly reason?: string;
+  readonly retryDelayMs?: number;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -24,6 +25,7 @@ export function toPlainError(error: unknown): PlainError {
     ...text('path'),
     ...text('fileName'),
     ...text('reason'),
+    ...(typeof fields.retryDelayMs === 'number' ? { retryDelayMs: fields.retryDelayMs } : {}),
     ...(fields.metadata === undefined ? {} : { metadata: fields.metadata }),
   };
 }

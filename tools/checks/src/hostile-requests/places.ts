@@ -27,10 +27,11 @@ export function hostilePlaces(root: string): {
       `${root}/hostile/way-out/passwd`, `${root}/hostile/way-out`, `${root}/hostile/passwd.jsonl`, `${root}/hostile/zero.jsonl`,
       `${root}/hostile/loop`, `${root}/hostile/to-nothing`, `file://${root}/%2e%2e/%2e%2e/etc/passwd`, 'file:///etc/passwd',
       'file:/etc/passwd', `${root}-other/x`, `${'x/'.repeat(3000)}x`, `~/.ssh/id_rsa`, '.', 'data:text/plain,x', 'C:\\Windows',
+      's3://bucket/key', 's3://bucket', 'S3://bucket/key',
     ], // prettier-ignore
     inside: [
-      'http://127.0.0.1:9/model', 'https://169.254.169.254/latest/meta-data', 'ftp://host/file', 's3://bucket/key', 'gs://bucket/x',
-      'az://x', 'hdfs://x/y', 'hf:', 'hf:../../etc', 'hf:a/../b', 'hf:a/b@../../x', 'hf:a/b/c', 'hf:a b/c', 'hf:/etc/passwd', 'hf:a/b@',
+      'http://127.0.0.1:9/model', 'https://169.254.169.254/latest/meta-data', 'ftp://host/file', 'gs://bucket/x',
+      's3:', 's3://', 's3://Bucket/x', 's3://bucket/../x', 's3://key:word@bucket/x', 's3://bucket/x?X-Amz-Signature=0', 'az://x', 'hdfs://x/y', 'hf:', 'hf:../../etc', 'hf:a/../b', 'hf:a/b@../../x', 'hf:a/b/c', 'hf:a b/c', 'hf:/etc/passwd', 'hf:a/b@',
       'file://host/etc/passwd', 'file://localhost:80/x', `file://${root}/%2Fetc`, 'file:', `file://${root}/%ZZ`, 'file:///%00',
       `${root}/a\0b`, '', `${root}/none`, `${root}/${'x'.repeat(300)}`, `${root}/${'x/'.repeat(1500)}x`, `${root}/hostile/pipe`,
       `${root}/hostile/pipe.jsonl`, `${root}/hostile/empty.jsonl`, `${root}/hostile/empty.jsonl/below`, `${root}/hostile/binary.jsonl`,

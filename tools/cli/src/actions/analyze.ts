@@ -1,7 +1,6 @@
-import path from 'node:path';
-
 import type { CommandContext } from '../command-context.ts';
 import type { AnalyzeOptions } from '../commands/analyze.ts';
+import { toServiceLocation } from '../options/location.ts';
 import { replacementSeedOf } from '../options/training-options.ts';
 import { ServicePool } from '../services/service-pool.ts';
 import { analyzeStage, toAnalysisSpec } from '../stages/analyze-stage.ts';
@@ -17,7 +16,7 @@ export async function analyze(options: AnalyzeOptions, context: CommandContext):
     { ...context, pool },
   );
   const { output } = context;
-  const profile = options.output === undefined ? undefined : path.resolve(options.output);
+  const profile = options.output === undefined ? undefined : toServiceLocation(options.output);
   output.print(renderAnalysis(result, output.colors));
   if (profile !== undefined) output.print(`\nProfile: ${profile}`);
   output.document({ ...analysisDocument(result), ...(profile === undefined ? {} : { output: profile }) });

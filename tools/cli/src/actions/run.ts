@@ -9,9 +9,11 @@ import type { ServiceName } from '../options/common-options.ts';
 import type { Report } from '../report/report.ts';
 import { RESTRICTED_SOFTMAX_WARNING, summaryLines } from '../report/summary.ts';
 import { resumeCommand } from '../resume-command.ts';
-import { gatherRunInputs } from '../run/run-inputs.ts';
+import { isS3, fileIn } from '../options/location.ts';
+import { gatherRunInputs, type RunInputs } from '../run/run-inputs.ts';
 import { RunPipeline } from '../run/run-pipeline.ts';
 import { ServicePool } from '../services/service-pool.ts';
+import { BucketOutput } from '../workspace/bucket-output.ts';
 import { WORKSPACE_NAME, Workspace } from '../workspace/workspace.ts';
 
 const SERVICES: readonly ServiceName[] = ['vocabulary-analysis', 'embedding-surgery', 'trainer'];
@@ -22,19 +24,48 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   if (options.loraMerge === true && options.loraRank === undefined)
     throw usageError('--lora-merge merges a trained adapter; add --lora-rank to train one');
   const inputs = await gatherRunInputs(options);
+  tell(
+    isS3(options.output)
+      ? await runToBucket(options, inputs, context)
+      : await runToFolder(options, inputs, options.output, context),
+    context,
+  );
+}
+
+/** @param output the folder, which may stand for what `options` call the output */
+async function runToFolder(
+  options: RunOptions,
+  inputs: RunInputs,
+  output: string,
+  context: CommandContext,
+): Promise<Report> {
   const isResuming = options.resumeFromCheckpoint !== undefined;
-  const report =
-    (isResuming ? await findFinishedRun(options.output, inputs.digest) : undefined) ??
+  return (
+    (isResuming ? await findFinishedRun(output, inputs.digest) : undefined) ??
     (await withResumeHint(context, async () => {
       await using workspace = await Workspace.open({
-        output: options.output,
+        output,
+        ...(output === options.output ? {} : { name: options.output }),
         isResuming,
         overwrite: options.overwrite === true,
       });
       await using pool = await ServicePool.open(SERVICES, options, context);
       return await new RunPipeline(options, inputs, workspace, { ...context, pool }).run();
-    }));
-  tell(report, context);
+    }))
+  );
+}
+
+/** Runs in a folder of this machine, whose files then become the objects of the output. */
+async function runToBucket(options: RunOptions, inputs: RunInputs, context: CommandContext): Promise<Report> {
+  const bucket = new BucketOutput(options.output, context.environment);
+  const finished =
+    options.resumeFromCheckpoint === undefined ? undefined : ((await bucket.readReport()) as Report | undefined);
+  if (finished?.inputsDigest === inputs.digest) return finished;
+  const overwrite = options.overwrite === true;
+  await bucket.check(overwrite);
+  const report = await runToFolder(options, inputs, bucket.folder, context);
+  await withResumeHint(context, () => bucket.upload(overwrite, context.interrupt.signal));
+  return report;
 }
 
 /** @throws CliError for a restricted softmax where nothing restricts it */
@@ -79,6 +110,6 @@ function tell(report: Report, context: CommandContext): void {
   const [saved, score] = summaryLines(report);
   output.print(`\n${output.colors.bold(saved)}\n${output.colors.bold(score)}`);
   if (report.training.restrictedSoftmax) output.print(RESTRICTED_SOFTMAX_WARNING);
-  output.print(`\n${describeModel(report)}\nReport: ${path.join(report.output, 'report.html')}`);
+  output.print(`\n${describeModel(report)}\nReport: ${fileIn(report.output, 'report.html')}`);
   output.document({ summary: [saved, score], ...report });
 }

@@ -27,7 +27,7 @@ export function defineAnalyze(program: Command, runner: Runner): void {
     .command('analyze')
     .summary('find the token ids that a data set uses')
     .description('Count the token ids that a data set uses, after the very truncation that training applies.')
-    .requiredOption('--model <dir>', 'model folder or hf:ID, for its tokenizer and config');
+    .requiredOption('--model <dir>', 'model folder, s3://BUCKET/PREFIX or hf:ID, for its tokenizer and config');
   addDatasetOptions(command);
   addTaskOption(command);
   command.option(

@@ -24,7 +24,7 @@ export function defineEstimate(program: Command, runner: Runner): void {
     .command('estimate')
     .summary('say how much memory training takes, full and reduced')
     .description('Analyze the data, then compute the memory of a training step with every row and with the kept rows.')
-    .requiredOption('--model <dir>', 'model folder or hf:ID');
+    .requiredOption('--model <dir>', 'model folder, s3://BUCKET/PREFIX or hf:ID');
   addDatasetOptions(command);
   command
     .option('--memory <size>', 'also say the largest batch that fits this (8GiB)', byteSize)

@@ -30,7 +30,7 @@ export function definePredict(program: Command, runner: Runner): void {
     .description(
       "Print a fine-tuned model's logits of each record, the label of each word, the answer to each question, or the text that it writes of each source, in file order. Texts are written greedily, of --max-target-length tokens at the most; where records have targets, ROUGE says how they compare.",
     )
-    .requiredOption('--model <dir>', 'model folder with a head, an adapter (PEFT folder), or hf:ID')
+    .requiredOption('--model <dir>', 'model folder with a head, an adapter (PEFT folder), s3://BUCKET/PREFIX or hf:ID')
     .option('--base-model <dir>', 'model that an adapter is used with, in place of the one that it names')
     .requiredOption('--file <file>', 'records to predict');
   addSourceAndTargetOptions(addColumnOptions(command));

@@ -23,7 +23,7 @@ export function defineReduce(program: Command, runner: Runner): void {
     .command('reduce')
     .summary("keep only the used rows of a checkpoint's embedding matrix")
     .description('Write a checkpoint that has only the kept rows of the embedding matrix, with its token id map.')
-    .requiredOption('--model <dir>', 'model folder or hf:ID')
+    .requiredOption('--model <dir>', 'model folder, s3://BUCKET/PREFIX or hf:ID')
     .requiredOption('--vocabulary <file>', 'vocabulary profile that `pemmican analyze --output` wrote')
     .requiredOption('--output <dir>', 'folder to write; it appears only when it is whole');
   addPaddingOption(command, 8)

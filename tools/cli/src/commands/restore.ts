@@ -22,7 +22,10 @@ export function defineRestore(program: Command, runner: Runner): void {
     .description(
       'Write the trained rows back into the full embedding matrix, or merge a LoRA adapter: an ordinary checkpoint comes out.',
     )
-    .requiredOption('--model <dir>', 'the checkpoint that was reduced or that the adapter is for, or hf:ID')
+    .requiredOption(
+      '--model <dir>',
+      'the checkpoint that was reduced or that the adapter is for: a folder, s3://BUCKET/PREFIX or hf:ID',
+    )
     .requiredOption('--trained <dir>', 'the trained reduced checkpoint, or an adapter (PEFT folder)')
     .requiredOption('--output <dir>', 'folder to write; it appears only when it is whole')
     .option('--unused-row-decay', 'decay unused rows as ordinary training with weight decay would have done')

@@ -62,9 +62,12 @@ export function defineRun(program: Command, runner: Runner): void {
     .description(
       'From a data file and a checkpoint to a fine-tuned checkpoint: analyze, estimate, reduce, train, restore.',
     )
-    .requiredOption('--model <dir>', 'model folder or hf:ID');
+    .requiredOption('--model <dir>', 'model folder, s3://BUCKET/PREFIX or hf:ID');
   addDatasetOptions(command);
-  command.requiredOption('--output <dir>', 'folder of the fine-tuned checkpoint, its metrics and its report');
+  command.requiredOption(
+    '--output <dir>',
+    'folder, or s3://BUCKET/PREFIX, of the fine-tuned checkpoint, its metrics and its report',
+  );
   addStageOptions(command);
   addSelectionOptions(command, 8);
   addTrainingOptions(command);
@@ -74,6 +77,7 @@ export function defineRun(program: Command, runner: Runner): void {
   finish<RunOptions>(command, runner, async () => (await import('../actions/run.ts')).run, [
     'pemmican run --model ./multilingual-e5-small --train-file train.jsonl --validation-file dev.jsonl --output ./fine-tuned',
     'pemmican run --model hf:intfloat/multilingual-e5-small --train-file train.csv --validation-file dev.csv --output ./fine-tuned --learning-rate 3e-5 --warmup-ratio 0.1',
+    'pemmican run --model s3://models/minilm --train-file s3://data/train.jsonl --output s3://models/fine-tuned',
     'pemmican run --model ./model --train-file train.jsonl --output ./adapter --lora-rank 8 --learning-rate 1e-3',
     'pemmican run --model ./model --train-file train.jsonl --output ./fine-tuned --server trainer.example:443 --tls-ca ca.pem',
   ]);

@@ -25,7 +25,7 @@ export function defineTrain(program: Command, runner: Runner): void {
     .command('train')
     .summary('fine-tune a checkpoint, reduced or full')
     .description('Fine-tune a checkpoint, reduced (with its token id map) or full.')
-    .requiredOption('--model <dir>', 'model folder, reduced or full, or hf:ID');
+    .requiredOption('--model <dir>', 'model folder, reduced or full, s3://BUCKET/PREFIX or hf:ID');
   addDatasetOptions(command);
   command
     .requiredOption('--output <dir>', 'folder of the run: checkpoints, metrics.jsonl, report and the trained model')

@@ -80,7 +80,7 @@ export class RunPipeline {
       command: formatCommand(this.#context.commandLine),
       mode: this.#options.reduce ? 'reduced' : 'full',
       model: this.#options.model,
-      output: this.#workspace.output,
+      output: this.#workspace.outputName,
       inputsDigest: this.#inputs.digest,
       options: this.#inputs.options,
       analysis: analysis.result,

@@ -4,7 +4,7 @@ import type { AnalysisProgress, AnalysisSpec } from '@pemmican/contract/vocabula
 import { analysisJob } from '../jobs/kinds.ts';
 import type { DatasetOptions } from '../options/dataset-options.ts';
 import { toDatasetSpec } from '../options/dataset-spec.ts';
-import { toServiceLocation } from '../options/location.ts';
+import { isS3, toServiceLocation } from '../options/location.ts';
 import type { SelectionOptions } from '../options/selection-options.ts';
 import { formatBytes, formatCount, formatDuration, formatPercent } from '../output/units.ts';
 import { downloadProfile } from './download-profile.ts';
@@ -34,15 +34,19 @@ export function toAnalysisSpec(
   };
 }
 
-/** Counts the vocabulary and fetches the profile into `profileFile`, unless there is none to write. */
+/**
+ * Counts the vocabulary and fetches the profile into `profileFile`, unless there is none to write. One in a bucket is written by the
+ * service.
+ */
 export async function analyzeStage(
   spec: AnalysisSpec,
   profileFile: string | undefined,
   context: StageContext,
 ): Promise<AnalysisResult> {
   const client = context.pool.vocabulary;
+  const isRemote = profileFile !== undefined && isS3(profileFile);
   const analysis = await runStage(
-    analysisJob(client, spec),
+    analysisJob(client, isRemote ? { ...spec, profileUri: profileFile } : spec),
     {
       title: 'Analyze',
       onEvent: (event, progress) => {
@@ -52,7 +56,8 @@ export async function analyzeStage(
     },
     context,
   );
-  if (profileFile !== undefined) await downloadProfile(client, analysis.name, profileFile, context.interrupt.signal);
+  if (profileFile !== undefined && !isRemote)
+    await downloadProfile(client, analysis.name, profileFile, context.interrupt.signal);
   return analysis.result ?? AnalysisResult.create();
 }
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { makeFolder } from '@pemmican/storage';
 
 import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
-import { isUri } from '../options/location.ts';
+import { isS3, isUri } from '../options/location.ts';
 import { Journal } from './journal.ts';
 
 /** Work in progress lives here, inside the output folder: the same file system, so that finished files can be moved. */
@@ -15,6 +15,8 @@ const LOCK_NAME = 'lock';
 /** How an output folder is to be treated. */
 export interface OutputPolicy {
   readonly output: string;
+  /** What the user called it, where the folder only stands for it. */
+  readonly name?: string;
   readonly isResuming: boolean;
   readonly overwrite: boolean;
 }
@@ -29,6 +31,13 @@ export function checkOutput(policy: OutputPolicy): string {
   if (isUri(policy.output)) {
     throw usageError(
       `--output ${policy.output}: it must be a folder on this machine or on storage that is mounted here`,
+      isS3(policy.output)
+        ? {
+            hints: [
+              'A run keeps its checkpoints in it; `pemmican run`, `reduce`, `restore` and `analyze` write to s3:.',
+            ],
+          }
+        : {},
     );
   }
   const folder = path.resolve(policy.output);
@@ -64,11 +73,14 @@ function readEntries(folder: string): string[] {
 export class Workspace implements AsyncDisposable {
   /** The output folder. */
   readonly output: string;
+  /** What the user calls it. */
+  readonly outputName: string;
   readonly folder: string;
   readonly journal: Journal;
 
-  private constructor(output: string, folder: string, journal: Journal) {
+  private constructor(output: string, outputName: string, folder: string, journal: Journal) {
     this.output = output;
+    this.outputName = outputName;
     this.folder = folder;
     this.journal = journal;
   }
@@ -91,7 +103,7 @@ export class Workspace implements AsyncDisposable {
         if (name !== LOCK_NAME) await rm(path.join(folder, name), { recursive: true, force: true });
       }
     }
-    return new Workspace(output, folder, await Journal.open(path.join(folder, 'journal.json')));
+    return new Workspace(output, policy.name ?? output, folder, await Journal.open(path.join(folder, 'journal.json')));
   }
 
   get vocabularyFile(): string {
