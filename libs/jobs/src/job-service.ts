@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { FieldViolations, RpcError, invalidArgument, notFound, type Logger } from '@pemmican/rpc';
-import { RunStore, RunStoreError, type StoredResource } from '@pemmican/run-store';
+import { RunStore, RunStoreError, type StoredEvent, type StoredResource } from '@pemmican/run-store';
 import { activeTraceContext, withRemoteContext, withSpan } from '@pemmican/telemetry';
 import {
   JOB_STATE,
@@ -55,6 +55,7 @@ export class JobService<Types extends JobTypes> {
   /** Jobs that were cancelled while they ran: a cancellation outdoes a pause that is under way. */
   readonly #cancelled = new Set<string>();
   readonly #stopping = new AbortController();
+  readonly #watchMessages = new WeakMap<StoredEvent, JobWatchMessage<Types['event']>>();
   readonly #metrics: JobMetrics;
   readonly #maintenance: StoreMaintenance | undefined;
 
@@ -141,8 +142,7 @@ export class JobService<Types extends JobTypes> {
         request.resumeToken,
         AbortSignal.any([signal, this.#stopping.signal]),
       )) {
-        const message = this.#kind.watchMessageCodec.decode(event.payload);
-        yield { ...message, sequence: event.sequence, resumeToken: event.resumeToken, eventTime: event.time };
+        yield this.#watchMessage(event);
       }
     } catch (error) {
       if (error instanceof RunStoreError && error.code === 'INVALID_RESUME_TOKEN')
@@ -157,6 +157,16 @@ export class JobService<Types extends JobTypes> {
       }
       throw error;
     }
+  }
+
+  /** The same object for the same event, so that it is decoded, and later encoded, once for all watchers. */
+  #watchMessage(event: StoredEvent): JobWatchMessage<Types['event']> {
+    const known = this.#watchMessages.get(event);
+    if (known !== undefined) return known;
+    const { sequence, resumeToken, time: eventTime, payload } = event;
+    const message = { ...this.#kind.watchMessageCodec.decode(payload), sequence, resumeToken, eventTime };
+    this.#watchMessages.set(event, message);
+    return message;
   }
 
   /** @throws RpcError NOT_FOUND, FAILED_PRECONDITION */

@@ -7,6 +7,7 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import { encodingOnce } from './encode-once.ts';
 import { toStatusObject } from './error-status.ts';
 import { RpcError } from './rpc-error.ts';
 
@@ -24,10 +25,10 @@ export class MalformedMessage {
   }
 }
 
-/** A server whose handlers get a {@link MalformedMessage} in place of what cannot be decoded. */
+/** A server whose handlers get a {@link MalformedMessage} in place of what cannot be decoded, and whose streams encode a message once. */
 export class DecodingServer extends Server {
   override addService(service: ServiceDefinition, implementation: UntypedServiceImplementation): void {
-    const methods = Object.entries(service).map(([name, method]) => [name, decodingAll(method)] as const);
+    const methods = Object.entries(service).map(([name, method]) => [name, encodingOnce(decodingAll(method))] as const);
     super.addService(Object.fromEntries(methods), implementation);
   }
 }

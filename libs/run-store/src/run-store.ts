@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { EventEmitter, once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { backUpDatabase, newestBackupTime } from './backup.ts';
 import { RunStoreError } from './error.ts';
+import { RecentEvents } from './recent-events.ts';
 import { migrate } from './schema.ts';
 import { lockStore } from './store-lock.ts';
 import { pageToken, parsePageToken, parseResumeToken, resumeToken } from './tokens.ts';
@@ -53,7 +53,8 @@ export interface ResourceUpdate {
 const DEFAULT_PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 1000;
 
-// Events that a watcher takes from the database at a time: bounds its memory, whatever the history's length.
+// Events that a watcher takes from the database at a time, and that are kept of a resource that is watched: bounds the memory,
+// whatever the history's length.
 const WATCH_PAGE_SIZE = 256;
 
 /** Resources of one collection and their events, on disk. One process writes; any number of watchers in it read. */
@@ -61,7 +62,8 @@ export class RunStore {
   readonly #database: DatabaseSync;
   readonly #unlock: () => void;
   readonly #collection: string;
-  readonly #changes = new EventEmitter();
+  /** Of the resources that are watched. */
+  readonly #recent = new Map<string, RecentEvents>();
   readonly #statements: ReturnType<typeof prepareStatements>;
 
   private constructor(database: DatabaseSync, unlock: () => void, collection: string) {
@@ -69,7 +71,6 @@ export class RunStore {
     this.#unlock = unlock;
     this.#collection = collection;
     this.#statements = prepareStatements(database);
-    this.#changes.setMaxListeners(0);
   }
 
   /**
@@ -165,15 +166,18 @@ export class RunStore {
    * @returns the event's sequence
    */
   append(name: string, payload: Uint8Array, update?: ResourceUpdate): number {
-    const sequence = this.#transaction(() => {
-      const next = this.get(name).lastSequence + 1;
-      this.#statements.insertEvent.run(name, next, Date.now(), payload);
-      if (update === undefined) this.#statements.touch.run(next, name);
-      else this.#statements.update.run(update.state, update.isFinal ? 1 : 0, update.resource, next, name);
-      return next;
+    const { event, isFinal } = this.#transaction(() => {
+      const { uid, isFinal, lastSequence } = this.get(name);
+      const sequence = lastSequence + 1;
+      const time = new Date();
+      this.#statements.insertEvent.run(name, sequence, time.getTime(), payload);
+      if (update === undefined) this.#statements.touch.run(sequence, name);
+      else this.#statements.update.run(update.state, update.isFinal ? 1 : 0, update.resource, sequence, name);
+      const event = { sequence, resumeToken: resumeToken(uid, sequence), time, payload };
+      return { event, isFinal: update?.isFinal ?? isFinal };
     });
-    this.#changes.emit(name);
-    return sequence;
+    this.#recent.get(name)?.push(event, isFinal);
+    return event.sequence;
   }
 
   /** All events of a resource after a sequence, a page at a time. */
@@ -188,26 +192,41 @@ export class RunStore {
   }
 
   /**
-   * Follows a resource from its first event, or from a resume token on, until it is final. Events are read from the
-   * database when the consumer asks for them, so a slow consumer holds nothing and slows nobody.
+   * Follows a resource from its first event, or from a resume token on, until it is final. Events are taken when the consumer
+   * asks for them, so a slow consumer holds nothing and slows nobody: those of the past from the database, those that were just
+   * stored from memory, as objects that all watchers share.
    * @throws RunStoreError NOT_FOUND, INVALID_RESUME_TOKEN; the signal's reason
    */
   async *watch(name: string, token: string, signal: AbortSignal): AsyncGenerator<StoredEvent, void, undefined> {
     const start = this.get(name);
     let sequence = token === '' ? 0 : parseResumeToken(token, start.uid, start.lastSequence);
-    for (;;) {
-      signal.throwIfAborted();
-      const page = this.events(name, sequence);
-      for (const event of page) {
-        yield event;
-        sequence = event.sequence;
-      }
-      if (page.length > 0) continue;
-      if (this.get(name).isFinal) return;
-      // Nothing can come in between: reading the page and waiting happen in one turn of the event loop.
-      await once(this.#changes, name, { signal }).catch(() => {
+    const recent = this.#recent.get(name) ?? new RecentEvents(start, WATCH_PAGE_SIZE);
+    this.#recent.set(name, recent);
+    recent.watcherCount++;
+    let wake = (): void => undefined;
+    const onAbort = (): void => {
+      wake();
+    };
+    signal.addEventListener('abort', onAbort);
+    try {
+      for (;;) {
         signal.throwIfAborted();
-      });
+        const page = recent.after(sequence) ?? this.events(name, sequence);
+        for (const event of page) {
+          yield event;
+          sequence = event.sequence;
+        }
+        if (page.length > 0) continue;
+        if (recent.isFinal) return;
+        // Nothing can come in between: looking for events and waiting happen in one turn of the event loop.
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          recent.onNext(resolve);
+        });
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      if (--recent.watcherCount === 0) this.#recent.delete(name);
     }
   }
 
