@@ -1,14 +1,15 @@
 /**
- * What a thousand watchers cost a run: the same steps of MiniLM on real sentences, watched by one and by many, in turns. Watchers are
- * in processes of lowest priority, as they would be on other machines; what the service does for them is not. Prints
+ * What a thousand watchers cost a run: the same steps of MiniLM on real sentences, watched by one and by many, in turns. Watchers
+ * would be on other machines, so their processes get only what the cores leave idle (Linux' idle policy, by util-linux' `chrt`);
+ * what the service does for them is not held back. Prints
  * docs/benchmarks/watchers.md; takes some five minutes.
  *
  *   node tools/benchmarks/src/watchers.ts [--watchers 1000] [--steps 60] [--repeats 2] > docs/benchmarks/watchers.md
  * @module
  */
-import { fork, type ChildProcess } from 'node:child_process';
+import { execFileSync, fork, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { cpus, loadavg, setPriority, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { credentials } from '@grpc/grpc-js';
@@ -78,7 +79,7 @@ async function createRun(client: TrainerServiceClient, output: string): Promise<
 
 function startWatchers(address: string, name: string, count: number): Promise<WatchersReport> {
   const child = fork(WATCHERS, [address, name, String(count)], { execArgv: [] });
-  if (child.pid !== undefined) setPriority(child.pid, 19);
+  execFileSync('chrt', ['--all-tasks', '--idle', '--pid', '0', String(child.pid)]);
   return new Promise((resolve, reject) => {
     child.on('message', (message) => {
       resolve(message as WatchersReport);
@@ -130,8 +131,8 @@ function print(results: readonly Measured[], load: number, peakBytes: number): v
 \`${['node tools/benchmarks/src/watchers.ts', ...options].join(' ')}\` on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} cores of ${cpus()[0]?.model ?? 'unknown'}, load ${load.toFixed(2)} before, Node ${process.version}.
 
 Runs of ${stepCount} steps of all-MiniLM-L6-v2 (16 real sentences each, dropout, AdamW) by a trainer in a process of its own over a Unix
-socket, one after the other, with one watcher and with ${watcherCount.toLocaleString('en')} more. The watchers share these cores, ${PROCESS_COUNT} processes of lowest
-priority. Step: median after ${WARM_UP_STEPS}, as the run's process measures it. Service: CPU time of the trainer's own process during the run.
+socket, one after the other, with one watcher and with ${watcherCount.toLocaleString('en')} more. The watchers, ${PROCESS_COUNT} processes, get what
+these cores leave idle. Step: median after ${WARM_UP_STEPS}, as the run's process measures it. Service: CPU time of the trainer's own process during the run.
 
 | watchers | step ms | events each | sent | service CPU s | lost, repeated or other events |
 | ---: | ---: | ---: | ---: | ---: | --- |
@@ -139,8 +140,18 @@ ${results.map((one) => `| ${one.watcherCount + 1} | ${one.stepMs.toFixed(1)} | $
 
 - A step takes ${(100 * slower).toFixed(1)} % ${slower < 0 ? 'less' : 'more'} time with them (goal: less than 1 % more, ${slower < GOAL ? 'met' : 'missed on these two cores, which the service shares with the training'}).
 - ${problems.length === 0 ? 'Every watcher saw every event once, in order, with the same resume tokens.' : `Problems: ${problems.slice(0, 5).join('; ')}`}
+- The service spends ${serviceMicroseconds(results).toFixed(0)} µs of CPU on an event of a watcher, which come from the training's cores where there are no others.
 - The trainer's process had ${(peakBytes / 1e6).toFixed(0)} MB at its peak.
 `);
+}
+
+/** CPU time of the service for one event of one watcher. */
+function serviceMicroseconds(results: readonly Measured[]): number {
+  const alone = median(results.filter((one) => one.watcherCount === 0).map((one) => one.serviceSeconds));
+  const each = results
+    .filter((one) => one.watcherCount > 0)
+    .map((one) => (one.serviceSeconds - alone) / (one.eventCount * one.watcherCount));
+  return 1e6 * median(each);
 }
 
 const work = mkdtempSync(path.join(tmpdir(), 'pemmican-watchers-'));
