@@ -10,6 +10,12 @@ export { describeStatus, refusalOf, type Failure } from './failure.ts';
 export { freePort } from './free-port.ts';
 export { ModelVariants, safetensorsOf } from './model-variants.ts';
 export { endProcess, forkService, type ServiceProcess } from './service-process.ts';
-export { startSpanCollector, type CollectedLog, type CollectedSpan, type SpanCollector } from './span-collector.ts';
+export {
+  startOtlpReceiver,
+  type CollectedLog,
+  type CollectedMetric,
+  type CollectedSpan,
+  type OtlpReceiver,
+} from './otlp-receiver.ts';
 export { makeTinyDataset, makeTinyModel } from './tiny-model.ts';
 export { S3TestServer } from './s3-server.ts';

@@ -38,7 +38,7 @@ process.stdout.write(
     '',
     `\`node libs/training/test/memory-table.ts\` on ${new Date().toISOString().slice(0, 10)}, Node ${process.version}, TensorFlow 2.21.0 (CPU). Megabytes (10^6) of`,
     "tensors: what `planStep` finds before anything runs, by category at the moment of the peak, and the largest sum of live tensors that TensorFlow's own log of",
-    'its allocations (`TF_CPP_VMODULE=log_memory=2`) shows over three steps. Models are random, of the shapes that the case names; a BERT of 4 layers of 256 where',
+    'its allocations (`TF_CPP_VMODULE=log_memory=2`) shows over three steps (the least of three measurements where it is over the plan). Models are random, of the shapes that the case names; a BERT of 4 layers of 256 where',
     `it names none. The plan of a training step is ${range} above the log, over ${steps.length} cases; \`npm test\` fails where one is below it or 5 % above.`,
     '',
     ...HEAD,

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 
 /** A span as it came over the wire. */
 export interface CollectedSpan {
@@ -22,17 +23,29 @@ export interface CollectedLog {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-export interface SpanCollector {
+/** A metric as it came over the wire; what it measured is left out. */
+export interface CollectedMetric {
+  readonly name: string;
+  readonly unit: string;
+  readonly serviceName: string;
+}
+
+export interface OtlpReceiver {
   /** For OTEL_EXPORTER_OTLP_ENDPOINT, with OTEL_EXPORTER_OTLP_PROTOCOL=http/json. */
   readonly endpoint: string;
   readonly spans: readonly CollectedSpan[];
   readonly logs: readonly CollectedLog[];
+  readonly metrics: readonly CollectedMetric[];
   close(): void;
 }
 
 type OtlpAttributes = readonly { readonly key: string; readonly value: { readonly stringValue?: string } }[];
 
 interface OtlpRequest {
+  readonly resourceMetrics?: {
+    readonly resource?: { readonly attributes?: OtlpAttributes };
+    readonly scopeMetrics?: { readonly metrics?: { name: string; unit?: string }[] }[];
+  }[];
   readonly resourceLogs?: {
     readonly resource?: { readonly attributes?: OtlpAttributes };
     readonly scopeLogs?: {
@@ -48,16 +61,21 @@ interface OtlpRequest {
 }
 
 /** A receiver of OTLP over HTTP in JSON on a free port of this machine. */
-export async function startSpanCollector(): Promise<SpanCollector> {
+export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: CollectedSpan[] = [];
   const logs: CollectedLog[] = [];
+  const metrics: CollectedMetric[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const sent = (): OtlpRequest => JSON.parse(Buffer.concat(chunks).toString('utf8')) as OtlpRequest;
+      const body = Buffer.concat(chunks);
+      // The OpenTelemetry Collector compresses what it sends.
+      const text = request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
+      const sent = (): OtlpRequest => JSON.parse(text.toString('utf8')) as OtlpRequest;
       if (request.url === '/v1/traces') collect(sent(), spans);
       if (request.url === '/v1/logs') collectLogs(sent(), logs);
+      if (request.url === '/v1/metrics') collectMetrics(sent(), metrics);
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
     });
   });
@@ -66,6 +84,7 @@ export async function startSpanCollector(): Promise<SpanCollector> {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
     logs,
+    metrics,
     close: () => {
       server.close();
       server.closeAllConnections();
@@ -88,6 +107,14 @@ function collectLogs(request: OtlpRequest, logs: CollectedLog[]): void {
     const serviceName = textsOf(resource?.attributes)['service.name'] ?? '';
     for (const { body, traceId = '', attributes } of scopeLogs.flatMap(({ logRecords = [] }) => logRecords))
       logs.push({ body: body?.stringValue ?? '', traceId, serviceName, attributes: textsOf(attributes) });
+  }
+}
+
+function collectMetrics(request: OtlpRequest, metrics: CollectedMetric[]): void {
+  for (const { resource, scopeMetrics = [] } of request.resourceMetrics ?? []) {
+    const serviceName = textsOf(resource?.attributes)['service.name'] ?? '';
+    for (const { name, unit = '' } of scopeMetrics.flatMap(({ metrics: received = [] }) => received))
+      metrics.push({ name, unit, serviceName });
   }
 }
 
