@@ -39,7 +39,7 @@ const CUDA_WHEELS: readonly Wheel[] = [
   nvidia('nvjitlink-cu12', '12.9.86', 'e3f1171dbdc83c5932a45f0f4c99180a70de9bd2718c1ab77d14104f6d7147f9'),
 ];
 
-/** The builds that the set-up can make. The one for GPUs has not been measured on a machine with a GPU. */
+/** The builds that the set-up can make. The libraries of {@link CUDA_WHEELS} have not run on a GPU: docs/benchmarks/gpu.md. */
 export const TENSORFLOW_BUILDS: Readonly<Record<Device, TensorflowBuild>> = {
   cpu: {
     device: 'cpu',
