@@ -12,7 +12,7 @@ import { REPOSITORY_ROOT } from '../src/step.ts';
 
 // The OpenTelemetry Collector with the components that deploy/observability/collector names.
 const COLLECTOR = process.env['PEMMICAN_OTEL_COLLECTOR'] ?? 'otelcol';
-const hasCollector = spawnSync(COLLECTOR, ['--version']).status === 0;
+const hasCollector = spawnSync(COLLECTOR, ['components']).status === 0;
 const CONFIG = path.join(REPOSITORY_ROOT, 'deploy/observability/collector/collector.yaml');
 const SERVICES = ['pemmican-vocabulary-analysis', 'pemmican-embedding-surgery', 'pemmican-trainer'];
 
@@ -108,7 +108,7 @@ test(
   async (t) => {
     const receiver = await startOtlpReceiver();
     const [grpcPort, httpPort] = [await freePort(), await freePort()];
-    const collector = spawn(COLLECTOR, ['--config', CONFIG], {
+    const collector = spawn(COLLECTOR, ['--config', CONFIG, '--set=service::telemetry::logs::level=warn'], {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: {
         ...process.env,
