@@ -48,6 +48,16 @@ export class ArtifactRoots {
     );
   }
 
+  /** Whether callers are kept below roots at all. */
+  get areSet(): boolean {
+    return this.#roots !== undefined;
+  }
+
+  /** The folders, without links; none where every path is allowed, or buckets alone. */
+  get folders(): readonly string[] {
+    return this.#roots ?? [];
+  }
+
   /**
    * Checks every path and URI of a request, in whichever field it stands. What cannot be read as a URI is left to the request's own
    * validation; hubs are not local and pass.
@@ -55,10 +65,15 @@ export class ArtifactRoots {
    */
   checkRequest(request: unknown): void {
     if (this.#roots === undefined) return;
-    for (const uri of urisOf(request)) this.#check(uri);
+    for (const uri of urisOf(request)) this.check(uri);
   }
 
-  #check(uri: string): void {
+  /**
+   * Checks one path or URI, as {@link checkRequest} does.
+   * @throws StorageError OUTSIDE_ROOTS
+   */
+  check(uri: string): void {
+    if (this.#roots === undefined) return;
     let location: ReturnType<typeof parseLocation>;
     try {
       location = parseLocation(uri);
@@ -72,7 +87,7 @@ export class ArtifactRoots {
       throw new StorageError('OUTSIDE_ROOTS', uri, 'is not below a bucket or prefix that this service may use');
     }
     const real = realPath(location.path);
-    const isInside = this.#roots?.some((root) => real !== undefined && isWithin(root, real)) ?? true;
+    const isInside = this.#roots.some((root) => real !== undefined && isWithin(root, real));
     if (!isInside) throw new StorageError('OUTSIDE_ROOTS', uri, 'is not below a folder that this service may use');
   }
 }

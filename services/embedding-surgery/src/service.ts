@@ -9,6 +9,7 @@ import {
   type SurgeryResult,
   type SurgeryState,
 } from '@pemmican/contract/surgery';
+import { createArtifactService } from '@pemmican/artifacts';
 import { JobService, type JobContext, type JobKind, type JobResource } from '@pemmican/jobs';
 import { Handlers, createLogger, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
 import { openFolder, parseLocation } from '@pemmican/storage';
@@ -47,6 +48,8 @@ export function createEmbeddingSurgeryService(config: EmbeddingSurgeryConfig): E
     logger,
     maintenance: config.maintenance,
   });
+  const { artifactRoots: roots, stateDirectory } = config;
+  const artifacts = createArtifactService({ roots, stateDirectory, settings: config.artifacts, logger });
   const handlers = new Handlers({
     rules: ERROR_RULES,
     logger,
@@ -76,8 +79,11 @@ export function createEmbeddingSurgeryService(config: EmbeddingSurgeryConfig): E
         implementation: implementation,
         readMethods: ['GetSurgery', 'ListSurgeries', 'WatchSurgery'],
       },
+      artifacts.hosted,
     ],
-    close: () => jobs.close(),
+    close: async () => {
+      await Promise.all([jobs.close(), artifacts.close()]);
+    },
   };
 }
 

@@ -9,6 +9,7 @@ import {
 } from '@pemmican/contract/trainer';
 import { Status } from '@pemmican/contract/google';
 import { DeviceMemorySampler } from '@pemmican/device-memory';
+import { createArtifactService } from '@pemmican/artifacts';
 import { JobService } from '@pemmican/jobs';
 import { Handlers, RpcError, createLogger, type HostedService } from '@pemmican/rpc';
 import { activeTraceContext } from '@pemmican/telemetry';
@@ -41,6 +42,8 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
     logger,
     maintenance: config.maintenance,
   });
+  const { artifactRoots: roots, stateDirectory } = config;
+  const artifacts = createArtifactService({ roots, stateDirectory, settings: config.artifacts, logger });
   const handlers = new Handlers({
     rules: ERROR_RULES,
     logger,
@@ -89,8 +92,11 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
         implementation: implementation,
         readMethods: ['GetRun', 'ListRuns', 'WatchRun', 'EstimateMemory', 'WatchDeviceMemory'],
       },
+      artifacts.hosted,
     ],
-    close: () => jobs.close(),
+    close: async () => {
+      await Promise.all([jobs.close(), artifacts.close()]);
+    },
   };
 }
 

@@ -12,6 +12,7 @@ import {
   type DatasetFile,
   type VocabularyAnalysisServiceServer,
 } from '@pemmican/contract/vocabulary';
+import { createArtifactService } from '@pemmican/artifacts';
 import { JobService, ServiceStoppingError, type JobKind, type JobResource } from '@pemmican/jobs';
 import { Handlers, RpcError, createLogger, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
 import { analysisJob, profileFile } from './analysis-job.ts';
@@ -50,6 +51,8 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
   });
   const spoolFolder = spoolFolderOf(config);
   sweepSpools(spoolFolder, unfinishedFiles(jobs));
+  const { artifactRoots: roots, stateDirectory } = config;
+  const artifacts = createArtifactService({ roots, stateDirectory, settings: config.artifacts, logger });
   const handlers = new Handlers({
     rules: ERROR_RULES,
     logger,
@@ -107,8 +110,11 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
         implementation: implementation,
         readMethods: ['GetAnalysis', 'ListAnalyses', 'WatchAnalysis', 'DownloadProfile'],
       },
+      artifacts.hosted,
     ],
-    close: () => jobs.close(),
+    close: async () => {
+      await Promise.all([jobs.close(), artifacts.close()]);
+    },
   };
 }
 
