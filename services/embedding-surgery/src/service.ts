@@ -11,7 +11,7 @@ import {
 } from '@pemmican/contract/surgery';
 import { createArtifactService } from '@pemmican/artifacts';
 import { JobService, type JobContext, type JobKind, type JobResource } from '@pemmican/jobs';
-import { Handlers, createLogger, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
+import { Handlers, createLogger, readMask, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
 import { openFolder, parseLocation } from '@pemmican/storage';
 import { withSpan } from '@pemmican/telemetry';
 import type { EmbeddingSurgeryConfig } from './config.ts';
@@ -57,16 +57,19 @@ export function createEmbeddingSurgeryService(config: EmbeddingSurgeryConfig): E
       config.artifactRoots.checkRequest(request);
     },
   });
+  const masked = (paths: string[] | undefined): ((surgery: Surgery) => Surgery) =>
+    readMask('pemmican.surgery.v1.Surgery', Surgery, paths);
   const implementation: EmbeddingSurgeryServiceServer = {
     createSurgery: handlers.unary(async (request) => {
       const surgery = await jobs.create(request);
       if (request.validateOnly && request.spec !== undefined) await check(request.spec, config);
       return { surgery };
     }),
-    getSurgery: handlers.unary(({ name }) => ({ surgery: jobs.get(name) })),
+    getSurgery: handlers.unary(({ name, readMask: paths }) => ({ surgery: masked(paths)(jobs.get(name)) })),
     listSurgeries: handlers.unary((request) => {
+      const mask = masked(request.readMask);
       const { resources, nextPageToken } = jobs.list(request);
-      return { surgeries: resources, nextPageToken };
+      return { surgeries: resources.map(mask), nextPageToken };
     }),
     watchSurgery: handlers.serverStream((request, signal) => jobs.watch(request, signal)),
     cancelSurgery: handlers.unary(({ name }) => ({ surgery: jobs.cancel(name) })),

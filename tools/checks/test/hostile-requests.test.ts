@@ -54,8 +54,8 @@ const methodsOf = (definition: object): Readonly<Record<string, CalledMethod>> =
   definition as Readonly<Record<string, CalledMethod>>;
 const files = (uri: string): object => ({ files: [{ split: Split.TRAIN, uri }] });
 const shared = { requestId: '', validateOnly: true };
-const named = (name: string): object => ({ name, resumeToken: '', offset: 0 });
-const page = { pageSize: -1, pageToken: '' };
+const named = (name: string): object => ({ name, resumeToken: '', offset: 0, readMask: ['state', 'spec'] });
+const page = { pageSize: -1, pageToken: '', readMask: ['name', 'spec.dataset'] };
 
 const analysis = (modelUri: string, uri: string, profileUri = ''): AnalysisSpec =>
   AnalysisSpec.fromPartial({ modelUri, profileUri, keepTokenIds: [1], dataset: { ...files(uri), textColumn: 'text' } });

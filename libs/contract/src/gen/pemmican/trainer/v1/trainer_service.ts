@@ -20,6 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { FieldMask } from "../../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { DatasetSpec } from "../../vocabulary/v1/dataset.ts";
 import {
@@ -61,6 +62,11 @@ export interface CreateRunResponse {
 export interface GetRunRequest {
   /** Resource name: `runs/{id}`. */
   name: string;
+  /**
+   * Parts of the run to return (AIP-157): `state`, `progress.step`, `result.evaluation.accuracy`.
+   * A path goes through messages, not through repeated fields. Not set, or `*`: everything.
+   */
+  readMask: string[] | undefined;
 }
 
 /** Response of GetRun. */
@@ -75,6 +81,11 @@ export interface ListRunsRequest {
   pageSize: number;
   /** `next_page_token` of an earlier response; empty for the first page. */
   pageToken: string;
+  /**
+   * Parts of each run to return (AIP-157): `name`, `state`, `progress.step`.
+   * A path goes through messages, not through repeated fields. Not set, or `*`: everything.
+   */
+  readMask: string[] | undefined;
 }
 
 /** Response of ListRuns. */
@@ -518,13 +529,16 @@ export const CreateRunResponse: MessageFns<CreateRunResponse> = {
 };
 
 function createBaseGetRunRequest(): GetRunRequest {
-  return { name: "" };
+  return { name: "", readMask: undefined };
 }
 
 export const GetRunRequest: MessageFns<GetRunRequest> = {
   encode(message: GetRunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
+    }
+    if (message.readMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.readMask), writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -550,6 +564,14 @@ export const GetRunRequest: MessageFns<GetRunRequest> = {
             message.name = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.readMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -563,13 +585,23 @@ export const GetRunRequest: MessageFns<GetRunRequest> = {
   },
 
   fromJSON(object: any): GetRunRequest {
-    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      readMask: isSet(object.readMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.readMask))
+        : isSet(object.read_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.read_mask))
+        : undefined,
+    };
   },
 
   toJSON(message: GetRunRequest): unknown {
     const obj: any = {};
     if (message.name !== "") {
       obj.name = message.name;
+    }
+    if (message.readMask !== undefined) {
+      obj.readMask = FieldMask.toJSON(FieldMask.wrap(message.readMask));
     }
     return obj;
   },
@@ -580,6 +612,7 @@ export const GetRunRequest: MessageFns<GetRunRequest> = {
   fromPartial(object: DeepPartial<GetRunRequest>): GetRunRequest {
     const message = createBaseGetRunRequest();
     message.name = object.name ?? "";
+    message.readMask = object.readMask ?? undefined;
     return message;
   },
 };
@@ -652,7 +685,7 @@ export const GetRunResponse: MessageFns<GetRunResponse> = {
 };
 
 function createBaseListRunsRequest(): ListRunsRequest {
-  return { pageSize: 0, pageToken: "" };
+  return { pageSize: 0, pageToken: "", readMask: undefined };
 }
 
 export const ListRunsRequest: MessageFns<ListRunsRequest> = {
@@ -662,6 +695,9 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(18).string(message.pageToken);
+    }
+    if (message.readMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.readMask), writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -695,6 +731,14 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.readMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -719,6 +763,11 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      readMask: isSet(object.readMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.readMask))
+        : isSet(object.read_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.read_mask))
+        : undefined,
     };
   },
 
@@ -730,6 +779,9 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.readMask !== undefined) {
+      obj.readMask = FieldMask.toJSON(FieldMask.wrap(message.readMask));
+    }
     return obj;
   },
 
@@ -740,6 +792,7 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
     const message = createBaseListRunsRequest();
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.readMask = object.readMask ?? undefined;
     return message;
   },
 };
@@ -3286,6 +3339,7 @@ export const TrainerServiceService = {
    * Returns a run.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such run; do not retry.
    */
   getRun: {
@@ -3301,7 +3355,7 @@ export const TrainerServiceService = {
    * Lists runs, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listRuns: {
     path: "/pemmican.trainer.v1.TrainerService/ListRuns" as const,
@@ -3457,6 +3511,7 @@ export interface TrainerServiceServer extends UntypedServiceImplementation {
    * Returns a run.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such run; do not retry.
    */
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
@@ -3464,7 +3519,7 @@ export interface TrainerServiceServer extends UntypedServiceImplementation {
    * Lists runs, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
   /**
@@ -3566,6 +3621,7 @@ export interface TrainerServiceClient extends Client {
    * Returns a run.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such run; do not retry.
    */
   getRun(
@@ -3587,7 +3643,7 @@ export interface TrainerServiceClient extends Client {
    * Lists runs, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listRuns(
     request: ListRunsRequest,

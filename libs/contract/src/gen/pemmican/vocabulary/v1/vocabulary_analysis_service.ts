@@ -22,6 +22,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { FieldMask } from "../../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Split, splitFromJSON, splitToJSON } from "./dataset.ts";
 import { Analysis, AnalysisProgress, AnalysisResult, AnalysisSpec } from "./vocabulary.ts";
@@ -113,6 +114,11 @@ export interface MergeProfilesResponse {
 export interface GetAnalysisRequest {
   /** Resource name: `analyses/{id}`. */
   name: string;
+  /**
+   * Parts of the analysis to return (AIP-157): `state`, `progress`, `result.reduced_vocab_size`.
+   * A path goes through messages, not through repeated fields. Not set, or `*`: everything.
+   */
+  readMask: string[] | undefined;
 }
 
 /** Response of GetAnalysis. */
@@ -127,6 +133,11 @@ export interface ListAnalysesRequest {
   pageSize: number;
   /** `next_page_token` of an earlier response; empty for the first page. */
   pageToken: string;
+  /**
+   * Parts of each analysis to return (AIP-157): `name`, `state`, `progress`.
+   * A path goes through messages, not through repeated fields. Not set, or `*`: everything.
+   */
+  readMask: string[] | undefined;
 }
 
 /** Response of ListAnalyses. */
@@ -1001,13 +1012,16 @@ export const MergeProfilesResponse: MessageFns<MergeProfilesResponse> = {
 };
 
 function createBaseGetAnalysisRequest(): GetAnalysisRequest {
-  return { name: "" };
+  return { name: "", readMask: undefined };
 }
 
 export const GetAnalysisRequest: MessageFns<GetAnalysisRequest> = {
   encode(message: GetAnalysisRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
+    }
+    if (message.readMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.readMask), writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1033,6 +1047,14 @@ export const GetAnalysisRequest: MessageFns<GetAnalysisRequest> = {
             message.name = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.readMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1046,13 +1068,23 @@ export const GetAnalysisRequest: MessageFns<GetAnalysisRequest> = {
   },
 
   fromJSON(object: any): GetAnalysisRequest {
-    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      readMask: isSet(object.readMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.readMask))
+        : isSet(object.read_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.read_mask))
+        : undefined,
+    };
   },
 
   toJSON(message: GetAnalysisRequest): unknown {
     const obj: any = {};
     if (message.name !== "") {
       obj.name = message.name;
+    }
+    if (message.readMask !== undefined) {
+      obj.readMask = FieldMask.toJSON(FieldMask.wrap(message.readMask));
     }
     return obj;
   },
@@ -1063,6 +1095,7 @@ export const GetAnalysisRequest: MessageFns<GetAnalysisRequest> = {
   fromPartial(object: DeepPartial<GetAnalysisRequest>): GetAnalysisRequest {
     const message = createBaseGetAnalysisRequest();
     message.name = object.name ?? "";
+    message.readMask = object.readMask ?? undefined;
     return message;
   },
 };
@@ -1137,7 +1170,7 @@ export const GetAnalysisResponse: MessageFns<GetAnalysisResponse> = {
 };
 
 function createBaseListAnalysesRequest(): ListAnalysesRequest {
-  return { pageSize: 0, pageToken: "" };
+  return { pageSize: 0, pageToken: "", readMask: undefined };
 }
 
 export const ListAnalysesRequest: MessageFns<ListAnalysesRequest> = {
@@ -1147,6 +1180,9 @@ export const ListAnalysesRequest: MessageFns<ListAnalysesRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(18).string(message.pageToken);
+    }
+    if (message.readMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.readMask), writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1180,6 +1216,14 @@ export const ListAnalysesRequest: MessageFns<ListAnalysesRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.readMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1204,6 +1248,11 @@ export const ListAnalysesRequest: MessageFns<ListAnalysesRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      readMask: isSet(object.readMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.readMask))
+        : isSet(object.read_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.read_mask))
+        : undefined,
     };
   },
 
@@ -1215,6 +1264,9 @@ export const ListAnalysesRequest: MessageFns<ListAnalysesRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.readMask !== undefined) {
+      obj.readMask = FieldMask.toJSON(FieldMask.wrap(message.readMask));
+    }
     return obj;
   },
 
@@ -1225,6 +1277,7 @@ export const ListAnalysesRequest: MessageFns<ListAnalysesRequest> = {
     const message = createBaseListAnalysesRequest();
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.readMask = object.readMask ?? undefined;
     return message;
   },
 };
@@ -1980,6 +2033,7 @@ export const VocabularyAnalysisServiceService = {
    * Returns an analysis.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such analysis; do not retry.
    */
   getAnalysis: {
@@ -1995,7 +2049,7 @@ export const VocabularyAnalysisServiceService = {
    * Lists analyses, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listAnalyses: {
     path: "/pemmican.vocabulary.v1.VocabularyAnalysisService/ListAnalyses" as const,
@@ -2105,6 +2159,7 @@ export interface VocabularyAnalysisServiceServer extends UntypedServiceImplement
    * Returns an analysis.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such analysis; do not retry.
    */
   getAnalysis: handleUnaryCall<GetAnalysisRequest, GetAnalysisResponse>;
@@ -2112,7 +2167,7 @@ export interface VocabularyAnalysisServiceServer extends UntypedServiceImplement
    * Lists analyses, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listAnalyses: handleUnaryCall<ListAnalysesRequest, ListAnalysesResponse>;
   /**
@@ -2224,6 +2279,7 @@ export interface VocabularyAnalysisServiceClient extends Client {
    * Returns an analysis.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such analysis; do not retry.
    */
   getAnalysis(
@@ -2245,7 +2301,7 @@ export interface VocabularyAnalysisServiceClient extends Client {
    * Lists analyses, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listAnalyses(
     request: ListAnalysesRequest,
