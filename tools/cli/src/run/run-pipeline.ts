@@ -3,7 +3,7 @@ import { copyFile, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { SurgeryResult } from '@pemmican/contract/surgery';
-import type { EstimateMemoryResponse, RunResult } from '@pemmican/contract/trainer';
+import type { EstimateMemoryResponse, RunResult, RunSpec } from '@pemmican/contract/trainer';
 import type { AnalysisResult } from '@pemmican/contract/vocabulary';
 
 import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
@@ -15,6 +15,7 @@ import { isLanguageModeling, replacementSeedOf } from '../options/training-optio
 import { buildReport } from '../report/build-report.ts';
 import type { Report, VerificationReport } from '../report/report.ts';
 import { writeReport } from '../report/write-report.ts';
+import { callUnary } from '../services/call.ts';
 import { formatCommand } from '../resume-command.ts';
 import { analyzeStage, toAnalysisSpec } from '../stages/analyze-stage.ts';
 import { estimateStage } from '../stages/estimate-stage.ts';
@@ -61,6 +62,7 @@ export class RunPipeline {
   /** Runs what is not done yet; the output folder is whole when this returns. */
   async run(): Promise<Report> {
     const { output } = this.#context;
+    if ((this.#inputs.training.numDevices ?? 1) > 1) await this.#checkDevices();
     const analysis = await this.#analyze();
     output.print(`\n${renderAnalysis(analysis.result, output.colors)}\n`);
     const estimate = await this.#estimate(analysis);
@@ -162,15 +164,7 @@ export class RunPipeline {
         existsSync(path.join(trainingFolder, this.#isAdapter() ? 'adapter_model.safetensors' : 'model.safetensors')),
       work: async () => {
         metrics.begin();
-        const spec = {
-          modelUri: this.#options.reduce ? this.#workspace.reducedFolder : model,
-          dataset,
-          outputUri: trainingFolder,
-          options: training,
-          memoryBudgetBytes: this.#options.memoryBudget ?? 0,
-          resumeFromCheckpoint: resumePoint(this.#options.resumeFromCheckpoint),
-          memorySampleIntervalMs: 0,
-        };
+        const spec = this.#runSpec(this.#options.reduce ? this.#workspace.reducedFolder : model);
         let saving = Promise.resolve();
         const result = await trainStage(
           spec,
@@ -191,6 +185,32 @@ export class RunPipeline {
         return result;
       },
     });
+  }
+
+  #runSpec(modelUri: string): RunSpec {
+    const { dataset, training } = this.#inputs;
+    return {
+      modelUri,
+      dataset,
+      outputUri: this.#workspace.trainingFolder,
+      options: training,
+      memoryBudgetBytes: this.#options.memoryBudget ?? 0,
+      resumeFromCheckpoint: resumePoint(this.#options.resumeFromCheckpoint),
+      memorySampleIntervalMs: 0,
+    };
+  }
+
+  /** A trainer that has not so many devices says so before anything is counted and reduced for it. */
+  async #checkDevices(): Promise<void> {
+    const { trainer } = this.#context.pool;
+    const request = { spec: this.#runSpec(this.#inputs.model), requestId: '', validateOnly: true };
+    try {
+      await callUnary('trainer', trainer.createRun.bind(trainer), request);
+    } catch (error) {
+      // A run that is refused leaves nothing behind that it could go on with.
+      if (this.#options.resumeFromCheckpoint === undefined) await this.#workspace.remove();
+      throw error;
+    }
   }
 
   #isAdapter(): boolean {

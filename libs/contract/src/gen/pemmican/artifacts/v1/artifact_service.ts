@@ -1626,6 +1626,7 @@ export const ArtifactServiceService = {
    *
    * Errors:
    * - NOT_FOUND: there is no such upload, or it has expired; create it again.
+   * - FAILED_PRECONDITION: the service was not told which folders callers may use (ARTIFACT_ROOTS_MISSING); do not retry.
    */
   getUpload: {
     path: "/pemmican.artifacts.v1.ArtifactService/GetUpload" as const,
@@ -1690,6 +1691,7 @@ export const ArtifactServiceService = {
    * Errors:
    * - NOT_FOUND: there is no such upload, or it has expired; do not retry.
    * - PERMISSION_DENIED: the service may not remove files there any more; do not retry.
+   * - FAILED_PRECONDITION: the service was not told which folders callers may use (ARTIFACT_ROOTS_MISSING); do not retry.
    */
   deleteUpload: {
     path: "/pemmican.artifacts.v1.ArtifactService/DeleteUpload" as const,
@@ -1709,6 +1711,7 @@ export const ArtifactServiceService = {
    *   not retry.
    * - NOT_FOUND: there is nothing; do not retry.
    * - PERMISSION_DENIED: the place, or what a link in it leads to, is not below the artifact roots, or cannot be read; do not retry.
+   * - FAILED_PRECONDITION: the service was not told which folders callers may use (ARTIFACT_ROOTS_MISSING); do not retry.
    */
   getArtifact: {
     path: "/pemmican.artifacts.v1.ArtifactService/GetArtifact" as const,
@@ -1727,6 +1730,7 @@ export const ArtifactServiceService = {
    *   this folder's; do not retry.
    * - NOT_FOUND: there is nothing; do not retry.
    * - PERMISSION_DENIED: the place, or what a link in it leads to, is not below the artifact roots, or cannot be read; do not retry.
+   * - FAILED_PRECONDITION: the service was not told which folders callers may use (ARTIFACT_ROOTS_MISSING); do not retry.
    */
   listArtifactFiles: {
     path: "/pemmican.artifacts.v1.ArtifactService/ListArtifactFiles" as const,
@@ -1750,6 +1754,7 @@ export const ArtifactServiceService = {
    * - OUT_OF_RANGE: the offset is past the end; do not retry.
    * - FAILED_PRECONDITION: the file changed while it was read; start again when nobody writes there.
    * - RESOURCE_EXHAUSTED: the client did not read for 30 seconds; go on at the offset that it has come to.
+   * - UNAVAILABLE: the service is stopping; go on when it is back.
    */
   readArtifact: {
     path: "/pemmican.artifacts.v1.ArtifactService/ReadArtifact" as const,
@@ -1781,6 +1786,7 @@ export interface ArtifactServiceServer extends UntypedServiceImplementation {
    *
    * Errors:
    * - NOT_FOUND: there is no such upload, or it has expired; create it again.
+   * - FAILED_PRECONDITION: the service was not told which folders callers may use (ARTIFACT_ROOTS_MISSING); do not retry.
    */
   getUpload: handleUnaryCall<GetUploadRequest, GetUploadResponse>;
   /**
@@ -1819,6 +1825,7 @@ export interface ArtifactServiceServer extends UntypedServiceImplementation {
    * Errors:
    * - NOT_FOUND: there is no such upload, or it has expired; do not retry.
    * - PERMISSION_DENIED: the service may not remove files there any more; do not retry.
+   * - FAILED_PRECONDITION: the service was not told which folders callers may use (ARTIFACT_ROOTS_MISSING); do not retry.
    */
   deleteUpload: handleUnaryCall<DeleteUploadRequest, DeleteUploadResponse>;
   /**
@@ -1829,6 +1836,7 @@ export interface ArtifactServiceServer extends UntypedServiceImplementation {
    *   not retry.
    * - NOT_FOUND: there is nothing; do not retry.
    * - PERMISSION_DENIED: the place, or what a link in it leads to, is not below the artifact roots, or cannot be read; do not retry.
+   * - FAILED_PRECONDITION: the service was not told which folders callers may use (ARTIFACT_ROOTS_MISSING); do not retry.
    */
   getArtifact: handleUnaryCall<GetArtifactRequest, GetArtifactResponse>;
   /**
@@ -1839,6 +1847,7 @@ export interface ArtifactServiceServer extends UntypedServiceImplementation {
    *   this folder's; do not retry.
    * - NOT_FOUND: there is nothing; do not retry.
    * - PERMISSION_DENIED: the place, or what a link in it leads to, is not below the artifact roots, or cannot be read; do not retry.
+   * - FAILED_PRECONDITION: the service was not told which folders callers may use (ARTIFACT_ROOTS_MISSING); do not retry.
    */
   listArtifactFiles: handleUnaryCall<ListArtifactFilesRequest, ListArtifactFilesResponse>;
   /**
@@ -1852,6 +1861,7 @@ export interface ArtifactServiceServer extends UntypedServiceImplementation {
    * - OUT_OF_RANGE: the offset is past the end; do not retry.
    * - FAILED_PRECONDITION: the file changed while it was read; start again when nobody writes there.
    * - RESOURCE_EXHAUSTED: the client did not read for 30 seconds; go on at the offset that it has come to.
+   * - UNAVAILABLE: the service is stopping; go on when it is back.
    */
   readArtifact: handleServerStreamingCall<ReadArtifactRequest, ReadArtifactResponse>;
 }
@@ -1888,6 +1898,7 @@ export interface ArtifactServiceClient extends Client {
    *
    * Errors:
    * - NOT_FOUND: there is no such upload, or it has expired; create it again.
+   * - FAILED_PRECONDITION: the service was not told which folders callers may use (ARTIFACT_ROOTS_MISSING); do not retry.
    */
   getUpload(
     request: GetUploadRequest,
@@ -1969,6 +1980,7 @@ export interface ArtifactServiceClient extends Client {
    * Errors:
    * - NOT_FOUND: there is no such upload, or it has expired; do not retry.
    * - PERMISSION_DENIED: the service may not remove files there any more; do not retry.
+   * - FAILED_PRECONDITION: the service was not told which folders callers may use (ARTIFACT_ROOTS_MISSING); do not retry.
    */
   deleteUpload(
     request: DeleteUploadRequest,
@@ -1993,6 +2005,7 @@ export interface ArtifactServiceClient extends Client {
    *   not retry.
    * - NOT_FOUND: there is nothing; do not retry.
    * - PERMISSION_DENIED: the place, or what a link in it leads to, is not below the artifact roots, or cannot be read; do not retry.
+   * - FAILED_PRECONDITION: the service was not told which folders callers may use (ARTIFACT_ROOTS_MISSING); do not retry.
    */
   getArtifact(
     request: GetArtifactRequest,
@@ -2017,6 +2030,7 @@ export interface ArtifactServiceClient extends Client {
    *   this folder's; do not retry.
    * - NOT_FOUND: there is nothing; do not retry.
    * - PERMISSION_DENIED: the place, or what a link in it leads to, is not below the artifact roots, or cannot be read; do not retry.
+   * - FAILED_PRECONDITION: the service was not told which folders callers may use (ARTIFACT_ROOTS_MISSING); do not retry.
    */
   listArtifactFiles(
     request: ListArtifactFilesRequest,
@@ -2044,6 +2058,7 @@ export interface ArtifactServiceClient extends Client {
    * - OUT_OF_RANGE: the offset is past the end; do not retry.
    * - FAILED_PRECONDITION: the file changed while it was read; start again when nobody writes there.
    * - RESOURCE_EXHAUSTED: the client did not read for 30 seconds; go on at the offset that it has come to.
+   * - UNAVAILABLE: the service is stopping; go on when it is back.
    */
   readArtifact(
     request: ReadArtifactRequest,

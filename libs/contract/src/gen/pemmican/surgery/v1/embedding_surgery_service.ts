@@ -1064,6 +1064,12 @@ export const EmbeddingSurgeryServiceService = {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many surgeries wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - NOT_FOUND: with `validate_only`, a file is not there; do not retry.
+   * - FAILED_PRECONDITION: with `validate_only`, model, profile and map do not fit, or are not supported (do not retry), or an
+   *   object of S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - UNAVAILABLE: with `validate_only`, an S3 server cannot be reached (DOWNLOAD_FAILED); retry after the delay in RetryInfo.
    */
   createSurgery: {
     path: "/pemmican.surgery.v1.EmbeddingSurgeryService/CreateSurgery" as const,
@@ -1156,6 +1162,12 @@ export interface EmbeddingSurgeryServiceServer extends UntypedServiceImplementat
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many surgeries wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - NOT_FOUND: with `validate_only`, a file is not there; do not retry.
+   * - FAILED_PRECONDITION: with `validate_only`, model, profile and map do not fit, or are not supported (do not retry), or an
+   *   object of S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - UNAVAILABLE: with `validate_only`, an S3 server cannot be reached (DOWNLOAD_FAILED); retry after the delay in RetryInfo.
    */
   createSurgery: handleUnaryCall<CreateSurgeryRequest, CreateSurgeryResponse>;
   /**
@@ -1204,6 +1216,12 @@ export interface EmbeddingSurgeryServiceClient extends Client {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many surgeries wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - NOT_FOUND: with `validate_only`, a file is not there; do not retry.
+   * - FAILED_PRECONDITION: with `validate_only`, model, profile and map do not fit, or are not supported (do not retry), or an
+   *   object of S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - UNAVAILABLE: with `validate_only`, an S3 server cannot be reached (DOWNLOAD_FAILED); retry after the delay in RetryInfo.
    */
   createSurgery(
     request: CreateSurgeryRequest,

@@ -178,7 +178,7 @@ export interface ResumeRunResponse {
 
 /** Request of EstimateMemory. */
 export interface EstimateMemoryRequest {
-  /** Model folder, full or reduced. */
+  /** Model folder, full or reduced: a `file:` URI, an absolute path, `s3://BUCKET/PREFIX` or `hf:ID`. */
   modelUri: string;
   /** Hyper-parameters; those that change memory count (task, batch size, accumulation, recomputation, precision). */
   options:
@@ -239,7 +239,7 @@ export interface EstimateMemoryResponse {
 
 /** Request of Predict. */
 export interface PredictRequest {
-  /** Model folder with a head, or a PEFT adapter folder. */
+  /** Model folder with a head, or a PEFT adapter folder: a `file:` URI, an absolute path, `s3://BUCKET/PREFIX` or `hf:ID`. */
   modelUri: string;
   /** The records; exactly one file, of any split. */
   dataset:
@@ -249,7 +249,7 @@ export interface PredictRequest {
   batchSize: number;
   /** What the model was trained for. */
   task: Task;
-  /** Bytes that tensors may take; 0 means no limit. */
+  /** Bytes that tensors may take, at least 1 MiB; 0 means no limit. One that the weights alone do not fit is refused at once. */
   memoryBudgetBytes: number;
   /** Model that an adapter is used with, in place of the one that its adapter_config.json names. Ignored for a whole model. */
   baseModelUri: string;
@@ -3325,6 +3325,8 @@ export const TrainerServiceService = {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many runs wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
+   * - FAILED_PRECONDITION: `num_devices` is more than the service knows of (DEVICES_MISSING); do not retry.
    */
   createRun: {
     path: "/pemmican.trainer.v1.TrainerService/CreateRun" as const,
@@ -3445,7 +3447,11 @@ export const TrainerServiceService = {
    * Errors:
    * - INVALID_ARGUMENT: a field is missing or out of range; do not retry.
    * - NOT_FOUND: there is no such model; do not retry.
-   * - FAILED_PRECONDITION: the model's type is not supported; do not retry.
+   * - FAILED_PRECONDITION: the model's type is not supported (do not retry), or an object of S3 was replaced while it was read
+   *   (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
+   * - UNAVAILABLE: a model hub or an S3 server cannot be reached (DOWNLOAD_FAILED); retry later, after the delay in RetryInfo where
+   *   there is one.
    */
   estimateMemory: {
     path: "/pemmican.trainer.v1.TrainerService/EstimateMemory" as const,
@@ -3467,6 +3473,13 @@ export const TrainerServiceService = {
    * - NOT_FOUND: there is no such model or file; do not retry.
    * - FAILED_PRECONDITION: the model has no head for the task, or a reduced one wrote a token that it has no row for; do not
    *   retry.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - RESOURCE_EXHAUSTED: tensors do not fit the memory or `memory_budget_bytes` (OUT_OF_MEMORY); take smaller batches or a larger
+   *   budget.
+   * - ABORTED: the process of the prediction was killed or crashed (PROCESS_ENDED); give it more memory, then retry.
+   * - UNAVAILABLE: a model hub or an S3 server cannot be reached (DOWNLOAD_FAILED); retry later, after the delay in RetryInfo where
+   *   there is one.
    */
   predict: {
     path: "/pemmican.trainer.v1.TrainerService/Predict" as const,
@@ -3505,6 +3518,8 @@ export interface TrainerServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many runs wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
+   * - FAILED_PRECONDITION: `num_devices` is more than the service knows of (DEVICES_MISSING); do not retry.
    */
   createRun: handleUnaryCall<CreateRunRequest, CreateRunResponse>;
   /**
@@ -3569,7 +3584,11 @@ export interface TrainerServiceServer extends UntypedServiceImplementation {
    * Errors:
    * - INVALID_ARGUMENT: a field is missing or out of range; do not retry.
    * - NOT_FOUND: there is no such model; do not retry.
-   * - FAILED_PRECONDITION: the model's type is not supported; do not retry.
+   * - FAILED_PRECONDITION: the model's type is not supported (do not retry), or an object of S3 was replaced while it was read
+   *   (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
+   * - UNAVAILABLE: a model hub or an S3 server cannot be reached (DOWNLOAD_FAILED); retry later, after the delay in RetryInfo where
+   *   there is one.
    */
   estimateMemory: handleUnaryCall<EstimateMemoryRequest, EstimateMemoryResponse>;
   /**
@@ -3581,6 +3600,13 @@ export interface TrainerServiceServer extends UntypedServiceImplementation {
    * - NOT_FOUND: there is no such model or file; do not retry.
    * - FAILED_PRECONDITION: the model has no head for the task, or a reduced one wrote a token that it has no row for; do not
    *   retry.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - RESOURCE_EXHAUSTED: tensors do not fit the memory or `memory_budget_bytes` (OUT_OF_MEMORY); take smaller batches or a larger
+   *   budget.
+   * - ABORTED: the process of the prediction was killed or crashed (PROCESS_ENDED); give it more memory, then retry.
+   * - UNAVAILABLE: a model hub or an S3 server cannot be reached (DOWNLOAD_FAILED); retry later, after the delay in RetryInfo where
+   *   there is one.
    */
   predict: handleServerStreamingCall<PredictRequest, PredictResponse>;
   /**
@@ -3601,6 +3627,8 @@ export interface TrainerServiceClient extends Client {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many runs wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
+   * - FAILED_PRECONDITION: `num_devices` is more than the service knows of (DEVICES_MISSING); do not retry.
    */
   createRun(
     request: CreateRunRequest,
@@ -3754,7 +3782,11 @@ export interface TrainerServiceClient extends Client {
    * Errors:
    * - INVALID_ARGUMENT: a field is missing or out of range; do not retry.
    * - NOT_FOUND: there is no such model; do not retry.
-   * - FAILED_PRECONDITION: the model's type is not supported; do not retry.
+   * - FAILED_PRECONDITION: the model's type is not supported (do not retry), or an object of S3 was replaced while it was read
+   *   (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
+   * - UNAVAILABLE: a model hub or an S3 server cannot be reached (DOWNLOAD_FAILED); retry later, after the delay in RetryInfo where
+   *   there is one.
    */
   estimateMemory(
     request: EstimateMemoryRequest,
@@ -3780,6 +3812,13 @@ export interface TrainerServiceClient extends Client {
    * - NOT_FOUND: there is no such model or file; do not retry.
    * - FAILED_PRECONDITION: the model has no head for the task, or a reduced one wrote a token that it has no row for; do not
    *   retry.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - RESOURCE_EXHAUSTED: tensors do not fit the memory or `memory_budget_bytes` (OUT_OF_MEMORY); take smaller batches or a larger
+   *   budget.
+   * - ABORTED: the process of the prediction was killed or crashed (PROCESS_ENDED); give it more memory, then retry.
+   * - UNAVAILABLE: a model hub or an S3 server cannot be reached (DOWNLOAD_FAILED); retry later, after the delay in RetryInfo where
+   *   there is one.
    */
   predict(request: PredictRequest, options?: Partial<CallOptions>): ClientReadableStream<PredictResponse>;
   predict(

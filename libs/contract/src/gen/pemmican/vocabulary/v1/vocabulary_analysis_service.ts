@@ -90,9 +90,9 @@ export interface CreateAnalysisFromRecordsResponse {
 
 /** Request of MergeProfiles. */
 export interface MergeProfilesRequest {
-  /** Profiles of the shards: paths or `file:` URIs; at least one, at most 10,000. */
+  /** Profiles of the shards: paths, `file:` URIs or `s3://BUCKET/KEY`; at least one, at most 10,000. */
   profileUris: string[];
-  /** Path or `file:` URI to write the merged profile to; replaced when it is there. */
+  /** Path, `file:` URI or `s3://BUCKET/KEY` to write the merged profile to; replaced when it is there. */
   outputUri: string;
   /** Full token ids to keep beside those that the shards were told to keep. */
   keepTokenIds: number[];
@@ -1974,6 +1974,12 @@ export const VocabularyAnalysisServiceService = {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many analyses wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - NOT_FOUND: with `validate_only`, a file is not there; do not retry.
+   * - FAILED_PRECONDITION: with `validate_only`, the model or its chat template is not supported or does not fit (do not retry), or
+   *   an object of S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - UNAVAILABLE: with `validate_only`, an S3 server cannot be reached (DOWNLOAD_FAILED); retry after the delay in RetryInfo.
    */
   createAnalysis: {
     path: "/pemmican.vocabulary.v1.VocabularyAnalysisService/CreateAnalysis" as const,
@@ -1994,8 +2000,9 @@ export const VocabularyAnalysisServiceService = {
    * Errors:
    * - INVALID_ARGUMENT: the first message has no spec, a later one has no records, the spec names files, a field is out
    *   of range, or a record is too long; do not retry.
-   * - RESOURCE_EXHAUSTED: the records are over the service's limit (do not retry), or too many analyses wait (retry after
-   *   the delay in RetryInfo).
+   * - RESOURCE_EXHAUSTED: the records are over the service's limit (UPLOAD_TOO_LARGE; do not retry), too many analyses wait
+   *   (QUEUE_FULL; retry after the delay in RetryInfo), or the disk is full (DISK_FULL; make room, then retry).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
    */
   createAnalysisFromRecords: {
     path: "/pemmican.vocabulary.v1.VocabularyAnalysisService/CreateAnalysisFromRecords" as const,
@@ -2017,7 +2024,13 @@ export const VocabularyAnalysisServiceService = {
    * Errors:
    * - INVALID_ARGUMENT: a profile cannot be read, or a field is out of range; do not retry.
    * - NOT_FOUND: a profile is not there; do not retry.
-   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths; do not retry.
+   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths (do not retry), or an object of
+   *   S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read or write
+   *   there (ACCESS_DENIED, READ_ONLY); do not retry.
+   * - RESOURCE_EXHAUSTED: the disk is full (DISK_FULL); make room, then retry.
+   * - UNAVAILABLE: an S3 server cannot be reached (DOWNLOAD_FAILED) or takes no objects (UPLOAD_FAILED); retry after the delay in
+   *   RetryInfo.
    */
   mergeProfiles: {
     path: "/pemmican.vocabulary.v1.VocabularyAnalysisService/MergeProfiles" as const,
@@ -2106,6 +2119,7 @@ export const VocabularyAnalysisServiceService = {
    * - NOT_FOUND: there is no such analysis; do not retry.
    * - FAILED_PRECONDITION: the analysis has not succeeded; do not retry.
    * - OUT_OF_RANGE: the offset is past the end; do not retry.
+   * - INVALID_ARGUMENT: the offset is negative; do not retry.
    */
   downloadProfile: {
     path: "/pemmican.vocabulary.v1.VocabularyAnalysisService/DownloadProfile" as const,
@@ -2128,6 +2142,12 @@ export interface VocabularyAnalysisServiceServer extends UntypedServiceImplement
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many analyses wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - NOT_FOUND: with `validate_only`, a file is not there; do not retry.
+   * - FAILED_PRECONDITION: with `validate_only`, the model or its chat template is not supported or does not fit (do not retry), or
+   *   an object of S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - UNAVAILABLE: with `validate_only`, an S3 server cannot be reached (DOWNLOAD_FAILED); retry after the delay in RetryInfo.
    */
   createAnalysis: handleUnaryCall<CreateAnalysisRequest, CreateAnalysisResponse>;
   /**
@@ -2138,8 +2158,9 @@ export interface VocabularyAnalysisServiceServer extends UntypedServiceImplement
    * Errors:
    * - INVALID_ARGUMENT: the first message has no spec, a later one has no records, the spec names files, a field is out
    *   of range, or a record is too long; do not retry.
-   * - RESOURCE_EXHAUSTED: the records are over the service's limit (do not retry), or too many analyses wait (retry after
-   *   the delay in RetryInfo).
+   * - RESOURCE_EXHAUSTED: the records are over the service's limit (UPLOAD_TOO_LARGE; do not retry), too many analyses wait
+   *   (QUEUE_FULL; retry after the delay in RetryInfo), or the disk is full (DISK_FULL; make room, then retry).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
    */
   createAnalysisFromRecords: handleClientStreamingCall<
     CreateAnalysisFromRecordsRequest,
@@ -2152,7 +2173,13 @@ export interface VocabularyAnalysisServiceServer extends UntypedServiceImplement
    * Errors:
    * - INVALID_ARGUMENT: a profile cannot be read, or a field is out of range; do not retry.
    * - NOT_FOUND: a profile is not there; do not retry.
-   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths; do not retry.
+   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths (do not retry), or an object of
+   *   S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read or write
+   *   there (ACCESS_DENIED, READ_ONLY); do not retry.
+   * - RESOURCE_EXHAUSTED: the disk is full (DISK_FULL); make room, then retry.
+   * - UNAVAILABLE: an S3 server cannot be reached (DOWNLOAD_FAILED) or takes no objects (UPLOAD_FAILED); retry after the delay in
+   *   RetryInfo.
    */
   mergeProfiles: handleUnaryCall<MergeProfilesRequest, MergeProfilesResponse>;
   /**
@@ -2196,6 +2223,7 @@ export interface VocabularyAnalysisServiceServer extends UntypedServiceImplement
    * - NOT_FOUND: there is no such analysis; do not retry.
    * - FAILED_PRECONDITION: the analysis has not succeeded; do not retry.
    * - OUT_OF_RANGE: the offset is past the end; do not retry.
+   * - INVALID_ARGUMENT: the offset is negative; do not retry.
    */
   downloadProfile: handleServerStreamingCall<DownloadProfileRequest, DownloadProfileResponse>;
 }
@@ -2208,6 +2236,12 @@ export interface VocabularyAnalysisServiceClient extends Client {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many analyses wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - NOT_FOUND: with `validate_only`, a file is not there; do not retry.
+   * - FAILED_PRECONDITION: with `validate_only`, the model or its chat template is not supported or does not fit (do not retry), or
+   *   an object of S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - UNAVAILABLE: with `validate_only`, an S3 server cannot be reached (DOWNLOAD_FAILED); retry after the delay in RetryInfo.
    */
   createAnalysis(
     request: CreateAnalysisRequest,
@@ -2232,8 +2266,9 @@ export interface VocabularyAnalysisServiceClient extends Client {
    * Errors:
    * - INVALID_ARGUMENT: the first message has no spec, a later one has no records, the spec names files, a field is out
    *   of range, or a record is too long; do not retry.
-   * - RESOURCE_EXHAUSTED: the records are over the service's limit (do not retry), or too many analyses wait (retry after
-   *   the delay in RetryInfo).
+   * - RESOURCE_EXHAUSTED: the records are over the service's limit (UPLOAD_TOO_LARGE; do not retry), too many analyses wait
+   *   (QUEUE_FULL; retry after the delay in RetryInfo), or the disk is full (DISK_FULL; make room, then retry).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
    */
   createAnalysisFromRecords(
     callback: (error: ServiceError | null, response: CreateAnalysisFromRecordsResponse) => void,
@@ -2258,7 +2293,13 @@ export interface VocabularyAnalysisServiceClient extends Client {
    * Errors:
    * - INVALID_ARGUMENT: a profile cannot be read, or a field is out of range; do not retry.
    * - NOT_FOUND: a profile is not there; do not retry.
-   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths; do not retry.
+   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths (do not retry), or an object of
+   *   S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read or write
+   *   there (ACCESS_DENIED, READ_ONLY); do not retry.
+   * - RESOURCE_EXHAUSTED: the disk is full (DISK_FULL); make room, then retry.
+   * - UNAVAILABLE: an S3 server cannot be reached (DOWNLOAD_FAILED) or takes no objects (UPLOAD_FAILED); retry after the delay in
+   *   RetryInfo.
    */
   mergeProfiles(
     request: MergeProfilesRequest,
@@ -2366,6 +2407,7 @@ export interface VocabularyAnalysisServiceClient extends Client {
    * - NOT_FOUND: there is no such analysis; do not retry.
    * - FAILED_PRECONDITION: the analysis has not succeeded; do not retry.
    * - OUT_OF_RANGE: the offset is past the end; do not retry.
+   * - INVALID_ARGUMENT: the offset is negative; do not retry.
    */
   downloadProfile(
     request: DownloadProfileRequest,
