@@ -8,7 +8,9 @@ import type { UploadOptions } from '../commands/upload.ts';
 export async function upload(options: UploadOptions, context: CommandContext): Promise<void> {
   const destination = { artifactUri: options.output ?? '', overwrite: options.overwrite === true };
   const outcome = await withResumeHint(context, () =>
-    withArtifacts(options, context, (connected) => uploadArtifact(options.source, destination, connected)),
+    withArtifacts(options, context, (connected) =>
+      uploadArtifact([{ path: options.source, prefix: '' }], destination, connected),
+    ),
   );
   const { artifactUri, files, totalSizeBytes, name } = outcome.upload;
   context.output.print(`Artifact: ${artifactUri}`);

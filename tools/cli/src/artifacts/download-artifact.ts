@@ -40,6 +40,8 @@ export interface DownloadOutcome {
 export interface DownloadDestination {
   readonly output: string;
   readonly overwrite: boolean;
+  /** Files of the folder that are fetched; all where not given. */
+  readonly isWanted?: (fileName: string) => boolean;
 }
 
 /**
@@ -78,20 +80,26 @@ class Download {
     this.#patience = patienceBeside(progress);
   }
 
-  async run(artifactUri: string, { output, overwrite }: DownloadDestination): Promise<DownloadOutcome> {
+  async run(artifactUri: string, destination: DownloadDestination): Promise<DownloadOutcome> {
+    const { output, overwrite, isWanted = () => true } = destination;
     if (isUri(output)) throw usageError(`--output ${output}: it must be a place on this machine`);
     const { client } = this.#context;
     const { artifact = Artifact.create() } = await this.#call(client.getArtifact.bind(client), { artifactUri });
     const place = path.resolve(output);
     return artifact.kind === ArtifactKind.FILE
       ? this.#file(artifact, place, overwrite)
-      : this.#folder(artifact, place, overwrite);
+      : this.#folder(artifact, place, overwrite, isWanted);
   }
 
-  async #folder(artifact: Artifact, output: string, overwrite: boolean): Promise<DownloadOutcome> {
+  async #folder(
+    artifact: Artifact,
+    output: string,
+    overwrite: boolean,
+    isWanted: (fileName: string) => boolean,
+  ): Promise<DownloadOutcome> {
     const expectedBytes = artifact.totalSizeBytes;
     const place = await prepareDestination(output, { overwrite, expectedBytes });
-    const names = await this.#fileNames(artifact.artifactUri);
+    const names = (await this.#fileNames(artifact.artifactUri)).filter(isWanted);
     const temporary = temporaryName(place);
     await makeFolder(temporary);
     const files: ArtifactFile[] = [];

@@ -21,23 +21,25 @@ export interface LocalFile {
   readonly digest: string;
 }
 
+/** A folder or file that is to be uploaded. */
+export interface LocalSource {
+  readonly path: string;
+  /** What its files' names in the artifact begin with: nothing, or `model/`. */
+  readonly prefix: string;
+}
+
 /**
- * Finds and reads the files of a folder, or one file.
- * @param onBytes called with each number of bytes that were read
+ * Finds and reads the files of folders, and single files.
+ * @param onBytes called with the share of the bytes that was read
  * @throws CliError for what cannot be uploaded
  */
 export async function readLocalFiles(
-  source: string,
+  sources: readonly LocalSource[],
   signal: AbortSignal,
   onBytes: (share: number) => void,
 ): Promise<LocalFile[]> {
-  if (isUri(source)) throw usageError(`${source}: a file or folder of this machine is uploaded, not a URI`);
   return told(async () => {
-    const root = path.resolve(source);
-    const isFolder = (await stat(root)).isDirectory();
-    const names = isFolder ? await (await openFolder(root)).list() : [path.basename(root)];
-    if (names.length === 0) throw usageError(`${root}: the folder has no files`);
-    const paths = names.map((fileName) => ({ fileName, path: isFolder ? path.join(root, fileName) : root }));
+    const paths = (await Promise.all(sources.map(findFiles))).flat();
     const sizes = await Promise.all(paths.map(async (file) => (await stat(file.path)).size));
     const totalBytes = sizes.reduce((sum, size) => sum + size, 0);
     let readBytes = 0;
@@ -56,6 +58,15 @@ export async function readLocalFiles(
     }
     return files;
   });
+}
+
+async function findFiles(source: LocalSource): Promise<Pick<LocalFile, 'fileName' | 'path'>[]> {
+  if (isUri(source.path)) throw usageError(`${source.path}: a file or folder of this machine is uploaded, not a URI`);
+  const root = path.resolve(source.path);
+  const isFolder = (await stat(root)).isDirectory();
+  const names = isFolder ? await (await openFolder(root)).list() : [path.basename(root)];
+  if (names.length === 0) throw usageError(`${root}: the folder has no files`);
+  return names.map((name) => ({ fileName: source.prefix + name, path: isFolder ? path.join(root, name) : root }));
 }
 
 /** A file's bytes from an offset on. */

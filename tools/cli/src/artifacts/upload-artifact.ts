@@ -11,7 +11,7 @@ import { RpcFailure } from '../rpc-failure.ts';
 import { callUnary } from '../services/call.ts';
 import type { Patience } from '../services/patience.ts';
 import { SERVICE, patienceBeside, type ArtifactContext } from './artifact-connection.ts';
-import { chunksOf, readLocalFiles, type LocalFile } from './local-artifact.ts';
+import { chunksOf, readLocalFiles, type LocalFile, type LocalSource } from './local-artifact.ts';
 import { writeFile } from './write-file.ts';
 
 /** The service may look whether files that it has are those that are meant. */
@@ -38,17 +38,17 @@ export interface UploadOutcome {
 }
 
 /**
- * Uploads a folder or a file. What an earlier command of the same files and destination has sent is not sent again.
+ * Uploads folders and files as one artifact. What an earlier command of the same files and destination has sent is not sent again.
  * @throws CliError, RpcFailure
  */
 export async function uploadArtifact(
-  source: string,
+  sources: readonly LocalSource[],
   destination: UploadDestination,
   context: ArtifactContext,
 ): Promise<UploadOutcome> {
   const progress = startProgress('Upload', context.output);
   try {
-    const files = await readLocalFiles(source, context.interrupt.signal, (share) => {
+    const files = await readLocalFiles(sources, context.interrupt.signal, (share) => {
       // Digests come first: they are what makes the upload the same one after a break.
       progress.update(0, `reading ${(share * 100).toFixed(0)} %`);
     });
