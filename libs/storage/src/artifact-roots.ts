@@ -5,6 +5,8 @@ import { parseLocation, type S3Location } from './uri.ts';
 
 /** Fields of requests that hold a path or URI, beside those whose name ends with `Uri` or `Uris`. */
 const OTHER_URI_FIELDS: ReadonlySet<string> = new Set(['resumeFromCheckpoint']);
+/** What such a field may hold that is neither: the newest checkpoint of the run's own folder, which another field names. */
+const WORDS: ReadonlySet<string> = new Set(['latest']);
 const URI_FIELD = /uris?$/i;
 /** What is not there, below a file, or has a name that no file can have: whoever opens it is told so by name. */
 const MISSING_CODES: readonly (string | undefined)[] = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'];
@@ -92,7 +94,7 @@ export class ArtifactRoots {
   }
 }
 
-/** Every string of a message that stands in a field for paths and URIs. */
+/** Every string of a message that stands in a field for paths and URIs, but for the words of {@link WORDS}. */
 function* urisOf(value: unknown, isUri = false): Generator<string, void, undefined> {
   if (typeof value === 'string') {
     if (isUri && value !== '') yield value;
@@ -105,8 +107,10 @@ function* urisOf(value: unknown, isUri = false): Generator<string, void, undefin
   }
   // A oneof says in $case which field its value is.
   const chosen = '$case' in value && typeof value.$case === 'string' ? value.$case : undefined;
-  for (const [field, inner] of Object.entries(value))
+  for (const [field, inner] of Object.entries(value)) {
+    if (OTHER_URI_FIELDS.has(field) && typeof inner === 'string' && WORDS.has(inner)) continue;
     yield* urisOf(inner, isUriField(field === 'value' && chosen !== undefined ? chosen : field));
+  }
 }
 
 const isUriField = (field: string): boolean => URI_FIELD.test(field) || OTHER_URI_FIELDS.has(field);

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { endProcess, makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
+import { runCommandLine } from '../src/command-line.ts';
+import { Interrupt } from '../src/interrupt.ts';
 import { MAIN } from './processes.ts';
 import { runCli } from './run-cli.ts';
 
@@ -41,19 +43,38 @@ after(async () => {
   rmSync(work, { recursive: true, force: true });
 });
 
-const run = (folder: string, output: string, ...options: string[]): ReturnType<typeof runCli> =>
-  runCli([
+/** @param untilLine the command is interrupted when it has printed this */
+async function run(
+  folder: string,
+  output: string,
+  options: readonly string[] = [],
+  untilLine?: string,
+): Promise<{ readonly exitCode: number; readonly stderr: string }> {
+  const interrupt = new Interrupt(() => undefined);
+  let stderr = '';
+  const write = (text: string): void => {
+    stderr += text;
+    if (untilLine !== undefined && text.includes(untilLine)) interrupt.trigger();
+  };
+  const argv = [
     'run', '--model', path.join(folder, 'model'), '--train-file', path.join(folder, 'train.jsonl'),
     '--validation-file', path.join(folder, 'validation.jsonl'), '--max-steps', '3', '--max-seq-length', '32', '--learning-rate', '1e-3',
-    '--output', output, '--server', address, '--json', ...options,
-  ]); // prettier-ignore
+    '--output', output, '--server', address, ...options,
+  ]; // prettier-ignore
+  const streams = { stdout: { write: () => undefined }, stderr: { write }, environment: {} };
+  const exitCode = await runCommandLine(argv, streams, interrupt);
+  return { exitCode, stderr };
+}
 
 test(
   'run --upload leaves here what a run leaves on shared storage, and nothing on the server',
   { timeout: 240_000 },
   async () => {
-    const uploaded = await run(work, at('out'), '--upload');
+    const interrupted = await run(work, at('out'), ['--upload'], 'Reduce    done');
+    assert.equal(interrupted.exitCode, 130, interrupted.stderr);
+    const uploaded = await run(work, at('out'), ['--upload', '--resume-from-checkpoint', 'latest']);
     assert.equal(uploaded.exitCode, 0, uploaded.stderr);
+    assert.match(uploaded.stderr, /of it earlier[^]*reduce: done before the interruption/);
     assert.deepEqual(readdirSync(path.join(root, 'pemmican-uploads')), [], 'what was uploaded is gone');
     assert.ok(!existsSync(at('out/.pemmican')));
 
@@ -74,7 +95,7 @@ test(
 
 test('run --upload refuses what it cannot bring back', async () => {
   const refused = async (pattern: RegExp, ...options: string[]): Promise<void> => {
-    const result = await run(work, at('refused'), '--upload', ...options);
+    const result = await run(work, at('refused'), ['--upload', ...options]);
     assert.equal(result.exitCode, 2, result.stderr);
     assert.match(result.stderr, pattern);
   };

@@ -92,14 +92,16 @@ class Download {
   }
 
   async #folder(
-    artifact: Artifact,
+    whole: Artifact,
     output: string,
     overwrite: boolean,
     isWanted: (fileName: string) => boolean,
   ): Promise<DownloadOutcome> {
-    const expectedBytes = artifact.totalSizeBytes;
-    const place = await prepareDestination(output, { overwrite, expectedBytes });
-    const names = (await this.#fileNames(artifact.artifactUri)).filter(isWanted);
+    const wanted = (await this.#list(whole.artifactUri)).filter(({ fileName }) => isWanted(fileName));
+    const names = wanted.map(({ fileName }) => fileName);
+    const totalSizeBytes = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const artifact = { ...whole, fileCount: wanted.length, totalSizeBytes };
+    const place = await prepareDestination(output, { overwrite, expectedBytes: totalSizeBytes });
     const temporary = temporaryName(place);
     await makeFolder(temporary);
     const files: ArtifactFile[] = [];
@@ -152,16 +154,16 @@ class Download {
     }
   }
 
-  async #fileNames(artifactUri: string): Promise<string[]> {
+  async #list(artifactUri: string): Promise<ArtifactFile[]> {
     const { client } = this.#context;
-    const names: string[] = [];
+    const files: ArtifactFile[] = [];
     for (let pageToken = '', isLast = false; !isLast; isLast = pageToken === '') {
       const request = { artifactUri, pageSize: PAGE_SIZE, pageToken };
       const page = await this.#call(client.listArtifactFiles.bind(client), request);
-      names.push(...page.files.map(({ fileName }) => fileName));
+      files.push(...page.files);
       pageToken = page.nextPageToken;
     }
-    return names;
+    return files;
   }
 
   #call<Request, Response>(
