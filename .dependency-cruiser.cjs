@@ -3,7 +3,7 @@ const layers = {
   format: ['safetensors', 'tokenizer', 'dataset'],
   core: ['sequences', 'vocabulary', 'embedding', 'graph', 'models', 'training'],
   contract: ['contract'],
-  infra: ['engine', 'jobs', 'rpc', 'telemetry', 'device-memory', 'storage', 'run-store'],
+  infra: ['artifacts', 'engine', 'jobs', 'rpc', 'telemetry', 'device-memory', 'storage', 'run-store'],
 };
 const paths = (...names) => `^libs/(${names.flatMap((name) => layers[name]).join('|')})/`;
 const source = { pathNot: '\\.test\\.ts$|/test/' };

@@ -1,4 +1,4 @@
-// Writes libs/contract/src/{vocabulary,surgery,trainer,google}.ts: named re-exports of the generated files of one proto
+// Writes libs/contract/src/{vocabulary,surgery,trainer,artifacts,google}.ts: named re-exports of the generated files of one proto
 // package each, so that importers name what they use and never reach into gen/.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,6 +8,7 @@ const entries = {
   vocabulary: ['gen/pemmican/vocabulary/v1'],
   surgery: ['gen/pemmican/surgery/v1'],
   trainer: ['gen/pemmican/trainer/v1'],
+  artifacts: ['gen/pemmican/artifacts/v1'],
   google: ['gen/google/rpc', 'gen/google/protobuf'],
 };
 const internal = new Set(['protobufPackage', 'protobufFileName', 'DeepPartial', 'MessageFns', 'Exact']);

@@ -30,5 +30,9 @@ export {
   Duration,
 } from './gen/google/protobuf/duration.ts';
 export {
+  FieldMask,
+  type FieldMaskWrapperFns,
+} from './gen/google/protobuf/field_mask.ts';
+export {
   Timestamp,
 } from './gen/google/protobuf/timestamp.ts';

@@ -16,6 +16,15 @@ export class DeviceMemorySampler {
     return this.#nvml === undefined ? 'HOST' : 'NVML';
   }
 
+  /** GPUs that the driver has; undefined where its library does not tell. */
+  gpuCount(): number | undefined {
+    try {
+      return this.#nvml?.deviceCount();
+    } catch {
+      return undefined;
+    }
+  }
+
   /**
    * One sample a device.
    * @param pid process to measure too

@@ -6,6 +6,7 @@ export { splitFileDescriptorSet } from './descriptor-set.ts';
 export { toRpcError, toStatusObject, type ErrorRule } from './error-status.ts';
 export { Handlers } from './handlers.ts';
 export { LOG_LEVELS, createLogger, type LogLevel, type Logger } from './logger.ts';
+export { readMask, type MaskedCodec } from './read-mask.ts';
 export {
   ERROR_DOMAIN,
   FieldViolations,

@@ -68,6 +68,13 @@ test('ArtifactRoots refuses what is beside a root, above it, or behind a link', 
     assert.equal(allows({ modelUri: uri }), false, uri);
 });
 
+test('ArtifactRoots takes a word of a field for what it is', () => {
+  assert.equal(allows({ resumeFromCheckpoint: 'latest' }), true);
+  // Elsewhere it is a path.
+  assert.equal(allows({ modelUri: 'latest' }), false);
+  assert.equal(allows({ resumeFromCheckpoint: 'latest/checkpoint-1' }), false);
+});
+
 test('ArtifactRoots finds a path in every field of a request that may hold one', () => {
   const bad = at('secret/key');
   for (const request of [

@@ -5,6 +5,8 @@ import { parseLocation, type S3Location } from './uri.ts';
 
 /** Fields of requests that hold a path or URI, beside those whose name ends with `Uri` or `Uris`. */
 const OTHER_URI_FIELDS: ReadonlySet<string> = new Set(['resumeFromCheckpoint']);
+/** What such a field may hold that is neither: the newest checkpoint of the run's own folder, which another field names. */
+const WORDS: ReadonlySet<string> = new Set(['latest']);
 const URI_FIELD = /uris?$/i;
 /** What is not there, below a file, or has a name that no file can have: whoever opens it is told so by name. */
 const MISSING_CODES: readonly (string | undefined)[] = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'];
@@ -48,6 +50,16 @@ export class ArtifactRoots {
     );
   }
 
+  /** Whether callers are kept below roots at all. */
+  get areSet(): boolean {
+    return this.#roots !== undefined;
+  }
+
+  /** The folders, without links; none where every path is allowed, or buckets alone. */
+  get folders(): readonly string[] {
+    return this.#roots ?? [];
+  }
+
   /**
    * Checks every path and URI of a request, in whichever field it stands. What cannot be read as a URI is left to the request's own
    * validation; hubs are not local and pass.
@@ -55,10 +67,15 @@ export class ArtifactRoots {
    */
   checkRequest(request: unknown): void {
     if (this.#roots === undefined) return;
-    for (const uri of urisOf(request)) this.#check(uri);
+    for (const uri of urisOf(request)) this.check(uri);
   }
 
-  #check(uri: string): void {
+  /**
+   * Checks one path or URI, as {@link checkRequest} does.
+   * @throws StorageError OUTSIDE_ROOTS
+   */
+  check(uri: string): void {
+    if (this.#roots === undefined) return;
     let location: ReturnType<typeof parseLocation>;
     try {
       location = parseLocation(uri);
@@ -72,12 +89,12 @@ export class ArtifactRoots {
       throw new StorageError('OUTSIDE_ROOTS', uri, 'is not below a bucket or prefix that this service may use');
     }
     const real = realPath(location.path);
-    const isInside = this.#roots?.some((root) => real !== undefined && isWithin(root, real)) ?? true;
+    const isInside = this.#roots.some((root) => real !== undefined && isWithin(root, real));
     if (!isInside) throw new StorageError('OUTSIDE_ROOTS', uri, 'is not below a folder that this service may use');
   }
 }
 
-/** Every string of a message that stands in a field for paths and URIs. */
+/** Every string of a message that stands in a field for paths and URIs, but for the words of {@link WORDS}. */
 function* urisOf(value: unknown, isUri = false): Generator<string, void, undefined> {
   if (typeof value === 'string') {
     if (isUri && value !== '') yield value;
@@ -90,8 +107,10 @@ function* urisOf(value: unknown, isUri = false): Generator<string, void, undefin
   }
   // A oneof says in $case which field its value is.
   const chosen = '$case' in value && typeof value.$case === 'string' ? value.$case : undefined;
-  for (const [field, inner] of Object.entries(value))
+  for (const [field, inner] of Object.entries(value)) {
+    if (OTHER_URI_FIELDS.has(field) && typeof inner === 'string' && WORDS.has(inner)) continue;
     yield* urisOf(inner, isUriField(field === 'value' && chosen !== undefined ? chosen : field));
+  }
 }
 
 const isUriField = (field: string): boolean => URI_FIELD.test(field) || OTHER_URI_FIELDS.has(field);

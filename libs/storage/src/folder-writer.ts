@@ -1,12 +1,13 @@
-import { mkdir, open, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import type { ByteSink, FolderWriter } from '@pemmican/safetensors';
 
-import { StorageError, storageError, systemCode, withStorageErrors } from './error.ts';
+import { StorageError, systemCode, withStorageErrors } from './error.ts';
 import { checkFileName } from './file-name.ts';
 import { createFileSink } from './file-sink.ts';
 import { makeFolder } from './make-folder.ts';
+import { putFolderInPlace, syncFolder } from './put-in-place.ts';
 import { createTag, recoverFolder, temporaryPath } from './temporary-folder.ts';
 import { localPath, parseLocation } from './uri.ts';
 
@@ -34,6 +35,26 @@ export async function createFolder(uri: string, options: CreateFolderOptions = {
   }
   const name = localPath(uri);
   return withStorageErrors(name, async () => {
+    const path = await prepareDestination(name, { overwrite, expectedBytes });
+    const tag = createTag();
+    const temporary = temporaryPath(path, tag, 'tmp');
+    await mkdir(temporary);
+    return new LocalFolderWriter(name, path, temporary, tag, overwrite);
+  });
+}
+
+/**
+ * Makes the folders above one that is to be written, cleans up what writers that are gone have left of it, and refuses what would
+ * be refused at its end.
+ * @param name path of the folder
+ * @returns its path with links followed
+ * @throws StorageError DESTINATION_EXISTS, DISK_FULL, NOT_A_FOLDER, ACCESS_DENIED, READ_ONLY
+ */
+export function prepareDestination(
+  name: string,
+  { overwrite = false, expectedBytes = 0 }: CreateFolderOptions,
+): Promise<string> {
+  return withStorageErrors(name, async () => {
     await makeParent(name);
     const path = await finalPath(name);
     await recoverFolder(path);
@@ -43,10 +64,7 @@ export async function createFolder(uri: string, options: CreateFolderOptions = {
     if (blocks > 0 && bavail * bsize < expectedBytes) {
       throw new StorageError('DISK_FULL', name, `needs ${expectedBytes} bytes, the disk has ${bavail * bsize} free`);
     }
-    const tag = createTag();
-    const temporary = temporaryPath(path, tag, 'tmp');
-    await mkdir(temporary);
-    return new LocalFolderWriter(name, path, temporary, tag, overwrite);
+    return path;
   });
 }
 
@@ -126,10 +144,12 @@ class LocalFolderWriter implements FolderWriter {
     await withStorageErrors(this.name, async () => {
       // Deepest first: a folder's entry is durable only when its parent has been flushed.
       for (const folder of [...this.#folders].sort().reverse()) await syncFolder(folder);
-      await this.#putInPlace();
+      await putFolderInPlace(this.#temporary, this.#path, {
+        name: this.name,
+        tag: this.#tag,
+        overwrite: this.#overwrite,
+      });
       this.#state = 'committed';
-      await syncFolder(dirname(this.#path));
-      await rm(temporaryPath(this.#path, this.#tag, 'old'), { recursive: true, force: true });
     });
   }
 
@@ -148,42 +168,5 @@ class LocalFolderWriter implements FolderWriter {
     for (let depth = 1; depth <= parts.length; depth++)
       this.#folders.add(join(this.#temporary, ...parts.slice(0, depth)));
     if (parts.length > 0) await mkdir(join(this.#temporary, ...parts), { recursive: true });
-  }
-
-  async #putInPlace(): Promise<void> {
-    try {
-      // Replaces an empty folder too; refuses one with files in it, also one that came while we wrote.
-      await rename(this.#temporary, this.#path);
-    } catch (error) {
-      const code = systemCode(error);
-      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
-      if (!this.#overwrite) throw storageError(error, this.name);
-      await this.#replace();
-    }
-  }
-
-  async #replace(): Promise<void> {
-    const parent = dirname(this.#path);
-    const whole = temporaryPath(this.#path, this.#tag, 'new');
-    const old = temporaryPath(this.#path, this.#tag, 'old');
-    await rename(this.#temporary, whole);
-    await syncFolder(parent);
-    try {
-      await rename(this.#path, old);
-      await rename(whole, this.#path);
-    } catch (error) {
-      await rename(old, this.#path).catch(() => undefined);
-      await rm(whole, { recursive: true, force: true });
-      throw error;
-    }
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -45,15 +45,15 @@ const FOREIGN_TOKEN = 'bm90IGEgdG9rZW4';
 
 /**
  * The ways to errors that every collection of jobs has.
- * @param methods names of List, Watch and Cancel
+ * @param methods names of Get, List, Watch and Cancel
  * @param finished name of a job that has ended, once the tests run
  */
 export function jobErrorCases(
-  methods: { readonly list: string; readonly watch: string; readonly cancel: string },
+  methods: { readonly get: string; readonly list: string; readonly watch: string; readonly cancel: string },
   refused: (method: string, request: object) => Promise<Status>,
   finished: () => string,
 ): ErrorCase[] {
-  const { list, watch, cancel } = methods;
+  const { get, list, watch, cancel } = methods;
   const invalid = { code: 'INVALID_ARGUMENT', reason: 'INVALID_FIELD' };
   return [
     {
@@ -67,6 +67,13 @@ export function jobErrorCases(
       where: [list],
       way: 'a negative page size',
       provoke: (where) => refused(where, { pageSize: -1, pageToken: '' }),
+    },
+    {
+      ...invalid,
+      where: [get, list],
+      way: 'a mask with what is no field',
+      provoke: (where) =>
+        refused(where, { name: finished(), pageSize: 0, pageToken: '', readMask: ['state', 'spec.nothing'] }),
     },
     {
       ...invalid,

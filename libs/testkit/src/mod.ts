@@ -4,6 +4,7 @@
  */
 export { callMethod, callNamed, callRaw, type CalledMethod } from './any-call.ts';
 export { CACHE_FOLDER, dataFile, modelFolder, oraclePython } from './cache.ts';
+export { CuttingProxy, type Cut } from './cutting-proxy.ts';
 export { jobErrorCases, statusOfRefusal, testErrors, toldBy, type ErrorCase } from './error-cases.ts';
 export { readErrorsDocument, type ErrorLine } from './errors-document.ts';
 export { describeStatus, refusalOf, type Failure } from './failure.ts';

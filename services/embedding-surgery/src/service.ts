@@ -9,8 +9,9 @@ import {
   type SurgeryResult,
   type SurgeryState,
 } from '@pemmican/contract/surgery';
+import { createArtifactService } from '@pemmican/artifacts';
 import { JobService, type JobContext, type JobKind, type JobResource } from '@pemmican/jobs';
-import { Handlers, createLogger, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
+import { Handlers, createLogger, readMask, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
 import { openFolder, parseLocation } from '@pemmican/storage';
 import { withSpan } from '@pemmican/telemetry';
 import type { EmbeddingSurgeryConfig } from './config.ts';
@@ -47,6 +48,8 @@ export function createEmbeddingSurgeryService(config: EmbeddingSurgeryConfig): E
     logger,
     maintenance: config.maintenance,
   });
+  const { artifactRoots: roots, stateDirectory } = config;
+  const artifacts = createArtifactService({ roots, stateDirectory, settings: config.artifacts, logger });
   const handlers = new Handlers({
     rules: ERROR_RULES,
     logger,
@@ -54,16 +57,19 @@ export function createEmbeddingSurgeryService(config: EmbeddingSurgeryConfig): E
       config.artifactRoots.checkRequest(request);
     },
   });
+  const masked = (paths: string[] | undefined): ((surgery: Surgery) => Surgery) =>
+    readMask('pemmican.surgery.v1.Surgery', Surgery, paths);
   const implementation: EmbeddingSurgeryServiceServer = {
     createSurgery: handlers.unary(async (request) => {
       const surgery = await jobs.create(request);
       if (request.validateOnly && request.spec !== undefined) await check(request.spec, config);
       return { surgery };
     }),
-    getSurgery: handlers.unary(({ name }) => ({ surgery: jobs.get(name) })),
+    getSurgery: handlers.unary(({ name, readMask: paths }) => ({ surgery: masked(paths)(jobs.get(name)) })),
     listSurgeries: handlers.unary((request) => {
+      const mask = masked(request.readMask);
       const { resources, nextPageToken } = jobs.list(request);
-      return { surgeries: resources, nextPageToken };
+      return { surgeries: resources.map(mask), nextPageToken };
     }),
     watchSurgery: handlers.serverStream((request, signal) => jobs.watch(request, signal)),
     cancelSurgery: handlers.unary(({ name }) => ({ surgery: jobs.cancel(name) })),
@@ -76,8 +82,11 @@ export function createEmbeddingSurgeryService(config: EmbeddingSurgeryConfig): E
         implementation: implementation,
         readMethods: ['GetSurgery', 'ListSurgeries', 'WatchSurgery'],
       },
+      artifacts.hosted,
     ],
-    close: () => jobs.close(),
+    close: async () => {
+      await Promise.all([jobs.close(), artifacts.close()]);
+    },
   };
 }
 

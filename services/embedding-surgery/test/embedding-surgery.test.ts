@@ -6,10 +6,16 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, 
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SurgeryState, type Surgery } from '@pemmican/contract/surgery';
+import {
+  EmbeddingSurgeryServiceService,
+  GetSurgeryResponse,
+  ListSurgeriesResponse,
+  Surgery,
+  SurgeryState,
+} from '@pemmican/contract/surgery';
 import { readHeader } from '@pemmican/safetensors';
 import { openByteSource } from '@pemmican/storage';
-import { refusalOf } from '@pemmican/testkit';
+import { callMethod, refusalOf } from '@pemmican/testkit';
 import {
   REPOSITORY,
   connect,
@@ -76,6 +82,15 @@ test(
     const back = await runSurgery(client, restoreSpec({ modelUri: MODEL, trainedUri: reduced, outputUri: restored }));
     assert.equal(back.state, SurgeryState.SUCCEEDED, back.error?.message);
     assert.equal(back.result?.unusedRowFactor, 1);
+    // Parts of it, as a client's mask asks for them.
+    const { name, state } = back;
+    const request = { name, readMask: ['state', 'spec.restore.output_uri', 'spec.reduce'] };
+    const [answer] = await callMethod(client, EmbeddingSurgeryServiceService.getSurgery, [request]);
+    const operation = { $case: 'restore' as const, value: { outputUri: restored } };
+    assert.deepEqual(GetSurgeryResponse.decode(answer!).surgery, Surgery.fromPartial({ state, spec: { operation } }));
+    const page = { pageSize: 1, pageToken: '', readMask: ['name'] };
+    const [listed] = await callMethod(client, EmbeddingSurgeryServiceService.listSurgeries, [page]);
+    assert.deepEqual(ListSurgeriesResponse.decode(listed!).surgeries, [Surgery.fromPartial({ name })]);
     for (const file of ['model.safetensors', 'config.json', 'tokenizer.json', 'vocab.txt'])
       assert.ok(readFileSync(path.join(restored, file)).equals(readFileSync(path.join(MODEL, file))), file);
   },

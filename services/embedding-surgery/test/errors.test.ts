@@ -148,7 +148,11 @@ testErrors('pemmican.surgery.v1.EmbeddingSurgeryService', [
   },
   { where: [CHECK], code: INVALID, reason: 'INVALID_FIELD', provoke: (where) => refused(where, { requestId: '' }) },
   line([CHECK, JOB], INVALID, 'INVALID_FIELD', () => reduce({ keptTokenIds: [125] }), 'an id without a row'),
-  ...jobErrorCases({ list: 'ListSurgeries', watch: 'WatchSurgery', cancel: 'CancelSurgery' }, refused, () => finished),
+  ...jobErrorCases(
+    { get: 'GetSurgery', list: 'ListSurgeries', watch: 'WatchSurgery', cancel: 'CancelSurgery' },
+    refused,
+    () => finished,
+  ),
   {
     where: [CHECK],
     code: 'ALREADY_EXISTS',

@@ -1,6 +1,6 @@
 import { TensorflowSession, type TensorflowBuild } from '@pemmican/engine';
 import { GraphBuilder, encodeSavedModel } from '@pemmican/graph';
-import { PreconditionError } from './precondition-error.ts';
+import { missingDevices } from './missing-devices.ts';
 
 /** The devices that a run may train on. */
 export interface AvailableDevices {
@@ -26,17 +26,12 @@ export function otherDeviceNames(deviceCount: number, tensorflow: TensorflowBuil
 export function requireDevices(deviceCount: number, { tensorflow, cpuDeviceCount }: AvailableDevices): void {
   if (deviceCount === 1) return;
   if (tensorflow === 'cpu') {
-    if (deviceCount > cpuDeviceCount)
-      throw missing(deviceCount, 'the CPU is one; GPUs are trained on with PEMMICAN_TENSORFLOW=gpu');
+    if (deviceCount > cpuDeviceCount) throw missingDevices.onCpu(deviceCount);
     return;
   }
   const devices = otherDeviceNames(deviceCount, tensorflow);
-  const found = devices.findIndex((device) => !hasDevice(device, tensorflow));
-  if (found >= 0) throw missing(deviceCount, `TensorFlow has no ${devices[found]} here`);
-}
-
-function missing(deviceCount: number, what: string): PreconditionError {
-  return new PreconditionError('DEVICES_MISSING', `num_devices is ${deviceCount}: ${what}`);
+  const found = devices.find((device) => !hasDevice(device, tensorflow));
+  if (found !== undefined) throw missingDevices.inEngine(deviceCount, found);
 }
 
 /** Whether the engine places something on a device: it does so when it opens a session. */

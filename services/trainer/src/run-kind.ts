@@ -15,7 +15,9 @@ import { activeTraceContext } from '@pemmican/telemetry';
 import { runChild, type ChildEnd } from './child-process.ts';
 import type { ChildMessage } from './child/messages.ts';
 import type { TrainerConfig } from './config.ts';
+import { toTrainingOptions } from './convert-options.ts';
 import { toSampleMessage } from './convert-sample.ts';
+import { requireKnownDevices } from './known-devices.ts';
 import type { RunMetrics } from './run-metrics.ts';
 import { toStatus } from './status.ts';
 import { validateRunSpec } from './validate.ts';
@@ -69,7 +71,12 @@ export function runKind(environment: RunEnvironment): JobKind<RunTypes> {
       startTime: fields.startTime,
       endTime: fields.endTime,
     }),
-    validate: (spec) => Promise.resolve(validateRunSpec(spec)),
+    validate: (spec) => {
+      validateRunSpec(spec);
+      const { config, sampler } = environment;
+      requireKnownDevices(toTrainingOptions(spec.options).numDevices, config, sampler);
+      return Promise.resolve();
+    },
     execute: (context) => new RunExecution(environment, context).execute(),
     toStatus: (error) => (error instanceof ChildFailure ? error.status : toStatus(error)),
   };

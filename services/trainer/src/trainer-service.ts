@@ -3,14 +3,16 @@ import { status as grpcStatus } from '@grpc/grpc-js';
 import {
   PredictRequest,
   PredictResponse,
+  Run,
   TrainerServiceService,
   type TrainerServiceServer,
   type WatchDeviceMemoryResponse,
 } from '@pemmican/contract/trainer';
 import { Status } from '@pemmican/contract/google';
 import { DeviceMemorySampler } from '@pemmican/device-memory';
+import { createArtifactService } from '@pemmican/artifacts';
 import { JobService } from '@pemmican/jobs';
-import { Handlers, RpcError, createLogger, type HostedService } from '@pemmican/rpc';
+import { Handlers, RpcError, createLogger, readMask, type HostedService } from '@pemmican/rpc';
 import { activeTraceContext } from '@pemmican/telemetry';
 import { runChild } from './child-process.ts';
 import type { TrainerConfig } from './config.ts';
@@ -41,6 +43,8 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
     logger,
     maintenance: config.maintenance,
   });
+  const { artifactRoots: roots, stateDirectory } = config;
+  const artifacts = createArtifactService({ roots, stateDirectory, settings: config.artifacts, logger });
   const handlers = new Handlers({
     rules: ERROR_RULES,
     logger,
@@ -48,12 +52,14 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
       config.artifactRoots.checkRequest(request);
     },
   });
+  const masked = (paths: string[] | undefined): ((run: Run) => Run) => readMask('pemmican.trainer.v1.Run', Run, paths);
   const implementation: TrainerServiceServer = {
     createRun: handlers.unary(async (request) => ({ run: await jobs.create(request) })),
-    getRun: handlers.unary(({ name }) => ({ run: jobs.get(name) })),
+    getRun: handlers.unary(({ name, readMask: paths }) => ({ run: masked(paths)(jobs.get(name)) })),
     listRuns: handlers.unary((request) => {
+      const mask = masked(request.readMask);
       const { resources, nextPageToken } = jobs.list(request);
-      return { runs: resources, nextPageToken };
+      return { runs: resources.map(mask), nextPageToken };
     }),
     watchRun: handlers.serverStream((request, signal) => jobs.watch(request, signal)),
     cancelRun: handlers.unary(({ name }) => ({ run: jobs.cancel(name) })),
@@ -89,8 +95,11 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
         implementation: implementation,
         readMethods: ['GetRun', 'ListRuns', 'WatchRun', 'EstimateMemory', 'WatchDeviceMemory'],
       },
+      artifacts.hosted,
     ],
-    close: () => jobs.close(),
+    close: async () => {
+      await Promise.all([jobs.close(), artifacts.close()]);
+    },
   };
 }
 

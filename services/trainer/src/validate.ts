@@ -19,6 +19,8 @@ const MAX_SEQUENCE_LENGTH = 1_000_000;
 const MIN_SAMPLE_INTERVAL_MS = 50;
 const MAX_SAMPLE_INTERVAL_MS = 60_000;
 const MAX_BATCH_SIZE = 65_536;
+/** The engine counts budgets in whole MiB: a smaller one would be another than was asked for. */
+const MIN_MEMORY_BUDGET_BYTES = 1024 * 1024;
 
 /** @throws RpcError INVALID_ARGUMENT with every field that is wrong */
 export function validateRunSpec(spec: RunSpec): void {
@@ -31,11 +33,7 @@ export function validateRunSpec(spec: RunSpec): void {
     'spec.dataset.files',
     'has no training split',
   );
-  violations.check(
-    spec.memoryBudgetBytes >= 0,
-    'spec.memory_budget_bytes',
-    `is ${spec.memoryBudgetBytes}, must not be negative`,
-  );
+  checkMemoryBudget(violations, 'spec.memory_budget_bytes', spec.memoryBudgetBytes);
   const interval = spec.memorySampleIntervalMs;
   violations.check(
     interval === 0 || (interval >= MIN_SAMPLE_INTERVAL_MS && interval <= MAX_SAMPLE_INTERVAL_MS),
@@ -64,11 +62,7 @@ export function validatePredictRequest(request: PredictRequest): void {
     'batch_size',
     `is ${request.batchSize}, must be at most ${MAX_BATCH_SIZE}`,
   );
-  violations.check(
-    request.memoryBudgetBytes >= 0,
-    'memory_budget_bytes',
-    `is ${request.memoryBudgetBytes}, must not be negative`,
-  );
+  checkMemoryBudget(violations, 'memory_budget_bytes', request.memoryBudgetBytes);
   // The options of a prediction are those of an evaluation, with the same limits.
   const { nBestSize, maxAnswerLength, nullScoreDiffThreshold } = request;
   const options = toTrainingOptions(
@@ -197,6 +191,14 @@ function checkLabelNames(violations: FieldViolations, field: string, options: Tr
     names.length === 0 || count === 0 || names.length === count,
     `${field}.label_names`,
     `has ${names.length} names, num_labels is ${count}`,
+  );
+}
+
+function checkMemoryBudget(violations: FieldViolations, field: string, bytes: number): void {
+  violations.check(
+    bytes === 0 || bytes >= MIN_MEMORY_BUDGET_BYTES,
+    field,
+    `is ${bytes}, must be 0 (no limit) or at least ${MIN_MEMORY_BUDGET_BYTES}`,
   );
 }
 

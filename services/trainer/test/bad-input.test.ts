@@ -423,6 +423,14 @@ test(
     const failure = failureOf((await finish(trainer, fields)).run);
     assert.deepEqual([failure.code, failure.reason], ['RESOURCE_EXHAUSTED', 'OUT_OF_MEMORY'], failure.message);
     assert.equal(existsSync(path.join(output, 'model.safetensors')), false);
+    // The engine counts in MiB.
+    await assert.rejects(finish(trainer, { ...fields, memoryBudgetBytes: 1_000_000 }), (error) => {
+      assert.equal(
+        refusalOf(error).message,
+        'spec.memory_budget_bytes: is 1000000, must be 0 (no limit) or at least 1048576',
+      );
+      return true;
+    });
     const { run } = await finish(trainer, { ...fields, memoryBudgetBytes: 0 });
     assert.equal(run.state, RunState.SUCCEEDED, run.error?.message);
   },

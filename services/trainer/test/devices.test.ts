@@ -10,7 +10,7 @@ import {
 } from '@pemmican/contract/trainer';
 import { refusalOf } from '@pemmican/testkit';
 import { hasDevice, otherDeviceNames, requireDevices } from '../src/devices.ts';
-import { failureOf, finish, type RunFields } from './harness.ts';
+import { failureOf, finish, runRequest, type RunFields } from './harness.ts';
 import { tinyTrainer } from './tiny-trainer.ts';
 
 const TIMEOUT = { timeout: 300_000 };
@@ -68,10 +68,14 @@ test('a run goes on with another number of devices from a checkpoint, to the sam
 });
 
 test('a run on more devices than there are is refused before anything is written', TIMEOUT, async () => {
-  const { run } = await finish(trainer, fields('many', { numDevices: 3 }));
-  const { code, reason, message } = failureOf(run);
-  assert.deepEqual([code, reason], ['FAILED_PRECONDITION', 'DEVICES_MISSING']);
-  assert.match(message, /num_devices is 3: the CPU is one; GPUs are trained on with PEMMICAN_TENSORFLOW=gpu/);
+  const request = runRequest(fields('many', { numDevices: 3 }));
+  for (const validateOnly of [true, false])
+    await assert.rejects(trainer.create({ ...request, validateOnly }), (error) => {
+      const { code, reason, message } = refusalOf(error);
+      assert.deepEqual([code, reason], ['FAILED_PRECONDITION', 'DEVICES_MISSING']);
+      assert.match(message, /num_devices is 3: the CPU is one; GPUs are trained on with PEMMICAN_TENSORFLOW=gpu/);
+      return true;
+    });
   assert.ok(!existsSync(path.join(work, 'many')));
   for (const numDevices of [0, 17])
     await assert.rejects(finish(trainer, fields('none', { numDevices })), (error) => {

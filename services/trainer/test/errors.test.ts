@@ -199,6 +199,14 @@ testErrors('pemmican.trainer.v1.TrainerService', [
     provoke: (where) => refused(where, { pageSize: 0, pageToken: 'bm90IGEgdG9rZW4' }),
   },
   {
+    where: ['GetRun', 'ListRuns'],
+    code: INVALID,
+    reason: 'INVALID_FIELD',
+    way: 'a mask with what is no field',
+    provoke: (where) =>
+      refused(where, { name: 'runs/none', pageSize: 0, pageToken: '', readMask: ['state', 'spec.nothing'] }),
+  },
+  {
     where: ['CreateRun'],
     code: 'ALREADY_EXISTS',
     reason: 'REQUEST_ID_REUSED',

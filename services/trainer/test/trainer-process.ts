@@ -76,18 +76,18 @@ export class TrainerProcess {
     });
   }
 
-  get(name: string): Promise<Run> {
+  get(name: string, readMask?: string[]): Promise<Run> {
     return new Promise((resolve, reject) => {
-      this.client.getRun({ name }, (error, response) => {
+      this.client.getRun({ name, readMask }, (error, response) => {
         if (error !== null || response.run === undefined) reject(error ?? new Error('No run came'));
         else resolve(response.run);
       });
     });
   }
 
-  list(): Promise<ListRunsResponse> {
+  list(readMask?: string[]): Promise<ListRunsResponse> {
     return new Promise((resolve, reject) => {
-      this.client.listRuns(ListRunsRequest.create(), (error, response) => {
+      this.client.listRuns(ListRunsRequest.fromPartial({ readMask }), (error, response) => {
         if (error === null) resolve(response);
         else reject(error);
       });

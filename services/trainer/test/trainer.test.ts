@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { RunState, Task, type PredictResponse, type WatchRunResponse } from '@pemmican/contract/trainer';
+import { Run, RunState, Task, type PredictResponse, type WatchRunResponse } from '@pemmican/contract/trainer';
 import { Split } from '@pemmican/contract/vocabulary';
 import { refusalOf } from '@pemmican/testkit';
 import { failureOf, finish, predictRequest, runRequest, type RunFields } from './harness.ts';
@@ -77,6 +77,18 @@ test('a run tells its states, phases, steps, memory, evaluations and checkpoints
   assert.equal(run.result.plannedMemory?.weightBytes, 4 * run.result.parameterCount);
   assert.equal(run.result.stepCount, 4);
   assert.equal(run.result.finalLoss, of('step').at(-1)?.loss);
+  // Parts of it, as a client's mask asks for them.
+  const { state, name } = run;
+  const { finalLoss } = run.result;
+  assert.deepEqual(
+    await trainer.get(name, ['state', 'result.final_loss']),
+    Run.fromPartial({ state, result: { finalLoss } }),
+  );
+  const { runs } = await trainer.list(['name', 'spec.output_uri']);
+  assert.deepEqual(
+    runs.find((listed) => listed.name === name),
+    Run.fromPartial({ name, spec: { outputUri: run.spec!.outputUri } }),
+  );
 });
 
 test('watchers see the same events, and one that comes back goes on after its token', TIMEOUT, async () => {

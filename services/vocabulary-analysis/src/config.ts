@@ -1,5 +1,6 @@
 import { availableParallelism, homedir } from 'node:os';
 import path from 'node:path';
+import { readArtifactSettings, type ArtifactSettings } from '@pemmican/artifacts';
 import { readServerSecurity, type ServerSecurity } from '@pemmican/rpc';
 import { readMaintenance, type MaintenanceOptions } from '@pemmican/jobs';
 import { ArtifactRoots, hubOptionsFromEnvironment } from '@pemmican/storage';
@@ -49,6 +50,8 @@ export interface VocabularyAnalysisConfig {
    * where it is not set.
    */
   readonly artifactRoots: ArtifactRoots;
+  /** Limits of uploads. */
+  readonly artifacts: ArtifactSettings;
   /** Deletion of old jobs, backups. */
   readonly maintenance: MaintenanceOptions;
   readonly stateDirectory: string;
@@ -74,6 +77,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     listen: parsed.data.PEMMICAN_LISTEN,
     security: readServerSecurity(environment),
     artifactRoots: ArtifactRoots.parse(environment['PEMMICAN_ARTIFACT_ROOTS']),
+    artifacts: readArtifactSettings(environment),
     maintenance: readMaintenance(environment),
     stateDirectory: path.resolve(parsed.data.PEMMICAN_STATE_DIRECTORY),
     hub: hubOptionsFromEnvironment(environment, parsed.data.PEMMICAN_CACHE_DIR),

@@ -12,8 +12,9 @@ import {
   type DatasetFile,
   type VocabularyAnalysisServiceServer,
 } from '@pemmican/contract/vocabulary';
+import { createArtifactService } from '@pemmican/artifacts';
 import { JobService, ServiceStoppingError, type JobKind, type JobResource } from '@pemmican/jobs';
-import { Handlers, RpcError, createLogger, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
+import { Handlers, RpcError, createLogger, readMask, toRpcError, type HostedService, type Logger } from '@pemmican/rpc';
 import { analysisJob, profileFile } from './analysis-job.ts';
 import type { VocabularyAnalysisConfig } from './config.ts';
 import { toAnalysisRequest } from './convert/analysis-request.ts';
@@ -50,6 +51,8 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
   });
   const spoolFolder = spoolFolderOf(config);
   sweepSpools(spoolFolder, unfinishedFiles(jobs));
+  const { artifactRoots: roots, stateDirectory } = config;
+  const artifacts = createArtifactService({ roots, stateDirectory, settings: config.artifacts, logger });
   const handlers = new Handlers({
     rules: ERROR_RULES,
     logger,
@@ -57,6 +60,8 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
       config.artifactRoots.checkRequest(request);
     },
   });
+  const masked = (paths: string[] | undefined): ((analysis: Analysis) => Analysis) =>
+    readMask('pemmican.vocabulary.v1.Analysis', Analysis, paths);
   const implementation: VocabularyAnalysisServiceServer = {
     createAnalysis: handlers.unary(async (request) => {
       const analysis = await jobs.create(request);
@@ -74,10 +79,11 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
       }),
     ),
     mergeProfiles: handlers.unary(async (request, signal) => ({ result: await mergeProfiles(request, signal) })),
-    getAnalysis: handlers.unary(({ name }) => ({ analysis: jobs.get(name) })),
+    getAnalysis: handlers.unary(({ name, readMask: paths }) => ({ analysis: masked(paths)(jobs.get(name)) })),
     listAnalyses: handlers.unary((request) => {
+      const mask = masked(request.readMask);
       const { resources, nextPageToken } = jobs.list(request);
-      return { analyses: resources, nextPageToken };
+      return { analyses: resources.map(mask), nextPageToken };
     }),
     watchAnalysis: handlers.serverStream((request, signal) => jobs.watch(request, signal)),
     cancelAnalysis: handlers.unary(async ({ name }) => {
@@ -107,8 +113,11 @@ export function createVocabularyAnalysisService(config: VocabularyAnalysisConfig
         implementation: implementation,
         readMethods: ['GetAnalysis', 'ListAnalyses', 'WatchAnalysis', 'DownloadProfile'],
       },
+      artifacts.hosted,
     ],
-    close: () => jobs.close(),
+    close: async () => {
+      await Promise.all([jobs.close(), artifacts.close()]);
+    },
   };
 }
 

@@ -139,7 +139,11 @@ testErrors('pemmican.vocabulary.v1.VocabularyAnalysisService', [
     reason: 'OFFSET_OUT_OF_RANGE',
     provoke: (where) => refused(where, { name: finished, offset: 1e9 }),
   },
-  ...jobErrorCases({ list: 'ListAnalyses', watch: 'WatchAnalysis', cancel: 'CancelAnalysis' }, refused, () => finished),
+  ...jobErrorCases(
+    { get: 'GetAnalysis', list: 'ListAnalyses', watch: 'WatchAnalysis', cancel: 'CancelAnalysis' },
+    refused,
+    () => finished,
+  ),
   {
     where: ['DownloadProfile'],
     code: PRECONDITION,

@@ -88,9 +88,13 @@ export function createAnalysis(
   });
 }
 
-export function getAnalysis(client: VocabularyAnalysisServiceClient, name: string): Promise<Analysis> {
+export function getAnalysis(
+  client: VocabularyAnalysisServiceClient,
+  name: string,
+  readMask?: string[],
+): Promise<Analysis> {
   return new Promise((resolve, reject) => {
-    client.getAnalysis({ name }, (error, response) => {
+    client.getAnalysis({ name, readMask }, (error, response) => {
       if (error === null) resolve(response.analysis ?? Analysis.create());
       else reject(error);
     });

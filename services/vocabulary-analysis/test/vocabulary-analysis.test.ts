@@ -5,6 +5,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync
 import path from 'node:path';
 import { test } from 'node:test';
 import {
+  Analysis,
   type AnalysisProgress,
   AnalysisSpec,
   AnalysisState,
@@ -289,7 +290,7 @@ test('validate_only reads files, columns and tokenizer and starts nothing', opti
       (error) => refusalOf(error).reason === reason,
     );
   await new Promise<void>((resolve, reject) => {
-    client.listAnalyses({ pageSize: 0, pageToken: '' }, (error, response) => {
+    client.listAnalyses({ pageSize: 0, pageToken: '', readMask: undefined }, (error, response) => {
       if (error !== null) reject(error);
       else {
         assert.deepEqual(response.analyses, []);
@@ -375,6 +376,11 @@ test('an analysis of a killed service runs again to the same profile', options, 
   assert.deepEqual(await bytesOf(name), await bytesOf(undisturbed.name));
   assert.equal((await watchAnalysis(client, second)).at(-1)?.event?.$case, 'stateChange');
   assert.equal((await getAnalysis(client, second)).result?.reducedVocabSize, 2002);
+  // A part of it, as a client's mask asks for it: the result has curves of many points.
+  const part = await getAnalysis(client, second, ['state', 'result.reduced_vocab_size']);
+  const { state } = part;
+  assert.deepEqual(part, Analysis.fromPartial({ state, result: { reducedVocabSize: 2002 } }));
+  assert.equal(state, AnalysisState.SUCCEEDED);
   client.close();
   assert.deepEqual(
     readdirSync(path.join(folder, 'state/profiles')).filter((file) => !file.endsWith('.json')),

@@ -81,3 +81,45 @@ test('docs/errors.md has a line of every method, and names none that there is no
     assert.deepEqual([...places].filter((place) => !place.endsWith('.error')).sort(), methods.sort());
   }
 });
+
+/** What the comment of each method says: code and the reasons that it names, by `service method`. */
+function errorsInComments(): Map<string, { readonly code: string; readonly reasons: readonly string[] }[]> {
+  const found = new Map<string, { readonly code: string; readonly reasons: readonly string[] }[]>();
+  for (const file of globSync('proto/pemmican/**/*_service.proto', { cwd: REPOSITORY })) {
+    const text = readFileSync(path.join(REPOSITORY, file), 'utf8');
+    const service = `${/^package ([\w.]+);/m.exec(text)?.[1]}.${/^service (\w+) \{/m.exec(text)?.[1]}`;
+    for (const [, comment = '', method = ''] of text.matchAll(/((?:^ {2}\/\/.*\n)+) {2}rpc (\w+)\(/gm)) {
+      // An error is a line that begins with its code, and the lines after it that are indented.
+      const errors = comment.matchAll(/^ {2}\/\/ - ([A-Z_]+): (.*\n(?: {2}\/\/ {3}.*\n)*)/gm);
+      found.set(
+        `${service} ${method}`,
+        [...errors].map(([, code = '', cause = '']) => ({
+          code,
+          reasons: [...cause.matchAll(/\b[A-Z]+_[A-Z_]+\b/g)].map(([reason]) => reason),
+        })),
+      );
+    }
+  }
+  return found;
+}
+
+test('the comment of every method has the codes that docs/errors.md has, and names no reason that it lacks', () => {
+  const lines = readErrorsDocument();
+  const comments = errorsInComments();
+  assert.ok(comments.size >= 31, `${comments.size} methods were found`);
+  for (const [place, errors] of comments) {
+    const [service = '', method = ''] = place.split(' ');
+    const told = lines.filter(({ section, where }) => section === service && where.includes(method));
+    assert.deepEqual(
+      [...new Set(errors.map(({ code }) => code))].sort(),
+      [...new Set(told.map(({ code }) => code))].sort(),
+      `codes of ${place}`,
+    );
+    for (const { code, reasons } of errors)
+      for (const reason of reasons)
+        assert.ok(
+          told.some((line) => line.code === code && line.reason === reason),
+          `${place}: the comment says ${code} ${reason}, docs/errors.md does not`,
+        );
+  }
+});

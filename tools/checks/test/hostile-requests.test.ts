@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Client } from '@grpc/grpc-js';
+import { ArtifactServiceService, CreateUploadRequest } from '@pemmican/contract/artifacts';
 import { CreateSurgeryResponse, EmbeddingSurgeryServiceService, SurgerySpec } from '@pemmican/contract/surgery';
 import {
   CreateRunResponse,
@@ -53,8 +54,8 @@ const methodsOf = (definition: object): Readonly<Record<string, CalledMethod>> =
   definition as Readonly<Record<string, CalledMethod>>;
 const files = (uri: string): object => ({ files: [{ split: Split.TRAIN, uri }] });
 const shared = { requestId: '', validateOnly: true };
-const named = (name: string): object => ({ name, resumeToken: '', offset: 0 });
-const page = { pageSize: -1, pageToken: '' };
+const named = (name: string): object => ({ name, resumeToken: '', offset: 0, readMask: ['state', 'spec'] });
+const page = { pageSize: -1, pageToken: '', readMask: ['name', 'spec.dataset'] };
 
 const analysis = (modelUri: string, uri: string, profileUri = ''): AnalysisSpec =>
   AnalysisSpec.fromPartial({ modelUri, profileUri, keepTokenIds: [1], dataset: { ...files(uri), textColumn: 'text' } });
@@ -86,6 +87,11 @@ const run = (modelUri: string, uri: string, outputUri: string, resumeFromCheckpo
       lora: { rank: 2, targetModules: ['query'] },
       labelNames: ['a'],
     },
+  });
+const upload = (artifactUri: string): CreateUploadRequest =>
+  CreateUploadRequest.fromPartial({
+    artifactUri,
+    files: [{ fileName: 'a', sizeBytes: 1, digest: 'sha256:0' }],
   });
 const predict = (modelUri: string, uri: string): PredictRequest =>
   PredictRequest.fromPartial({ modelUri, dataset: files(uri), batchSize: 4 });
@@ -148,21 +154,35 @@ const SERVICES: readonly Tried[] = [
         (bytes) => CreateSurgeryResponse.decode(bytes).surgery?.name,
       ),
     target: ({ root, model }, finished) => ({
-      methods: methodsOf(EmbeddingSurgeryServiceService),
+      // All three services have artifacts; here they are tried.
+      methods: { ...methodsOf(EmbeddingSurgeryServiceService), ...methodsOf(ArtifactServiceService) },
       refused: {
         createSurgery: { ...shared, validateOnly: false, spec: reduce(NONE, NONE) },
         getSurgery: named('surgeries/none'),
         watchSurgery: named('surgeries/none'),
         cancelSurgery: named('surgeries/none'),
         listSurgeries: page,
+        createUpload: upload(NONE),
+        getUpload: named('uploads/none'),
+        writeArtifact: { content: { $case: 'data', value: Buffer.from('no target') } },
+        finishUpload: named('uploads/none'),
+        deleteUpload: named('uploads/none'),
+        getArtifact: { artifactUri: NONE },
+        listArtifactFiles: { artifactUri: NONE, ...page },
+        readArtifact: { artifactUri: NONE, fileName: 'x', offset: 0 },
       },
       withPath: [
         (uri) => ['createSurgery', { ...shared, spec: reduce(uri, `${root}/out`) }],
         (uri) => ['createSurgery', { ...shared, spec: reduce(model, `${root}/out`, uri) }],
         (uri) => ['createSurgery', { ...shared, spec: restore(model, uri, `${root}/out`) }],
         (uri) => ['createSurgery', { ...shared, spec: restore(uri, `${root}/reduced`, `${root}/out`) }],
+        (uri) => ['getArtifact', { artifactUri: uri }],
+        (uri) => ['listArtifactFiles', { artifactUri: uri, pageSize: 0, pageToken: '' }],
+        (uri) => ['readArtifact', { artifactUri: uri, fileName: '', offset: 0 }],
+        (uri) => ['createUpload', { ...upload(uri), files: [] }],
       ],
       opensNothing: [],
+      answers: ['getArtifact', 'listArtifactFiles', 'readArtifact'],
       checked: ['createSurgery', { ...shared, spec: reduce(model, `${root}/out`) }],
       listMethod: 'listSurgeries',
       watchMethod: 'watchSurgery',

@@ -5,6 +5,7 @@ import { defineAnalyze } from './commands/analyze.ts';
 import type { Runner } from './commands/command.ts';
 import { defineDemo } from './commands/demo.ts';
 import { defineDoctor } from './commands/doctor.ts';
+import { defineDownload } from './commands/download.ts';
 import { defineEstimate } from './commands/estimate.ts';
 import { definePredict } from './commands/predict.ts';
 import { defineReduce } from './commands/reduce.ts';
@@ -12,6 +13,7 @@ import { defineRestore } from './commands/restore.ts';
 import { defineRun } from './commands/run.ts';
 import { defineServe } from './commands/serve.ts';
 import { defineTrain } from './commands/train.ts';
+import { defineUpload } from './commands/upload.ts';
 import type { TextStream } from './output/output.ts';
 
 const EPILOGUE = `
@@ -52,6 +54,8 @@ export function createProgram(
     defineTrain,
     defineRestore,
     definePredict,
+    defineUpload,
+    defineDownload,
     defineServe,
     defineDemo,
     defineDoctor,

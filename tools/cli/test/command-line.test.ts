@@ -11,7 +11,7 @@ import { TemporaryFolder, runCli } from './run-cli.ts';
 import { ScriptedServices, finishRun, richError, scriptedProfile } from './scripted-services.ts';
 
 const LAUNCHER = path.resolve(import.meta.dirname, '../bin/pemmican.mjs');
-const VERBS = ['analyze', 'estimate', 'reduce', 'train', 'restore', 'run', 'predict', 'serve', 'demo', 'doctor'];
+const VERBS = ['analyze', 'estimate', 'reduce', 'train', 'restore', 'run', 'predict', 'upload', 'download', 'serve', 'demo', 'doctor']; // prettier-ignore
 
 test('every verb has help with examples', async () => {
   for (const verb of VERBS) {

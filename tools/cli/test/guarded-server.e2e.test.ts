@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -66,6 +66,19 @@ test('serve with a certificate, tokens and artifact roots does what a writer ask
   const reader = analyze(at('artifacts/model'), ...trust, '--token-file', at('reader'));
   assert.equal(reader.status, 2);
   assert.match(reader.stderr, /asks for the role "writer"; "board" is a "reader"/);
+
+  // What a writer brings a reader may fetch.
+  const transfer = (...argv: string[]): ReturnType<typeof tryPemmican> =>
+    tryPemmican(...argv, '--server', address, ...trust, '--token-file', at(argv[0] === 'upload' ? 'writer' : 'reader'));
+  const uploaded = transfer('upload', at('outside'), '--output', at('artifacts/uploaded'));
+  assert.equal(uploaded.status, 0, uploaded.stderr);
+  const downloaded = transfer('download', at('artifacts/uploaded'), '--output', at('downloaded'));
+  assert.equal(downloaded.status, 0, downloaded.stderr);
+  assert.deepEqual(readFileSync(at('downloaded/model.safetensors')), readFileSync(at('outside/model.safetensors')));
+  const upload = ['upload', at('outside'), '--server', address, ...trust, '--token-file', at('reader')];
+  const refused = tryPemmican(...upload);
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr, /CreateUpload asks for the role "writer"; "board" is a "reader"/);
 
   const nobody = analyze(at('artifacts/model'), ...trust);
   assert.equal(nobody.status, 1);

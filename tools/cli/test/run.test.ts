@@ -107,6 +107,26 @@ test('run --no-reduce trains the full checkpoint and moves it into the output', 
   }
 });
 
+test('run asks the trainer for its devices before anything is counted', async () => {
+  using folder = new TemporaryFolder();
+  const services = await ScriptedServices.start({
+    createRun: ({ validateOnly }) => {
+      assert.equal(validateOnly, true);
+      throw Object.assign(new Error(), richError(9, 'DEVICES_MISSING', 'num_devices is 2: the CPU is one'));
+    },
+  });
+  try {
+    const argv = ['run', ...prepareInputs(folder), '--server', services.address, '--num-devices', '2'];
+    const result = await runCli(argv);
+    assert.equal(result.exitCode, 3, result.stderr);
+    assert.match(result.stderr, /num_devices is 2: the CPU is one/);
+    assert.deepEqual(services.calls, ['createRun']);
+    assert.ok(!existsSync(folder.join('out', '.pemmican')));
+  } finally {
+    services.stop();
+  }
+});
+
 test('run cancels the run at Ctrl-C, says how to go on, and goes on without repeating what is whole', async () => {
   using folder = new TemporaryFolder();
   const interrupt = new Interrupt(() => undefined);

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { runStateToJSON, type WatchRunResponse } from '@pemmican/contract/trainer';
-import { CuttingProxy } from './cutting-proxy.ts';
+import { CuttingProxy } from '@pemmican/testkit';
 import { TrainerServer } from '../src/trainer-server.ts';
 
 /** How a language's example is started; the options that every example takes come after it. */
@@ -28,7 +28,7 @@ export async function checkExample(t: TestContext, command: ExampleCommand, netw
   const isCut = network === 'cut';
   const server = await TrainerServer.start(!isCut);
   t.after(() => server.stop());
-  const proxy = isCut ? await CuttingProxy.start(server.port, CUT_AFTER_BYTES) : undefined;
+  const proxy = isCut ? await CuttingProxy.start(server.port, { afterBytes: CUT_AFTER_BYTES }) : undefined;
   t.after(() => proxy?.stop());
   const at = (name: string): string => path.join(server.folder, name);
   const lines = await linesOf(command, [

@@ -6,6 +6,7 @@ import { toTask } from '../convert-options.ts';
 import { PreconditionError } from '../precondition-error.ts';
 import { generationSettings } from './generation-settings.ts';
 import { paddingTokenId } from './model-token-ids.ts';
+import { requireRoomForWeights } from './memory-budget.ts';
 import { breathe } from './parent-channel.ts';
 import { predictAnswers } from './predict-answers.ts';
 import { predictTexts } from './predict-texts.ts';
@@ -55,6 +56,10 @@ export async function* predictRun(
   const words = [...data.words.values()][0];
   if (records === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
   const program = buildPredictionProgram(model, { task, labelCount, vocabRows: base.vocabRows });
+  requireRoomForWeights(
+    program.parameters.map(({ spec }) => spec.shape),
+    request.memoryBudgetBytes,
+  );
   const session = TensorflowSession.open(program.savedModel, { build: options.tensorflow });
   try {
     await predicting.load(session, program, task, labelCount);
@@ -112,6 +117,10 @@ async function* writeTexts(
     if (dataset === undefined) throw new PreconditionError('DATASET_MISSING', 'The prediction has no file');
     const rows = { vocabRows: base.vocabRows, outputRows: outputRows(base, task) };
     const program = buildGenerationProgram(model, rows);
+    requireRoomForWeights(
+      program.parameters.map(({ spec }) => spec.shape),
+      request.memoryBudgetBytes,
+    );
     const session = TensorflowSession.open(program.savedModel, { build: tensorflow });
     try {
       await predicting.load(session, program, task, 0);

@@ -14,6 +14,8 @@ export interface Target {
   readonly withPath: readonly ((uri: string) => readonly [method: string, request: object])[];
   /** Methods that check what a path looks like, and leave it to the job to open it. */
   readonly opensNothing: readonly string[];
+  /** Methods that read a place, and answer where there is something to read. */
+  readonly answers?: readonly string[];
   /** A request that would be fine, and is checked only. */
   readonly checked: readonly [method: string, request: object];
   readonly listMethod: string;
@@ -98,7 +100,10 @@ export function makeCalls(
     }
     for (const uri of places.inside) {
       const [method, request] = make(uri);
-      const ends: Code[] = target.opensNothing.includes(method) ? ['OK'] : ['NOT_FOUND', 'FAILED_PRECONDITION'];
+      const answers: Code[] = target.answers?.includes(method) === true ? ['OK'] : [];
+      const ends: Code[] = target.opensNothing.includes(method)
+        ? ['OK']
+        : ['NOT_FOUND', 'FAILED_PRECONDITION', ...answers];
       add('a place inside', method, [bytesOf(method, request)], ['INVALID_ARGUMENT', 'PERMISSION_DENIED', ...ends]);
     }
   }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import { SERVICE, withArtifacts } from '../artifacts/artifact-connection.ts';
 import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { RunOptions } from '../commands/run.ts';
@@ -12,7 +13,11 @@ import { resumeCommand } from '../resume-command.ts';
 import { isS3, fileIn } from '../options/location.ts';
 import { gatherRunInputs, type RunInputs } from '../run/run-inputs.ts';
 import { RunPipeline } from '../run/run-pipeline.ts';
+import { UploadedPlaces } from '../run/run-places.ts';
+import { checkUpload, uploadInputs } from '../run/upload-inputs.ts';
+import { callUnary } from '../services/call.ts';
 import { ServicePool } from '../services/service-pool.ts';
+import type { StageContext } from '../stages/stage.ts';
 import { BucketOutput } from '../workspace/bucket-output.ts';
 import { WORKSPACE_NAME, Workspace } from '../workspace/workspace.ts';
 
@@ -21,6 +26,7 @@ const SERVICES: readonly ServiceName[] = ['vocabulary-analysis', 'embedding-surg
 /** `pemmican run` */
 export async function run(options: RunOptions, context: CommandContext): Promise<void> {
   checkRestriction(options);
+  checkUpload(options);
   if (options.loraMerge === true && options.loraRank === undefined)
     throw usageError('--lora-merge merges a trained adapter; add --lora-rank to train one');
   const inputs = await gatherRunInputs(options);
@@ -50,9 +56,28 @@ async function runToFolder(
         overwrite: options.overwrite === true,
       });
       await using pool = await ServicePool.open(SERVICES, options, context);
-      return await new RunPipeline(options, inputs, workspace, { ...context, pool }).run();
+      const stages = { ...context, pool };
+      if (options.upload === true) return await runUploaded(options, inputs, workspace, stages);
+      return await new RunPipeline(options, inputs, workspace, stages).run();
     }))
   );
+}
+
+/** Runs at a server that gets model and data first; what it has got and made goes with the end of the run. */
+async function runUploaded(
+  options: RunOptions,
+  inputs: RunInputs,
+  workspace: Workspace,
+  context: StageContext,
+): Promise<Report> {
+  return withArtifacts(options, context, async (artifacts) => {
+    const { upload, inputs: uploaded } = await uploadInputs(inputs, artifacts);
+    const places = new UploadedPlaces(workspace.folder, upload.artifactUri, artifacts);
+    const report = await new RunPipeline(options, uploaded, workspace, context, places).run();
+    if (options.keepIntermediate !== true)
+      await callUnary(SERVICE, artifacts.client.deleteUpload.bind(artifacts.client), { name: upload.name });
+    return report;
+  });
 }
 
 /** Runs in a folder of this machine, whose files then become the objects of the output. */

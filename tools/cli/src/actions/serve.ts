@@ -41,7 +41,7 @@ export async function serve(options: ServeOptions, context: CommandContext): Pro
   try {
     for (const name of names) groups.push(await createService(name, serviceEnvironment(name, options, context)));
     const server = await listen({
-      services: groups.flatMap((group) => group.services),
+      services: withoutTwins(groups.flatMap((group) => group.services)),
       listen: options.listen,
       interceptors: [serverTracing, serverMetrics()],
       descriptorSet: readDescriptorSet(),
@@ -58,6 +58,11 @@ export async function serve(options: ServeOptions, context: CommandContext): Pro
     await Promise.all(groups.map(async (group) => group.close()));
     await telemetry.shutdown();
   }
+}
+
+/** Each service brings its artifacts with it; at one address the first one's do for all. */
+function withoutTwins(services: readonly HostedService[]): HostedService[] {
+  return services.filter(({ name }, index) => services.findIndex((other) => other.name === name) === index);
 }
 
 /** The services' configuration has refused any other. */

@@ -26,6 +26,7 @@ export interface RunOptions
   readonly unusedRowDecay?: boolean;
   readonly loraMerge?: boolean;
   readonly keepIntermediate?: boolean;
+  readonly upload?: boolean;
   /** False with `--no-verify`. */
   readonly verify: boolean;
 }
@@ -46,6 +47,10 @@ function addStageOptions(command: Command): Command {
       'merge the trained adapter into the model: an ordinary checkpoint comes out, not an adapter',
     )
     .option('--keep-intermediate', 'keep the reduced checkpoint and the checkpoints of the run in OUTPUT/.pemmican')
+    .option(
+      '--upload',
+      'with --server: send model and data to it, and fetch what comes out; for a server that shares no storage',
+    )
     .option('--no-verify', 'do not compare predictions before and after the restoration')
     .option(
       '--memory <size>',
@@ -79,6 +84,6 @@ export function defineRun(program: Command, runner: Runner): void {
     'pemmican run --model hf:intfloat/multilingual-e5-small --train-file train.csv --validation-file dev.csv --output ./fine-tuned --learning-rate 3e-5 --warmup-ratio 0.1',
     'pemmican run --model s3://models/minilm --train-file s3://data/train.jsonl --output s3://models/fine-tuned',
     'pemmican run --model ./model --train-file train.jsonl --output ./adapter --lora-rank 8 --learning-rate 1e-3',
-    'pemmican run --model ./model --train-file train.jsonl --output ./fine-tuned --server trainer.example:443 --tls-ca ca.pem',
+    'pemmican run --model ./model --train-file train.jsonl --output ./fine-tuned --upload --server trainer.example:443 --tls-ca ca.pem',
   ]);
 }

@@ -27,7 +27,7 @@ export function analysisJob(client: VocabularyAnalysisServiceClient, spec: Analy
       return analysis ?? Analysis.create();
     },
     get: async (name) => {
-      const { analysis } = await callUnary(service, client.getAnalysis.bind(client), { name });
+      const { analysis } = await callUnary(service, client.getAnalysis.bind(client), { name, readMask: undefined });
       return analysis ?? Analysis.create();
     },
     cancel: async (name) => {
@@ -49,7 +49,7 @@ export function surgeryJob(client: EmbeddingSurgeryServiceClient, spec: SurgeryS
       return surgery ?? Surgery.create();
     },
     get: async (name) => {
-      const { surgery } = await callUnary(service, client.getSurgery.bind(client), { name });
+      const { surgery } = await callUnary(service, client.getSurgery.bind(client), { name, readMask: undefined });
       return surgery ?? Surgery.create();
     },
     cancel: async (name) => {
@@ -71,7 +71,7 @@ export function runJob(client: TrainerServiceClient, spec: RunSpec): Job<Run, Ru
       return run ?? Run.create();
     },
     get: async (name) => {
-      const { run } = await callUnary(service, client.getRun.bind(client), { name });
+      const { run } = await callUnary(service, client.getRun.bind(client), { name, readMask: undefined });
       return run ?? Run.create();
     },
     cancel: async (name) => {

@@ -37,6 +37,7 @@ const NOT_DECIDING: ReadonlySet<string> = new Set([
   'overwrite',
   'resumeFromCheckpoint',
   'keepIntermediate',
+  'upload',
   'memory',
   'memoryBudget',
 ]);

@@ -3,7 +3,7 @@ import { copyFile, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { SurgeryResult } from '@pemmican/contract/surgery';
-import type { EstimateMemoryResponse, RunResult } from '@pemmican/contract/trainer';
+import type { EstimateMemoryResponse, RunResult, RunSpec } from '@pemmican/contract/trainer';
 import type { AnalysisResult } from '@pemmican/contract/vocabulary';
 
 import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
@@ -15,6 +15,7 @@ import { isLanguageModeling, replacementSeedOf } from '../options/training-optio
 import { buildReport } from '../report/build-report.ts';
 import type { Report, VerificationReport } from '../report/report.ts';
 import { writeReport } from '../report/write-report.ts';
+import { callUnary } from '../services/call.ts';
 import { formatCommand } from '../resume-command.ts';
 import { analyzeStage, toAnalysisSpec } from '../stages/analyze-stage.ts';
 import { estimateStage } from '../stages/estimate-stage.ts';
@@ -27,11 +28,12 @@ import { TrainingLog } from '../stages/training-log.ts';
 import { verifyStage } from '../stages/verify-stage.ts';
 import { renderAnalysis } from '../views/analysis-view.ts';
 import { renderEstimate } from '../views/estimate-view.ts';
-import { MetricsFile } from '../workspace/metrics-file.ts';
+import { METRICS_NAME, MetricsFile } from '../workspace/metrics-file.ts';
 import { moveModel, removeWeights } from '../workspace/publish.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { writeWholeFile } from '../workspace/write-file.ts';
 import type { RunInputs } from './run-inputs.ts';
+import { SHARED_PLACES, type RunPlaces } from './run-places.ts';
 import type { StageOutcome } from './stage-runner.ts';
 import { StageRunner } from './stage-runner.ts';
 
@@ -49,18 +51,27 @@ export class RunPipeline {
   readonly #workspace: Workspace;
   readonly #context: StageContext;
   readonly #stages: StageRunner;
+  readonly #places: RunPlaces;
 
-  constructor(options: RunOptions, inputs: RunInputs, workspace: Workspace, context: StageContext) {
+  constructor(
+    options: RunOptions,
+    inputs: RunInputs,
+    workspace: Workspace,
+    context: StageContext,
+    places: RunPlaces = SHARED_PLACES,
+  ) {
     this.#options = options;
     this.#inputs = inputs;
     this.#workspace = workspace;
     this.#context = context;
+    this.#places = places;
     this.#stages = new StageRunner(workspace.journal, context.output);
   }
 
   /** Runs what is not done yet; the output folder is whole when this returns. */
   async run(): Promise<Report> {
     const { output } = this.#context;
+    if ((this.#inputs.training.numDevices ?? 1) > 1) await this.#checkDevices();
     const analysis = await this.#analyze();
     output.print(`\n${renderAnalysis(analysis.result, output.colors)}\n`);
     const estimate = await this.#estimate(analysis);
@@ -98,7 +109,14 @@ export class RunPipeline {
 
   async #analyze(): Promise<StageOutcome<AnalysisResult>> {
     const { vocabularyFile } = this.#workspace;
-    const spec = toAnalysisSpec({ ...this.#options, replacementSeed: replacementSeedOf(this.#options) });
+    const { model, dataset } = this.#inputs;
+    const spec = {
+      ...toAnalysisSpec({ ...this.#options, replacementSeed: replacementSeedOf(this.#options) }),
+      modelUri: model,
+      dataset,
+      // The reduction reads it.
+      profileUri: this.#places.isShared ? '' : this.#places.of(vocabularyFile),
+    };
     return this.#stages.run({
       stage: 'analyze',
       inputs: { spec, files: this.#inputs.files },
@@ -109,7 +127,7 @@ export class RunPipeline {
 
   async #estimate(analysis: StageOutcome<AnalysisResult>): Promise<StageOutcome<EstimateMemoryResponse>> {
     const inputs = {
-      model: this.#options.model,
+      model: this.#inputs.model,
       analysis: analysis.result,
       options: this.#inputs.training,
       maxSeqLength: longestSequenceOf(this.#options),
@@ -131,13 +149,14 @@ export class RunPipeline {
     return this.#stages.run({
       stage: 'reduce',
       inputs: { analysis: analysis.digest, exportTokenizer, restrictOutput },
-      isWhole: () => this.#isPublishing() || existsSync(path.join(reducedFolder, 'config.json')),
+      isWhole: () =>
+        this.#isPublishing() || !this.#places.isShared || existsSync(path.join(reducedFolder, 'config.json')),
       work: async () =>
         reduceStage(
           {
             modelUri: this.#inputs.model,
-            vocabulary: { $case: 'profileUri', value: vocabularyFile },
-            outputUri: reducedFolder,
+            vocabulary: { $case: 'profileUri', value: this.#places.of(vocabularyFile) },
+            outputUri: this.#places.of(reducedFolder),
             padToMultipleOf: this.#options.padToMultipleOf,
             exportTokenizer,
             overwrite: true,
@@ -159,18 +178,11 @@ export class RunPipeline {
       inputs: { previous: previousDigest, dataset, training },
       isWhole: () =>
         this.#isPublishing() ||
+        !this.#places.isShared ||
         existsSync(path.join(trainingFolder, this.#isAdapter() ? 'adapter_model.safetensors' : 'model.safetensors')),
       work: async () => {
         metrics.begin();
-        const spec = {
-          modelUri: this.#options.reduce ? this.#workspace.reducedFolder : model,
-          dataset,
-          outputUri: trainingFolder,
-          options: training,
-          memoryBudgetBytes: this.#options.memoryBudget ?? 0,
-          resumeFromCheckpoint: resumePoint(this.#options.resumeFromCheckpoint),
-          memorySampleIntervalMs: 0,
-        };
+        const spec = this.#runSpec(this.#options.reduce ? this.#places.of(this.#workspace.reducedFolder) : model);
         let saving = Promise.resolve();
         const result = await trainStage(
           spec,
@@ -187,10 +199,37 @@ export class RunPipeline {
           this.#context,
         ).finally(async () => saving);
         await saveLog();
+        await this.#places.fetch(path.join(trainingFolder, METRICS_NAME));
         metrics.finish();
         return result;
       },
     });
+  }
+
+  #runSpec(modelUri: string): RunSpec {
+    const { dataset, training } = this.#inputs;
+    return {
+      modelUri,
+      dataset,
+      outputUri: this.#places.of(this.#workspace.trainingFolder),
+      options: training,
+      memoryBudgetBytes: this.#options.memoryBudget ?? 0,
+      resumeFromCheckpoint: resumePoint(this.#options.resumeFromCheckpoint),
+      memorySampleIntervalMs: 0,
+    };
+  }
+
+  /** A trainer that has not so many devices says so before anything is counted and reduced for it. */
+  async #checkDevices(): Promise<void> {
+    const { trainer } = this.#context.pool;
+    const request = { spec: this.#runSpec(this.#inputs.model), requestId: '', validateOnly: true };
+    try {
+      await callUnary('trainer', trainer.createRun.bind(trainer), request);
+    } catch (error) {
+      // A run that is refused leaves nothing behind that it could go on with.
+      if (this.#options.resumeFromCheckpoint === undefined) await this.#workspace.remove();
+      throw error;
+    }
   }
 
   #isAdapter(): boolean {
@@ -205,6 +244,7 @@ export class RunPipeline {
     const { reduce, loraMerge } = this.#options;
     if (this.#isAdapter() ? loraMerge === true : reduce) return this.#restore(training);
     const { trainingFolder } = this.#workspace;
+    if (!this.#isPublishing()) await this.#places.fetch(trainingFolder);
     return {
       folder: trainingFolder,
       digest: training.digest,
@@ -222,17 +262,20 @@ export class RunPipeline {
       stage: 'restore',
       inputs: { training: training.digest, unusedRowDecay },
       isWhole: () => this.#isPublishing() || existsSync(path.join(restoredFolder, 'config.json')),
-      work: async () =>
-        restoreStage(
+      work: async () => {
+        const result = await restoreStage(
           {
             modelUri: this.#inputs.model,
-            trainedUri: trainingFolder,
-            outputUri: restoredFolder,
+            trainedUri: this.#places.of(trainingFolder),
+            outputUri: this.#places.of(restoredFolder),
             unusedRowDecay,
             overwrite: true,
           },
           this.#context,
-        ),
+        );
+        await this.#places.fetch(restoredFolder);
+        return result;
+      },
     });
     return {
       folder: restoredFolder,
@@ -253,7 +296,7 @@ export class RunPipeline {
 
   async #verify(digest: string, finishedFolder: string): Promise<Omit<VerificationReport, 'unusedRowFactor'>> {
     const { reducedFolder, trainingFolder } = this.#workspace;
-    const trainedBaseUri = this.#options.reduce ? reducedFolder : this.#inputs.model;
+    const trainedBaseUri = this.#options.reduce ? this.#places.of(reducedFolder) : this.#inputs.model;
     const { task } = this.#inputs.training;
     const verified = await this.#stages.run({
       stage: 'verify',
@@ -262,9 +305,10 @@ export class RunPipeline {
       work: async () =>
         verifyStage(
           {
-            trainedUri: trainingFolder,
+            trainedUri: this.#places.of(trainingFolder),
             ...(this.#isAdapter() ? { trainedBaseUri } : {}),
-            restoredUri: finishedFolder,
+            restoredUri: this.#places.of(finishedFolder),
+            restoredFolder: finishedFolder,
             dataset: this.#inputs.dataset,
             task,
             batchSize: this.#options.perDeviceEvalBatchSize,
@@ -280,7 +324,9 @@ export class RunPipeline {
     const { output, vocabularyFile, journal } = this.#workspace;
     if (!this.#isPublishing() && !existsSync(path.join(model.folder, 'config.json'))) {
       throw new CliError(EXIT_CODE.PRECONDITION, `${model.folder} is not visible here`, {
-        hints: ['With --server, the output folder must be on storage that this machine and the services share.'],
+        hints: [
+          'With --server, the output folder must be on storage that this machine and the services share; --upload needs none.',
+        ],
       });
     }
     this.#context.interrupt.signal.throwIfAborted();

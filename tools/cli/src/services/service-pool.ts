@@ -154,7 +154,8 @@ function addressOf(name: ServiceName, options: ServerOptions): string | undefine
   return address;
 }
 
-async function waitUntilReachable(client: Client, name: ServiceName, address: string): Promise<void> {
+/** @throws CliError exit code 4 */
+export async function waitUntilReachable(client: Client, name: string, address: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     client.waitForReady(Date.now() + CONNECT_TIMEOUT_MS, (error) => {
       if (error === undefined) resolve();

@@ -19,6 +19,8 @@ export interface VerifyInputs {
   /** Where the trained one is an adapter: the model that it was trained beside. */
   readonly trainedBaseUri?: string;
   readonly restoredUri: string;
+  /** The same on this machine. */
+  readonly restoredFolder: string;
   readonly dataset: DatasetSpec;
   readonly task: Task;
   readonly batchSize: number;
@@ -40,7 +42,7 @@ export async function verifyStage(
     progress.update(0.5, 'restored checkpoint');
     const restored = await predictSome(inputs, inputs.restoredUri, quiet);
     const maxAbsoluteDifference = largestDifference(trained, restored);
-    const { dtype, maxDifference } = await verificationLimit(inputs.restoredUri);
+    const { dtype, maxDifference } = await verificationLimit(inputs.restoredFolder);
     if (!(maxAbsoluteDifference <= maxDifference)) {
       throw new CliError(
         EXIT_CODE.FAILURE,

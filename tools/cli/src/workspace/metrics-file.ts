@@ -3,7 +3,8 @@ import path from 'node:path';
 
 import type { StepMetrics } from '@pemmican/contract/trainer';
 
-const METRICS_NAME = 'metrics.jsonl';
+/** Name of the trainer's file, and of the output's. */
+export const METRICS_NAME = 'metrics.jsonl';
 
 /**
  * `OUTPUT/metrics.jsonl` while a run goes: the trainer writes its own into the work in progress, and each step is told here

@@ -20,6 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { FieldMask } from "../../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Surgery, SurgeryProgress, SurgerySpec } from "./surgery.ts";
 
@@ -49,6 +50,11 @@ export interface CreateSurgeryResponse {
 export interface GetSurgeryRequest {
   /** Resource name: `surgeries/{id}`. */
   name: string;
+  /**
+   * Parts of the surgery to return (AIP-157): `state`, `progress`, `result.output_uri`.
+   * A path goes through messages, not through repeated fields. Not set, or `*`: everything.
+   */
+  readMask: string[] | undefined;
 }
 
 /** Response of GetSurgery. */
@@ -63,6 +69,11 @@ export interface ListSurgeriesRequest {
   pageSize: number;
   /** `next_page_token` of an earlier response; empty for the first page. */
   pageToken: string;
+  /**
+   * Parts of each surgery to return (AIP-157): `name`, `state`, `progress`.
+   * A path goes through messages, not through repeated fields. Not set, or `*`: everything.
+   */
+  readMask: string[] | undefined;
 }
 
 /** Response of ListSurgeries. */
@@ -295,13 +306,16 @@ export const CreateSurgeryResponse: MessageFns<CreateSurgeryResponse> = {
 };
 
 function createBaseGetSurgeryRequest(): GetSurgeryRequest {
-  return { name: "" };
+  return { name: "", readMask: undefined };
 }
 
 export const GetSurgeryRequest: MessageFns<GetSurgeryRequest> = {
   encode(message: GetSurgeryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
+    }
+    if (message.readMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.readMask), writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -327,6 +341,14 @@ export const GetSurgeryRequest: MessageFns<GetSurgeryRequest> = {
             message.name = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.readMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -340,13 +362,23 @@ export const GetSurgeryRequest: MessageFns<GetSurgeryRequest> = {
   },
 
   fromJSON(object: any): GetSurgeryRequest {
-    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      readMask: isSet(object.readMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.readMask))
+        : isSet(object.read_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.read_mask))
+        : undefined,
+    };
   },
 
   toJSON(message: GetSurgeryRequest): unknown {
     const obj: any = {};
     if (message.name !== "") {
       obj.name = message.name;
+    }
+    if (message.readMask !== undefined) {
+      obj.readMask = FieldMask.toJSON(FieldMask.wrap(message.readMask));
     }
     return obj;
   },
@@ -357,6 +389,7 @@ export const GetSurgeryRequest: MessageFns<GetSurgeryRequest> = {
   fromPartial(object: DeepPartial<GetSurgeryRequest>): GetSurgeryRequest {
     const message = createBaseGetSurgeryRequest();
     message.name = object.name ?? "";
+    message.readMask = object.readMask ?? undefined;
     return message;
   },
 };
@@ -431,7 +464,7 @@ export const GetSurgeryResponse: MessageFns<GetSurgeryResponse> = {
 };
 
 function createBaseListSurgeriesRequest(): ListSurgeriesRequest {
-  return { pageSize: 0, pageToken: "" };
+  return { pageSize: 0, pageToken: "", readMask: undefined };
 }
 
 export const ListSurgeriesRequest: MessageFns<ListSurgeriesRequest> = {
@@ -441,6 +474,9 @@ export const ListSurgeriesRequest: MessageFns<ListSurgeriesRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(18).string(message.pageToken);
+    }
+    if (message.readMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.readMask), writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -474,6 +510,14 @@ export const ListSurgeriesRequest: MessageFns<ListSurgeriesRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.readMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -498,6 +542,11 @@ export const ListSurgeriesRequest: MessageFns<ListSurgeriesRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      readMask: isSet(object.readMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.readMask))
+        : isSet(object.read_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.read_mask))
+        : undefined,
     };
   },
 
@@ -509,6 +558,9 @@ export const ListSurgeriesRequest: MessageFns<ListSurgeriesRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.readMask !== undefined) {
+      obj.readMask = FieldMask.toJSON(FieldMask.wrap(message.readMask));
+    }
     return obj;
   },
 
@@ -519,6 +571,7 @@ export const ListSurgeriesRequest: MessageFns<ListSurgeriesRequest> = {
     const message = createBaseListSurgeriesRequest();
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.readMask = object.readMask ?? undefined;
     return message;
   },
 };
@@ -1011,6 +1064,12 @@ export const EmbeddingSurgeryServiceService = {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many surgeries wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - NOT_FOUND: with `validate_only`, a file is not there; do not retry.
+   * - FAILED_PRECONDITION: with `validate_only`, model, profile and map do not fit, or are not supported (do not retry), or an
+   *   object of S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - UNAVAILABLE: with `validate_only`, an S3 server cannot be reached (DOWNLOAD_FAILED); retry after the delay in RetryInfo.
    */
   createSurgery: {
     path: "/pemmican.surgery.v1.EmbeddingSurgeryService/CreateSurgery" as const,
@@ -1026,6 +1085,7 @@ export const EmbeddingSurgeryServiceService = {
    * Returns a surgery.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such surgery; do not retry.
    */
   getSurgery: {
@@ -1041,7 +1101,7 @@ export const EmbeddingSurgeryServiceService = {
    * Lists surgeries, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listSurgeries: {
     path: "/pemmican.surgery.v1.EmbeddingSurgeryService/ListSurgeries" as const,
@@ -1102,12 +1162,19 @@ export interface EmbeddingSurgeryServiceServer extends UntypedServiceImplementat
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many surgeries wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - NOT_FOUND: with `validate_only`, a file is not there; do not retry.
+   * - FAILED_PRECONDITION: with `validate_only`, model, profile and map do not fit, or are not supported (do not retry), or an
+   *   object of S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - UNAVAILABLE: with `validate_only`, an S3 server cannot be reached (DOWNLOAD_FAILED); retry after the delay in RetryInfo.
    */
   createSurgery: handleUnaryCall<CreateSurgeryRequest, CreateSurgeryResponse>;
   /**
    * Returns a surgery.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such surgery; do not retry.
    */
   getSurgery: handleUnaryCall<GetSurgeryRequest, GetSurgeryResponse>;
@@ -1115,7 +1182,7 @@ export interface EmbeddingSurgeryServiceServer extends UntypedServiceImplementat
    * Lists surgeries, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listSurgeries: handleUnaryCall<ListSurgeriesRequest, ListSurgeriesResponse>;
   /**
@@ -1149,6 +1216,12 @@ export interface EmbeddingSurgeryServiceClient extends Client {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many surgeries wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - NOT_FOUND: with `validate_only`, a file is not there; do not retry.
+   * - FAILED_PRECONDITION: with `validate_only`, model, profile and map do not fit, or are not supported (do not retry), or an
+   *   object of S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - UNAVAILABLE: with `validate_only`, an S3 server cannot be reached (DOWNLOAD_FAILED); retry after the delay in RetryInfo.
    */
   createSurgery(
     request: CreateSurgeryRequest,
@@ -1169,6 +1242,7 @@ export interface EmbeddingSurgeryServiceClient extends Client {
    * Returns a surgery.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such surgery; do not retry.
    */
   getSurgery(
@@ -1190,7 +1264,7 @@ export interface EmbeddingSurgeryServiceClient extends Client {
    * Lists surgeries, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listSurgeries(
     request: ListSurgeriesRequest,

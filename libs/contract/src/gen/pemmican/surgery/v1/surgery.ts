@@ -92,18 +92,18 @@ export interface TokenIds {
 
 /** Keep only some rows of a checkpoint's embedding matrix. */
 export interface ReduceSpec {
-  /** Checkpoint to reduce: a `file:` URI, an absolute path or `hf:ID`. */
+  /** Checkpoint to reduce: a `file:` URI, an absolute path, `s3://BUCKET/PREFIX` or `hf:ID`. */
   modelUri: string;
   /** Which rows to keep. */
   vocabulary:
     | //
-    /** A vocabulary profile that an analysis wrote. */
+    /** A vocabulary profile that an analysis wrote: a path, a `file:` URI or `s3://BUCKET/KEY`. */
     { $case: "profileUri"; value: string }
     | //
     /** The ids themselves. */
     { $case: "keptTokenIds"; value: TokenIds }
     | undefined;
-  /** Folder to write. It appears under this name only when it is whole. */
+  /** Folder to write: a path, a `file:` URI or `s3://BUCKET/PREFIX`. It appears under this name only when it is whole. */
   outputUri: string;
   /** Pad the number of rows to a multiple of this with unused ids. 0 or 1 means no padding. */
   padToMultipleOf: number;
@@ -120,11 +120,11 @@ export interface ReduceSpec {
 
 /** Write trained rows back into the full embedding matrix. */
 export interface RestoreSpec {
-  /** The checkpoint that was reduced. */
+  /** The checkpoint that was reduced: a `file:` URI, an absolute path, `s3://BUCKET/PREFIX` or `hf:ID`. */
   modelUri: string;
   /** The trained reduced checkpoint; it carries the token id map. */
   trainedUri: string;
-  /** Folder to write. It appears under this name only when it is whole. */
+  /** Folder to write: a path, a `file:` URI or `s3://BUCKET/PREFIX`. It appears under this name only when it is whole. */
   outputUri: string;
   /**
    * Multiply unused rows by the product of (1 - learning rate x weight decay) of every step, as ordinary training with

@@ -229,19 +229,19 @@ export interface DeviceMemorySample {
 
 /** What a run is asked to do. */
 export interface RunSpec {
-  /** Model folder, reduced (with its token id map) or full: a `file:` URI, an absolute path or `hf:ID`. */
+  /** Model folder, reduced (with its token id map) or full: a `file:` URI, an absolute path, `s3://BUCKET/PREFIX` or `hf:ID`. */
   modelUri: string;
   /** Records to train on and to evaluate. */
   dataset:
     | DatasetSpec
     | undefined;
-  /** Folder of the run: checkpoints, `metrics.jsonl` and the trained model. */
+  /** Folder of the run: checkpoints, `metrics.jsonl` and the trained model. On the service's machine: a path or `file:` URI. */
   outputUri: string;
   /** Hyper-parameters. */
   options:
     | TrainingOptions
     | undefined;
-  /** Bytes that tensors may take; a run that needs more fails with RESOURCE_EXHAUSTED. 0 means no limit. */
+  /** Bytes that tensors may take, at least 1 MiB; a run that needs more fails with RESOURCE_EXHAUSTED. 0 means no limit. */
   memoryBudgetBytes: number;
   /** Checkpoint folder to go on from; `latest` takes the newest whole one in `output_uri`. */
   resumeFromCheckpoint: string;

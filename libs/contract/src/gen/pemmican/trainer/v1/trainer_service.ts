@@ -20,6 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { FieldMask } from "../../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { DatasetSpec } from "../../vocabulary/v1/dataset.ts";
 import {
@@ -61,6 +62,11 @@ export interface CreateRunResponse {
 export interface GetRunRequest {
   /** Resource name: `runs/{id}`. */
   name: string;
+  /**
+   * Parts of the run to return (AIP-157): `state`, `progress.step`, `result.evaluation.accuracy`.
+   * A path goes through messages, not through repeated fields. Not set, or `*`: everything.
+   */
+  readMask: string[] | undefined;
 }
 
 /** Response of GetRun. */
@@ -75,6 +81,11 @@ export interface ListRunsRequest {
   pageSize: number;
   /** `next_page_token` of an earlier response; empty for the first page. */
   pageToken: string;
+  /**
+   * Parts of each run to return (AIP-157): `name`, `state`, `progress.step`.
+   * A path goes through messages, not through repeated fields. Not set, or `*`: everything.
+   */
+  readMask: string[] | undefined;
 }
 
 /** Response of ListRuns. */
@@ -167,7 +178,7 @@ export interface ResumeRunResponse {
 
 /** Request of EstimateMemory. */
 export interface EstimateMemoryRequest {
-  /** Model folder, full or reduced. */
+  /** Model folder, full or reduced: a `file:` URI, an absolute path, `s3://BUCKET/PREFIX` or `hf:ID`. */
   modelUri: string;
   /** Hyper-parameters; those that change memory count (task, batch size, accumulation, recomputation, precision). */
   options:
@@ -228,7 +239,7 @@ export interface EstimateMemoryResponse {
 
 /** Request of Predict. */
 export interface PredictRequest {
-  /** Model folder with a head, or a PEFT adapter folder. */
+  /** Model folder with a head, or a PEFT adapter folder: a `file:` URI, an absolute path, `s3://BUCKET/PREFIX` or `hf:ID`. */
   modelUri: string;
   /** The records; exactly one file, of any split. */
   dataset:
@@ -238,7 +249,7 @@ export interface PredictRequest {
   batchSize: number;
   /** What the model was trained for. */
   task: Task;
-  /** Bytes that tensors may take; 0 means no limit. */
+  /** Bytes that tensors may take, at least 1 MiB; 0 means no limit. One that the weights alone do not fit is refused at once. */
   memoryBudgetBytes: number;
   /** Model that an adapter is used with, in place of the one that its adapter_config.json names. Ignored for a whole model. */
   baseModelUri: string;
@@ -518,13 +529,16 @@ export const CreateRunResponse: MessageFns<CreateRunResponse> = {
 };
 
 function createBaseGetRunRequest(): GetRunRequest {
-  return { name: "" };
+  return { name: "", readMask: undefined };
 }
 
 export const GetRunRequest: MessageFns<GetRunRequest> = {
   encode(message: GetRunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
+    }
+    if (message.readMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.readMask), writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -550,6 +564,14 @@ export const GetRunRequest: MessageFns<GetRunRequest> = {
             message.name = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.readMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -563,13 +585,23 @@ export const GetRunRequest: MessageFns<GetRunRequest> = {
   },
 
   fromJSON(object: any): GetRunRequest {
-    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      readMask: isSet(object.readMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.readMask))
+        : isSet(object.read_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.read_mask))
+        : undefined,
+    };
   },
 
   toJSON(message: GetRunRequest): unknown {
     const obj: any = {};
     if (message.name !== "") {
       obj.name = message.name;
+    }
+    if (message.readMask !== undefined) {
+      obj.readMask = FieldMask.toJSON(FieldMask.wrap(message.readMask));
     }
     return obj;
   },
@@ -580,6 +612,7 @@ export const GetRunRequest: MessageFns<GetRunRequest> = {
   fromPartial(object: DeepPartial<GetRunRequest>): GetRunRequest {
     const message = createBaseGetRunRequest();
     message.name = object.name ?? "";
+    message.readMask = object.readMask ?? undefined;
     return message;
   },
 };
@@ -652,7 +685,7 @@ export const GetRunResponse: MessageFns<GetRunResponse> = {
 };
 
 function createBaseListRunsRequest(): ListRunsRequest {
-  return { pageSize: 0, pageToken: "" };
+  return { pageSize: 0, pageToken: "", readMask: undefined };
 }
 
 export const ListRunsRequest: MessageFns<ListRunsRequest> = {
@@ -662,6 +695,9 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(18).string(message.pageToken);
+    }
+    if (message.readMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.readMask), writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -695,6 +731,14 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.readMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -719,6 +763,11 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      readMask: isSet(object.readMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.readMask))
+        : isSet(object.read_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.read_mask))
+        : undefined,
     };
   },
 
@@ -730,6 +779,9 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.readMask !== undefined) {
+      obj.readMask = FieldMask.toJSON(FieldMask.wrap(message.readMask));
+    }
     return obj;
   },
 
@@ -740,6 +792,7 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
     const message = createBaseListRunsRequest();
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.readMask = object.readMask ?? undefined;
     return message;
   },
 };
@@ -3272,6 +3325,8 @@ export const TrainerServiceService = {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many runs wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
+   * - FAILED_PRECONDITION: `num_devices` is more than the service knows of (DEVICES_MISSING); do not retry.
    */
   createRun: {
     path: "/pemmican.trainer.v1.TrainerService/CreateRun" as const,
@@ -3286,6 +3341,7 @@ export const TrainerServiceService = {
    * Returns a run.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such run; do not retry.
    */
   getRun: {
@@ -3301,7 +3357,7 @@ export const TrainerServiceService = {
    * Lists runs, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listRuns: {
     path: "/pemmican.trainer.v1.TrainerService/ListRuns" as const,
@@ -3391,7 +3447,11 @@ export const TrainerServiceService = {
    * Errors:
    * - INVALID_ARGUMENT: a field is missing or out of range; do not retry.
    * - NOT_FOUND: there is no such model; do not retry.
-   * - FAILED_PRECONDITION: the model's type is not supported; do not retry.
+   * - FAILED_PRECONDITION: the model's type is not supported (do not retry), or an object of S3 was replaced while it was read
+   *   (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
+   * - UNAVAILABLE: a model hub or an S3 server cannot be reached (DOWNLOAD_FAILED); retry later, after the delay in RetryInfo where
+   *   there is one.
    */
   estimateMemory: {
     path: "/pemmican.trainer.v1.TrainerService/EstimateMemory" as const,
@@ -3413,6 +3473,13 @@ export const TrainerServiceService = {
    * - NOT_FOUND: there is no such model or file; do not retry.
    * - FAILED_PRECONDITION: the model has no head for the task, or a reduced one wrote a token that it has no row for; do not
    *   retry.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - RESOURCE_EXHAUSTED: tensors do not fit the memory or `memory_budget_bytes` (OUT_OF_MEMORY); take smaller batches or a larger
+   *   budget.
+   * - ABORTED: the process of the prediction was killed or crashed (PROCESS_ENDED); give it more memory, then retry.
+   * - UNAVAILABLE: a model hub or an S3 server cannot be reached (DOWNLOAD_FAILED); retry later, after the delay in RetryInfo where
+   *   there is one.
    */
   predict: {
     path: "/pemmican.trainer.v1.TrainerService/Predict" as const,
@@ -3451,12 +3518,15 @@ export interface TrainerServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many runs wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
+   * - FAILED_PRECONDITION: `num_devices` is more than the service knows of (DEVICES_MISSING); do not retry.
    */
   createRun: handleUnaryCall<CreateRunRequest, CreateRunResponse>;
   /**
    * Returns a run.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such run; do not retry.
    */
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
@@ -3464,7 +3534,7 @@ export interface TrainerServiceServer extends UntypedServiceImplementation {
    * Lists runs, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
   /**
@@ -3514,7 +3584,11 @@ export interface TrainerServiceServer extends UntypedServiceImplementation {
    * Errors:
    * - INVALID_ARGUMENT: a field is missing or out of range; do not retry.
    * - NOT_FOUND: there is no such model; do not retry.
-   * - FAILED_PRECONDITION: the model's type is not supported; do not retry.
+   * - FAILED_PRECONDITION: the model's type is not supported (do not retry), or an object of S3 was replaced while it was read
+   *   (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
+   * - UNAVAILABLE: a model hub or an S3 server cannot be reached (DOWNLOAD_FAILED); retry later, after the delay in RetryInfo where
+   *   there is one.
    */
   estimateMemory: handleUnaryCall<EstimateMemoryRequest, EstimateMemoryResponse>;
   /**
@@ -3526,6 +3600,13 @@ export interface TrainerServiceServer extends UntypedServiceImplementation {
    * - NOT_FOUND: there is no such model or file; do not retry.
    * - FAILED_PRECONDITION: the model has no head for the task, or a reduced one wrote a token that it has no row for; do not
    *   retry.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - RESOURCE_EXHAUSTED: tensors do not fit the memory or `memory_budget_bytes` (OUT_OF_MEMORY); take smaller batches or a larger
+   *   budget.
+   * - ABORTED: the process of the prediction was killed or crashed (PROCESS_ENDED); give it more memory, then retry.
+   * - UNAVAILABLE: a model hub or an S3 server cannot be reached (DOWNLOAD_FAILED); retry later, after the delay in RetryInfo where
+   *   there is one.
    */
   predict: handleServerStreamingCall<PredictRequest, PredictResponse>;
   /**
@@ -3546,6 +3627,8 @@ export interface TrainerServiceClient extends Client {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many runs wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
+   * - FAILED_PRECONDITION: `num_devices` is more than the service knows of (DEVICES_MISSING); do not retry.
    */
   createRun(
     request: CreateRunRequest,
@@ -3566,6 +3649,7 @@ export interface TrainerServiceClient extends Client {
    * Returns a run.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such run; do not retry.
    */
   getRun(
@@ -3587,7 +3671,7 @@ export interface TrainerServiceClient extends Client {
    * Lists runs, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listRuns(
     request: ListRunsRequest,
@@ -3698,7 +3782,11 @@ export interface TrainerServiceClient extends Client {
    * Errors:
    * - INVALID_ARGUMENT: a field is missing or out of range; do not retry.
    * - NOT_FOUND: there is no such model; do not retry.
-   * - FAILED_PRECONDITION: the model's type is not supported; do not retry.
+   * - FAILED_PRECONDITION: the model's type is not supported (do not retry), or an object of S3 was replaced while it was read
+   *   (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
+   * - UNAVAILABLE: a model hub or an S3 server cannot be reached (DOWNLOAD_FAILED); retry later, after the delay in RetryInfo where
+   *   there is one.
    */
   estimateMemory(
     request: EstimateMemoryRequest,
@@ -3724,6 +3812,13 @@ export interface TrainerServiceClient extends Client {
    * - NOT_FOUND: there is no such model or file; do not retry.
    * - FAILED_PRECONDITION: the model has no head for the task, or a reduced one wrote a token that it has no row for; do not
    *   retry.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - RESOURCE_EXHAUSTED: tensors do not fit the memory or `memory_budget_bytes` (OUT_OF_MEMORY); take smaller batches or a larger
+   *   budget.
+   * - ABORTED: the process of the prediction was killed or crashed (PROCESS_ENDED); give it more memory, then retry.
+   * - UNAVAILABLE: a model hub or an S3 server cannot be reached (DOWNLOAD_FAILED); retry later, after the delay in RetryInfo where
+   *   there is one.
    */
   predict(request: PredictRequest, options?: Partial<CallOptions>): ClientReadableStream<PredictResponse>;
   predict(

@@ -241,7 +241,7 @@ export function recordKindToJSON(object: RecordKind): string {
 export interface DatasetFile {
   /** What the records are for. Each split MUST appear at most once. */
   split: Split;
-  /** Where the file is: a `file:` URI or an absolute path on the service's machine. */
+  /** Where the file is: a `file:` URI, an absolute path on the service's machine or `s3://BUCKET/KEY`. */
   uri: string;
   /** Layout of the file. */
   format: DatasetFormat;

@@ -88,7 +88,7 @@ export function analysisStateToJSON(object: AnalysisState): string {
 
 /** What an analysis is asked to do. */
 export interface AnalysisSpec {
-  /** Model folder whose tokenizer and config are used: a `file:` URI, an absolute path or `hf:ID`. */
+  /** Model folder whose tokenizer and config are used: a `file:` URI, an absolute path, `s3://BUCKET/PREFIX` or `hf:ID`. */
   modelUri: string;
   /** Records to count. */
   dataset:
@@ -105,7 +105,10 @@ export interface AnalysisSpec {
   minCount: number;
   /** Keep at most this many rows, the most frequent ones. 0 means no limit. Lossy as `min_count`. */
   maxRows: number;
-  /** Where to write the vocabulary profile (JSON). Empty means that it is only held for DownloadProfile. */
+  /**
+   * Where to write the vocabulary profile (JSON): a path, a `file:` URI or `s3://BUCKET/KEY`. Empty means
+   * that it is only held for DownloadProfile.
+   */
   profileUri: string;
   /**
    * Most threads that count. 0 means the service's own limit, as do numbers over it; small inputs take fewer. The result

@@ -22,6 +22,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { FieldMask } from "../../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Split, splitFromJSON, splitToJSON } from "./dataset.ts";
 import { Analysis, AnalysisProgress, AnalysisResult, AnalysisSpec } from "./vocabulary.ts";
@@ -89,9 +90,9 @@ export interface CreateAnalysisFromRecordsResponse {
 
 /** Request of MergeProfiles. */
 export interface MergeProfilesRequest {
-  /** Profiles of the shards: paths or `file:` URIs; at least one, at most 10,000. */
+  /** Profiles of the shards: paths, `file:` URIs or `s3://BUCKET/KEY`; at least one, at most 10,000. */
   profileUris: string[];
-  /** Path or `file:` URI to write the merged profile to; replaced when it is there. */
+  /** Path, `file:` URI or `s3://BUCKET/KEY` to write the merged profile to; replaced when it is there. */
   outputUri: string;
   /** Full token ids to keep beside those that the shards were told to keep. */
   keepTokenIds: number[];
@@ -113,6 +114,11 @@ export interface MergeProfilesResponse {
 export interface GetAnalysisRequest {
   /** Resource name: `analyses/{id}`. */
   name: string;
+  /**
+   * Parts of the analysis to return (AIP-157): `state`, `progress`, `result.reduced_vocab_size`.
+   * A path goes through messages, not through repeated fields. Not set, or `*`: everything.
+   */
+  readMask: string[] | undefined;
 }
 
 /** Response of GetAnalysis. */
@@ -127,6 +133,11 @@ export interface ListAnalysesRequest {
   pageSize: number;
   /** `next_page_token` of an earlier response; empty for the first page. */
   pageToken: string;
+  /**
+   * Parts of each analysis to return (AIP-157): `name`, `state`, `progress`.
+   * A path goes through messages, not through repeated fields. Not set, or `*`: everything.
+   */
+  readMask: string[] | undefined;
 }
 
 /** Response of ListAnalyses. */
@@ -1001,13 +1012,16 @@ export const MergeProfilesResponse: MessageFns<MergeProfilesResponse> = {
 };
 
 function createBaseGetAnalysisRequest(): GetAnalysisRequest {
-  return { name: "" };
+  return { name: "", readMask: undefined };
 }
 
 export const GetAnalysisRequest: MessageFns<GetAnalysisRequest> = {
   encode(message: GetAnalysisRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
+    }
+    if (message.readMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.readMask), writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1033,6 +1047,14 @@ export const GetAnalysisRequest: MessageFns<GetAnalysisRequest> = {
             message.name = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.readMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1046,13 +1068,23 @@ export const GetAnalysisRequest: MessageFns<GetAnalysisRequest> = {
   },
 
   fromJSON(object: any): GetAnalysisRequest {
-    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      readMask: isSet(object.readMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.readMask))
+        : isSet(object.read_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.read_mask))
+        : undefined,
+    };
   },
 
   toJSON(message: GetAnalysisRequest): unknown {
     const obj: any = {};
     if (message.name !== "") {
       obj.name = message.name;
+    }
+    if (message.readMask !== undefined) {
+      obj.readMask = FieldMask.toJSON(FieldMask.wrap(message.readMask));
     }
     return obj;
   },
@@ -1063,6 +1095,7 @@ export const GetAnalysisRequest: MessageFns<GetAnalysisRequest> = {
   fromPartial(object: DeepPartial<GetAnalysisRequest>): GetAnalysisRequest {
     const message = createBaseGetAnalysisRequest();
     message.name = object.name ?? "";
+    message.readMask = object.readMask ?? undefined;
     return message;
   },
 };
@@ -1137,7 +1170,7 @@ export const GetAnalysisResponse: MessageFns<GetAnalysisResponse> = {
 };
 
 function createBaseListAnalysesRequest(): ListAnalysesRequest {
-  return { pageSize: 0, pageToken: "" };
+  return { pageSize: 0, pageToken: "", readMask: undefined };
 }
 
 export const ListAnalysesRequest: MessageFns<ListAnalysesRequest> = {
@@ -1147,6 +1180,9 @@ export const ListAnalysesRequest: MessageFns<ListAnalysesRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(18).string(message.pageToken);
+    }
+    if (message.readMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.readMask), writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1180,6 +1216,14 @@ export const ListAnalysesRequest: MessageFns<ListAnalysesRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.readMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1204,6 +1248,11 @@ export const ListAnalysesRequest: MessageFns<ListAnalysesRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      readMask: isSet(object.readMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.readMask))
+        : isSet(object.read_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.read_mask))
+        : undefined,
     };
   },
 
@@ -1215,6 +1264,9 @@ export const ListAnalysesRequest: MessageFns<ListAnalysesRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.readMask !== undefined) {
+      obj.readMask = FieldMask.toJSON(FieldMask.wrap(message.readMask));
+    }
     return obj;
   },
 
@@ -1225,6 +1277,7 @@ export const ListAnalysesRequest: MessageFns<ListAnalysesRequest> = {
     const message = createBaseListAnalysesRequest();
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.readMask = object.readMask ?? undefined;
     return message;
   },
 };
@@ -1921,6 +1974,12 @@ export const VocabularyAnalysisServiceService = {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many analyses wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - NOT_FOUND: with `validate_only`, a file is not there; do not retry.
+   * - FAILED_PRECONDITION: with `validate_only`, the model or its chat template is not supported or does not fit (do not retry), or
+   *   an object of S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - UNAVAILABLE: with `validate_only`, an S3 server cannot be reached (DOWNLOAD_FAILED); retry after the delay in RetryInfo.
    */
   createAnalysis: {
     path: "/pemmican.vocabulary.v1.VocabularyAnalysisService/CreateAnalysis" as const,
@@ -1941,8 +2000,9 @@ export const VocabularyAnalysisServiceService = {
    * Errors:
    * - INVALID_ARGUMENT: the first message has no spec, a later one has no records, the spec names files, a field is out
    *   of range, or a record is too long; do not retry.
-   * - RESOURCE_EXHAUSTED: the records are over the service's limit (do not retry), or too many analyses wait (retry after
-   *   the delay in RetryInfo).
+   * - RESOURCE_EXHAUSTED: the records are over the service's limit (UPLOAD_TOO_LARGE; do not retry), too many analyses wait
+   *   (QUEUE_FULL; retry after the delay in RetryInfo), or the disk is full (DISK_FULL; make room, then retry).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
    */
   createAnalysisFromRecords: {
     path: "/pemmican.vocabulary.v1.VocabularyAnalysisService/CreateAnalysisFromRecords" as const,
@@ -1964,7 +2024,13 @@ export const VocabularyAnalysisServiceService = {
    * Errors:
    * - INVALID_ARGUMENT: a profile cannot be read, or a field is out of range; do not retry.
    * - NOT_FOUND: a profile is not there; do not retry.
-   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths; do not retry.
+   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths (do not retry), or an object of
+   *   S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read or write
+   *   there (ACCESS_DENIED, READ_ONLY); do not retry.
+   * - RESOURCE_EXHAUSTED: the disk is full (DISK_FULL); make room, then retry.
+   * - UNAVAILABLE: an S3 server cannot be reached (DOWNLOAD_FAILED) or takes no objects (UPLOAD_FAILED); retry after the delay in
+   *   RetryInfo.
    */
   mergeProfiles: {
     path: "/pemmican.vocabulary.v1.VocabularyAnalysisService/MergeProfiles" as const,
@@ -1980,6 +2046,7 @@ export const VocabularyAnalysisServiceService = {
    * Returns an analysis.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such analysis; do not retry.
    */
   getAnalysis: {
@@ -1995,7 +2062,7 @@ export const VocabularyAnalysisServiceService = {
    * Lists analyses, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listAnalyses: {
     path: "/pemmican.vocabulary.v1.VocabularyAnalysisService/ListAnalyses" as const,
@@ -2052,6 +2119,7 @@ export const VocabularyAnalysisServiceService = {
    * - NOT_FOUND: there is no such analysis; do not retry.
    * - FAILED_PRECONDITION: the analysis has not succeeded; do not retry.
    * - OUT_OF_RANGE: the offset is past the end; do not retry.
+   * - INVALID_ARGUMENT: the offset is negative; do not retry.
    */
   downloadProfile: {
     path: "/pemmican.vocabulary.v1.VocabularyAnalysisService/DownloadProfile" as const,
@@ -2074,6 +2142,12 @@ export interface VocabularyAnalysisServiceServer extends UntypedServiceImplement
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many analyses wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - NOT_FOUND: with `validate_only`, a file is not there; do not retry.
+   * - FAILED_PRECONDITION: with `validate_only`, the model or its chat template is not supported or does not fit (do not retry), or
+   *   an object of S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - UNAVAILABLE: with `validate_only`, an S3 server cannot be reached (DOWNLOAD_FAILED); retry after the delay in RetryInfo.
    */
   createAnalysis: handleUnaryCall<CreateAnalysisRequest, CreateAnalysisResponse>;
   /**
@@ -2084,8 +2158,9 @@ export interface VocabularyAnalysisServiceServer extends UntypedServiceImplement
    * Errors:
    * - INVALID_ARGUMENT: the first message has no spec, a later one has no records, the spec names files, a field is out
    *   of range, or a record is too long; do not retry.
-   * - RESOURCE_EXHAUSTED: the records are over the service's limit (do not retry), or too many analyses wait (retry after
-   *   the delay in RetryInfo).
+   * - RESOURCE_EXHAUSTED: the records are over the service's limit (UPLOAD_TOO_LARGE; do not retry), too many analyses wait
+   *   (QUEUE_FULL; retry after the delay in RetryInfo), or the disk is full (DISK_FULL; make room, then retry).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
    */
   createAnalysisFromRecords: handleClientStreamingCall<
     CreateAnalysisFromRecordsRequest,
@@ -2098,13 +2173,20 @@ export interface VocabularyAnalysisServiceServer extends UntypedServiceImplement
    * Errors:
    * - INVALID_ARGUMENT: a profile cannot be read, or a field is out of range; do not retry.
    * - NOT_FOUND: a profile is not there; do not retry.
-   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths; do not retry.
+   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths (do not retry), or an object of
+   *   S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read or write
+   *   there (ACCESS_DENIED, READ_ONLY); do not retry.
+   * - RESOURCE_EXHAUSTED: the disk is full (DISK_FULL); make room, then retry.
+   * - UNAVAILABLE: an S3 server cannot be reached (DOWNLOAD_FAILED) or takes no objects (UPLOAD_FAILED); retry after the delay in
+   *   RetryInfo.
    */
   mergeProfiles: handleUnaryCall<MergeProfilesRequest, MergeProfilesResponse>;
   /**
    * Returns an analysis.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such analysis; do not retry.
    */
   getAnalysis: handleUnaryCall<GetAnalysisRequest, GetAnalysisResponse>;
@@ -2112,7 +2194,7 @@ export interface VocabularyAnalysisServiceServer extends UntypedServiceImplement
    * Lists analyses, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listAnalyses: handleUnaryCall<ListAnalysesRequest, ListAnalysesResponse>;
   /**
@@ -2141,6 +2223,7 @@ export interface VocabularyAnalysisServiceServer extends UntypedServiceImplement
    * - NOT_FOUND: there is no such analysis; do not retry.
    * - FAILED_PRECONDITION: the analysis has not succeeded; do not retry.
    * - OUT_OF_RANGE: the offset is past the end; do not retry.
+   * - INVALID_ARGUMENT: the offset is negative; do not retry.
    */
   downloadProfile: handleServerStreamingCall<DownloadProfileRequest, DownloadProfileResponse>;
 }
@@ -2153,6 +2236,12 @@ export interface VocabularyAnalysisServiceClient extends Client {
    * - INVALID_ARGUMENT: a field of the spec is missing or out of range; do not retry.
    * - ALREADY_EXISTS: `request_id` was used with another request; do not retry.
    * - RESOURCE_EXHAUSTED: too many analyses wait; retry after the delay in RetryInfo.
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read there
+   *   (ACCESS_DENIED); do not retry.
+   * - NOT_FOUND: with `validate_only`, a file is not there; do not retry.
+   * - FAILED_PRECONDITION: with `validate_only`, the model or its chat template is not supported or does not fit (do not retry), or
+   *   an object of S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - UNAVAILABLE: with `validate_only`, an S3 server cannot be reached (DOWNLOAD_FAILED); retry after the delay in RetryInfo.
    */
   createAnalysis(
     request: CreateAnalysisRequest,
@@ -2177,8 +2266,9 @@ export interface VocabularyAnalysisServiceClient extends Client {
    * Errors:
    * - INVALID_ARGUMENT: the first message has no spec, a later one has no records, the spec names files, a field is out
    *   of range, or a record is too long; do not retry.
-   * - RESOURCE_EXHAUSTED: the records are over the service's limit (do not retry), or too many analyses wait (retry after
-   *   the delay in RetryInfo).
+   * - RESOURCE_EXHAUSTED: the records are over the service's limit (UPLOAD_TOO_LARGE; do not retry), too many analyses wait
+   *   (QUEUE_FULL; retry after the delay in RetryInfo), or the disk is full (DISK_FULL; make room, then retry).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS); do not retry.
    */
   createAnalysisFromRecords(
     callback: (error: ServiceError | null, response: CreateAnalysisFromRecordsResponse) => void,
@@ -2203,7 +2293,13 @@ export interface VocabularyAnalysisServiceClient extends Client {
    * Errors:
    * - INVALID_ARGUMENT: a profile cannot be read, or a field is out of range; do not retry.
    * - NOT_FOUND: a profile is not there; do not retry.
-   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths; do not retry.
+   * - FAILED_PRECONDITION: the profiles are of different tokenizers, models or sequence lengths (do not retry), or an object of
+   *   S3 was replaced while it was read (CHANGED_WHILE_READ; start again when nobody writes there).
+   * - PERMISSION_DENIED: a path or URI is below none of the artifact roots (OUTSIDE_ROOTS), or the service may not read or write
+   *   there (ACCESS_DENIED, READ_ONLY); do not retry.
+   * - RESOURCE_EXHAUSTED: the disk is full (DISK_FULL); make room, then retry.
+   * - UNAVAILABLE: an S3 server cannot be reached (DOWNLOAD_FAILED) or takes no objects (UPLOAD_FAILED); retry after the delay in
+   *   RetryInfo.
    */
   mergeProfiles(
     request: MergeProfilesRequest,
@@ -2224,6 +2320,7 @@ export interface VocabularyAnalysisServiceClient extends Client {
    * Returns an analysis.
    *
    * Errors:
+   * - INVALID_ARGUMENT: the mask has a path that is no field; do not retry.
    * - NOT_FOUND: there is no such analysis; do not retry.
    */
   getAnalysis(
@@ -2245,7 +2342,7 @@ export interface VocabularyAnalysisServiceClient extends Client {
    * Lists analyses, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT: the page token is not one of this method's; do not retry.
+   * - INVALID_ARGUMENT: the page token is not one of this method's, or the mask has a path that is no field; do not retry.
    */
   listAnalyses(
     request: ListAnalysesRequest,
@@ -2310,6 +2407,7 @@ export interface VocabularyAnalysisServiceClient extends Client {
    * - NOT_FOUND: there is no such analysis; do not retry.
    * - FAILED_PRECONDITION: the analysis has not succeeded; do not retry.
    * - OUT_OF_RANGE: the offset is past the end; do not retry.
+   * - INVALID_ARGUMENT: the offset is negative; do not retry.
    */
   downloadProfile(
     request: DownloadProfileRequest,

@@ -1,0 +1,76 @@
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { rm, utimes } from 'node:fs/promises';
+import path from 'node:path';
+import { writeFileWhole } from '@pemmican/storage';
+import { z } from 'zod';
+
+const SUFFIX = '.json';
+
+const schema = z.object({
+  id: z.uuid(),
+  /** What clients are told: the path that was asked for. */
+  artifactUri: z.string(),
+  /** The same with links followed. */
+  path: z.string(),
+  /** Whether the service chose the place. */
+  isPlaceChosen: z.boolean(),
+  overwrite: z.boolean(),
+  requestId: z.string(),
+  /** SHA-256 of the request that made it. */
+  requestDigest: z.string(),
+  files: z.array(z.object({ fileName: z.string(), sizeBytes: z.number(), digest: z.string() })),
+  createTimeMs: z.number(),
+  /** When it was finished; not set before. */
+  endTimeMs: z.number().optional(),
+});
+
+/** What is kept of an upload beside its bytes. */
+export type UploadRecord = z.infer<typeof schema>;
+
+/** A record, and when the upload was last used. */
+export interface StoredUpload {
+  readonly record: UploadRecord;
+  readonly activeTimeMs: number;
+}
+
+/** The records of a service's uploads: a JSON file each, whose time is that of the last use. */
+export class UploadRecords {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true });
+  }
+
+  /** All records; what is none is removed. */
+  load(): StoredUpload[] {
+    return readdirSync(this.#folder).flatMap((name) => {
+      const file = path.join(this.#folder, name);
+      try {
+        const record = schema.parse(JSON.parse(readFileSync(file, 'utf8')));
+        return [{ record, activeTimeMs: statSync(file).mtimeMs }];
+      } catch {
+        rmSync(file, { recursive: true, force: true });
+        return [];
+      }
+    });
+  }
+
+  /** @throws StorageError */
+  async save(record: UploadRecord): Promise<void> {
+    await writeFileWhole(this.#fileOf(record.id), Buffer.from(JSON.stringify(record)));
+  }
+
+  /** Notes that an upload was used. */
+  async touch(id: string, timeMs: number): Promise<void> {
+    await utimes(this.#fileOf(id), timeMs / 1000, timeMs / 1000).catch(() => undefined);
+  }
+
+  async remove(id: string): Promise<void> {
+    await rm(this.#fileOf(id), { force: true });
+  }
+
+  #fileOf(id: string): string {
+    return path.join(this.#folder, `${id}${SUFFIX}`);
+  }
+}

@@ -1,0 +1,314 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { status as grpcStatus } from '@grpc/grpc-js';
+import {
+  CreateUploadRequest,
+  type Upload,
+  type WriteArtifactRequest,
+  type WriteArtifactResponse,
+  type WriteTarget,
+} from '@pemmican/contract/artifacts';
+import { RpcError, invalidArgument, notFound, type Logger } from '@pemmican/rpc';
+import { localPath, prepareDestination, recoverFolder, withStorageErrors, type ArtifactRoots } from '@pemmican/storage';
+import type { FileDigests } from './file-digests.ts';
+import { MAX_WRITE_CHUNK_BYTES } from './limits.ts';
+import { serviceStopping } from './service-stopping.ts';
+import type { ArtifactSettings } from './settings.ts';
+import { UploadRecords, type UploadRecord } from './upload-record.ts';
+import { COLLECTION, UploadSession } from './upload-session.ts';
+import { validateCreateUpload } from './validate-upload.ts';
+
+/** Folder below the first artifact root that the service chooses places in. */
+const CHOSEN_FOLDER = 'pemmican-uploads';
+
+const RETRY_DELAY_MS = 30_000;
+const SWEEP_INTERVAL_MS = 60_000;
+
+export interface UploadsOptions {
+  /** Folder of the records. */
+  readonly stateFolder: string;
+  readonly roots: ArtifactRoots;
+  readonly settings: ArtifactSettings;
+  readonly digests: FileDigests;
+  readonly logger: Logger;
+  /** Between looks for what has expired. */
+  readonly sweepIntervalMs?: number;
+}
+
+/** All uploads of a service. They outlive its process: those that are not finished go on with the next one. */
+export class Uploads {
+  readonly #options: UploadsOptions;
+  readonly #records: UploadRecords;
+  readonly #sessions = new Map<string, UploadSession>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #ready: Promise<void>;
+  #lastCreation: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(options: UploadsOptions) {
+    this.#options = options;
+    this.#records = new UploadRecords(options.stateFolder);
+    for (const { record, activeTimeMs } of this.#records.load())
+      this.#sessions.set(record.id, new UploadSession(record, activeTimeMs, options.settings));
+    this.#ready = this.#recover().then(() => this.#sweep());
+    this.#timer = setInterval(() => void this.#sweep(), options.sweepIntervalMs ?? SWEEP_INTERVAL_MS).unref();
+  }
+
+  /** @throws RpcError; StorageError */
+  async create(request: CreateUploadRequest): Promise<Upload> {
+    validateCreateUpload(request, this.#options.settings);
+    await this.#ready;
+    // One after another: two with one request id make one upload.
+    const creation = this.#lastCreation.then(() => this.#createNext(request));
+    this.#lastCreation = creation.catch(() => undefined);
+    return creation;
+  }
+
+  /** @throws RpcError NOT_FOUND */
+  async get(name: string): Promise<Upload> {
+    return (await this.#find(name)).toMessage();
+  }
+
+  /** @throws RpcError; StorageError */
+  async write(requests: AsyncIterable<WriteArtifactRequest>): Promise<WriteArtifactResponse> {
+    const messages = requests[Symbol.asyncIterator]();
+    const { uploadName, fileName, offset } = await firstTarget(messages);
+    const session = await this.#find(uploadName);
+    const index = session.indexOf(fileName);
+    if (index === undefined) throw invalid('target.file_name', `the upload has no file ${JSON.stringify(fileName)}`);
+    if (session.isFinished) throw finished(session.name);
+    try {
+      return { file: await session.write(index, offset, dataOf(messages)) };
+    } finally {
+      if (this.#sessions.has(session.record.id)) await this.#records.touch(session.record.id, session.activeTimeMs);
+    }
+  }
+
+  /** @throws RpcError; StorageError */
+  async finish(name: string): Promise<Upload> {
+    const session = await this.#find(name);
+    await session.serially(async () => {
+      if (session.isFinished) return;
+      if (!this.#sessions.has(session.record.id)) throw notFound(COLLECTION, name);
+      const missing = await session.missingFiles();
+      if (missing.length > 0) throw incomplete(name, missing);
+      // Links may have changed since the upload began.
+      this.#checkPlace(session.record.path);
+      await session.folder.putInPlace();
+      await this.#setFinished(session);
+    });
+    return session.toMessage();
+  }
+
+  /** @throws RpcError NOT_FOUND; StorageError */
+  async delete(name: string): Promise<void> {
+    await this.#remove(await this.#find(name));
+  }
+
+  /** Ends calls that write; uploads go on with the next process. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    await this.#ready;
+    await Promise.all([...this.#sessions.values()].map((session) => session.stopWriters(serviceStopping())));
+  }
+
+  async #find(name: string): Promise<UploadSession> {
+    await this.#ready;
+    const [collection, id = '', ...rest] = name.split('/');
+    const session = collection === COLLECTION && rest.length === 0 ? this.#sessions.get(id) : undefined;
+    if (session === undefined || session.expireTimeMs < Date.now()) throw notFound(COLLECTION, name);
+    return session;
+  }
+
+  async #createNext(request: CreateUploadRequest): Promise<Upload> {
+    const requestDigest = createHash('sha256').update(CreateUploadRequest.encode(request).finish()).digest('hex');
+    const earlier = await this.#createdBy(request.requestId, requestDigest);
+    if (earlier !== undefined) return earlier.toMessage();
+    const { maxOpenUploads } = this.#options.settings;
+    const openCount = [...this.#sessions.values()].filter(
+      ({ isFinished, expireTimeMs }) => !isFinished && expireTimeMs >= Date.now(),
+    ).length;
+    if (openCount >= maxOpenUploads) throw tooManyUploads(openCount, maxOpenUploads);
+    const id = randomUUID();
+    const isPlaceChosen = request.artifactUri === '';
+    const artifactUri = isPlaceChosen ? this.#chosenPlace(id) : localPath(request.artifactUri);
+    this.#checkPlace(artifactUri);
+    const expectedBytes = request.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const { overwrite, requestId } = request;
+    const record: UploadRecord = {
+      id,
+      artifactUri,
+      path: await prepareDestination(artifactUri, { overwrite, expectedBytes }),
+      isPlaceChosen,
+      overwrite,
+      requestId,
+      requestDigest,
+      files: request.files.map(({ fileName, sizeBytes, digest }) => ({ fileName, sizeBytes, digest })),
+      createTimeMs: Date.now(),
+    };
+    this.#checkPlace(record.path);
+    const session = new UploadSession(record, record.createTimeMs, this.#options.settings);
+    // The record first: a folder that no record tells of would stay for ever.
+    await this.#records.save(record);
+    try {
+      await session.folder.create();
+    } catch (error) {
+      await this.#records.remove(id);
+      throw error;
+    }
+    this.#sessions.set(id, session);
+    return session.toMessage();
+  }
+
+  /** What an earlier call with the same id made, if what it made is still there. */
+  async #createdBy(requestId: string, requestDigest: string): Promise<UploadSession | undefined> {
+    if (requestId === '') return undefined;
+    const session = [...this.#sessions.values()].find(({ record }) => record.requestId === requestId);
+    if (session === undefined) return undefined;
+    if (session.record.requestDigest !== requestDigest)
+      throw new RpcError({
+        code: grpcStatus.ALREADY_EXISTS,
+        reason: 'REQUEST_ID_REUSED',
+        message: `request_id "${requestId}" was used with another request`,
+        metadata: { requestId },
+      });
+    const isExpired = session.expireTimeMs < Date.now();
+    if (!isExpired && (!session.isFinished || (await this.#isUnchanged(session.record)))) return session;
+    await this.#remove(session);
+    return undefined;
+  }
+
+  /** Whether all files are what was uploaded. */
+  async #isUnchanged(record: UploadRecord): Promise<boolean> {
+    if (!(await isInPlace(record))) return false;
+    for (const { fileName, digest } of record.files) {
+      const file = path.join(record.path, fileName);
+      const found = await this.#options.digests.digestOf(file, await stat(file, { bigint: true }));
+      if (found !== digest) return false;
+    }
+    return true;
+  }
+
+  /** The folder of an artifact and the one that it is made in must lie below the roots. */
+  #checkPlace(place: string): void {
+    this.#options.roots.check(place);
+    this.#options.roots.check(path.dirname(place));
+  }
+
+  #chosenPlace(id: string): string {
+    const [root] = this.#options.roots.folders;
+    if (root === undefined) throw invalid('artifact_uri', 'must be set: no folder is among the roots of this service');
+    return path.join(root, CHOSEN_FOLDER, id);
+  }
+
+  async #setFinished(session: UploadSession): Promise<void> {
+    session.record.endTimeMs = Date.now();
+    session.activeTimeMs = session.record.endTimeMs;
+    await this.#records.save(session.record);
+  }
+
+  /** Takes up what the last process was doing when it ended. */
+  async #recover(): Promise<void> {
+    for (const session of this.#sessions.values()) {
+      if (session.isFinished || (await session.folder.isThere())) continue;
+      // It ended between giving the artifact its name and saying so; or somebody has removed the folder.
+      await recoverFolder(session.record.path);
+      if (await isInPlace(session.record)) await this.#setFinished(session).catch(() => undefined);
+      else await session.folder.create().catch(() => undefined);
+    }
+  }
+
+  /** Removes what has expired. Never rejects: what cannot be removed is tried again. */
+  async #sweep(): Promise<void> {
+    for (const session of this.#sessions.values()) {
+      if (this.#isClosed || session.expireTimeMs >= Date.now()) continue;
+      const { logger } = this.#options;
+      await this.#remove(session).then(
+        () => {
+          logger.info('removed an expired upload', { upload: session.name });
+        },
+        (error: unknown) => {
+          logger.error('an expired upload cannot be removed', { upload: session.name, error: String(error) });
+        },
+      );
+    }
+  }
+
+  async #remove(session: UploadSession): Promise<void> {
+    const { id, artifactUri, path: place, isPlaceChosen } = session.record;
+    await session.stopWriters(notFound(COLLECTION, session.name));
+    await session.serially(async () => {
+      await session.folder.remove();
+      if (isPlaceChosen && session.isFinished)
+        await withStorageErrors(artifactUri, () => rm(place, { recursive: true, force: true }));
+      await this.#records.remove(id);
+      this.#sessions.delete(id);
+    });
+  }
+}
+
+/** Whether all files are where they belong, by their sizes. */
+async function isInPlace({ path: place, files }: UploadRecord): Promise<boolean> {
+  for (const { fileName, sizeBytes } of files) {
+    const size = await stat(path.join(place, fileName)).then(
+      (status) => (status.isFile() ? status.size : undefined),
+      () => undefined,
+    );
+    if (size !== sizeBytes) return false;
+  }
+  return true;
+}
+
+async function firstTarget(messages: AsyncIterator<WriteArtifactRequest>): Promise<WriteTarget> {
+  const first = await messages.next();
+  const content = first.done === true ? undefined : first.value.content;
+  if (content?.$case !== 'target') throw invalid('target', 'must be set in the first message');
+  const { offset } = content.value;
+  if (offset < 0) throw invalid('target.offset', `is ${offset}, must not be negative`);
+  return content.value;
+}
+
+async function* dataOf(messages: AsyncIterator<WriteArtifactRequest>): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
+    const { content } = next.value;
+    if (content?.$case !== 'data') throw invalid('data', 'must be set in every message but the first');
+    if (content.value.length > MAX_WRITE_CHUNK_BYTES)
+      throw invalid('data', `has ${content.value.length} bytes, at most ${MAX_WRITE_CHUNK_BYTES} are allowed`);
+    yield content.value;
+  }
+}
+
+function invalid(field: string, description: string): RpcError {
+  return invalidArgument([{ field, description }]);
+}
+
+function finished(name: string): RpcError {
+  return new RpcError({
+    code: grpcStatus.FAILED_PRECONDITION,
+    reason: 'ALREADY_FINAL',
+    message: `${name} is finished`,
+    resource: { type: COLLECTION, name },
+  });
+}
+
+function incomplete(name: string, missing: readonly string[]): RpcError {
+  const [first = ''] = missing;
+  return new RpcError({
+    code: grpcStatus.FAILED_PRECONDITION,
+    reason: 'UPLOAD_INCOMPLETE',
+    message: `${name}: ${missing.length} file${missing.length === 1 ? ' is' : 's are'} not whole, the first is ${first}`,
+    metadata: { file: first, fileCount: String(missing.length) },
+  });
+}
+
+function tooManyUploads(count: number, limit: number): RpcError {
+  return new RpcError({
+    code: grpcStatus.RESOURCE_EXHAUSTED,
+    reason: 'TOO_MANY_UPLOADS',
+    message: `${count} uploads are open, at most ${limit} may be; finish or delete one`,
+    metadata: { limit: String(limit) },
+    retryDelayMs: RETRY_DELAY_MS,
+  });
+}

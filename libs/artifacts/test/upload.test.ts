@@ -1,0 +1,316 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, test, type TestContext } from 'node:test';
+import { UploadState } from '@pemmican/contract/artifacts';
+import { refusalOf, type Failure } from '@pemmican/testkit';
+import {
+  announced,
+  createUpload,
+  dataMessage,
+  deleteUpload,
+  digestOf,
+  finishUpload,
+  getUpload,
+  openWrite,
+  removeFolders,
+  someFiles,
+  startArtifacts,
+  targetMessage,
+  temporaryFolders,
+  until,
+  uploadAll,
+  writeFile,
+  type ArtifactServer,
+  type Contents,
+} from './harness.ts';
+
+const folders = temporaryFolders();
+const { root } = folders;
+const server = await startArtifacts(folders);
+after(async () => {
+  await server.close();
+  removeFolders(folders);
+});
+
+const refusal = async (work: Promise<unknown>): Promise<Failure> =>
+  refusalOf(
+    await work.then(
+      () => assert.fail('It was not refused'),
+      (error: unknown) => error,
+    ),
+  );
+const hidden = (): string[] => readdirSync(root).filter((name) => name.startsWith('.pemmican-upload-'));
+function isSame(folder: string, contents: Contents): void {
+  for (const [name, bytes] of Object.entries(contents)) assert.ok(readFileSync(path.join(folder, name)).equals(bytes));
+}
+/** A server of its own, whose uploads expire and whose limits are low. */
+async function ownServer(
+  t: TestContext,
+  options: Parameters<typeof startArtifacts>[1],
+): Promise<{ server: ArtifactServer; root: string; folders: ReturnType<typeof temporaryFolders> }> {
+  const own = temporaryFolders();
+  const started = await startArtifacts(own, options);
+  t.after(async () => {
+    await started.close();
+    removeFolders(own);
+  });
+  return { server: started, root: own.root, folders: own };
+}
+
+test('an upload appears under its name when all files are whole, and not before', async () => {
+  const contents = someFiles();
+  const artifactUri = path.join(root, 'models/whole');
+  const created = await createUpload(server, { artifactUri, files: announced(contents) });
+  assert.equal(created.state, UploadState.ACTIVE);
+  assert.deepEqual(
+    created.files.map(({ committedBytes, isWhole }) => [committedBytes, isWhole]),
+    [[0, false], [0, false], [0, false]],
+  ); // prettier-ignore
+  for (const [name, bytes] of Object.entries(contents)) {
+    const { reason, metadata } = await refusal(finishUpload(server, created.name));
+    assert.deepEqual([reason, metadata['file']], ['UPLOAD_INCOMPLETE', name]);
+    assert.equal((await writeFile(server, created.name, name, 0, bytes)).isWhole, true);
+    assert.ok(!existsSync(artifactUri));
+  }
+  const finished = await finishUpload(server, created.name);
+  assert.deepEqual([finished.state, finished.artifactUri], [UploadState.SUCCEEDED, artifactUri]);
+  assert.equal(finished.committedBytes, finished.totalSizeBytes);
+  isSame(artifactUri, contents);
+  assert.deepEqual(readdirSync(path.join(root, 'models')), ['whole'], 'nothing is left beside it');
+  assert.deepEqual(await finishUpload(server, created.name), finished, 'finishing again tells the same');
+});
+
+test('an upload is continued from the committed offset, by whatever call', async () => {
+  const bytes = Buffer.alloc(1_000_000, 'pemmican');
+  const { name } = await createUpload(server, { artifactUri: path.join(root, 'resumed'), files: announced({ bytes }) });
+  const first = await writeFile(server, name, 'bytes', 0, bytes.subarray(0, 300_000));
+  assert.deepEqual([first.committedBytes, first.isWhole], [300_000, false]);
+  for (const offset of [0, 299_999, 300_001]) {
+    const { code, reason, metadata } = await refusal(writeFile(server, name, 'bytes', offset, bytes.subarray(0, 10)));
+    assert.deepEqual([code, reason, metadata['committedBytes']], ['ABORTED', 'OFFSET_MISMATCH', '300000']);
+  }
+  // A client that goes in the middle: what has come stays.
+  const { call, outcome } = openWrite(server);
+  call.write(targetMessage(name, 'bytes', 300_000));
+  call.write(dataMessage(bytes.subarray(300_000, 500_000)));
+  const committed = async (): Promise<number> => (await getUpload(server, name)).committedBytes;
+  await until(async () => (await committed()) === 500_000);
+  call.cancel();
+  assert.equal((await outcome)?.code, 1);
+  assert.equal((await writeFile(server, name, 'bytes', 500_000, bytes.subarray(500_000))).isWhole, true);
+  await finishUpload(server, name);
+  isSame(path.join(root, 'resumed'), { bytes });
+  assert.deepEqual(server.log, [], 'that a client goes is no internal error');
+});
+
+test('a file with another digest is thrown away, and can be sent again', async () => {
+  const bytes = Buffer.alloc(400_000, 'a');
+  const damaged = Buffer.from(bytes);
+  damaged[200_000] = 98;
+  const { name } = await createUpload(server, { artifactUri: path.join(root, 'damaged'), files: announced({ bytes }) });
+  const { code, reason, metadata } = await refusal(writeFile(server, name, 'bytes', 0, damaged));
+  assert.deepEqual([code, reason], ['DATA_LOSS', 'DIGEST_MISMATCH']);
+  assert.deepEqual([metadata['expected'], metadata['actual']], [digestOf(bytes), digestOf(damaged)]);
+  assert.equal((await getUpload(server, name)).committedBytes, 0);
+  assert.equal((await refusal(finishUpload(server, name))).reason, 'UPLOAD_INCOMPLETE');
+  await writeFile(server, name, 'bytes', 0, bytes);
+  await finishUpload(server, name);
+  isSame(path.join(root, 'damaged'), { bytes });
+});
+
+test('bytes past the announced size are refused, those before stay', async () => {
+  const bytes = Buffer.alloc(100, 'a');
+  const { name } = await createUpload(server, { artifactUri: path.join(root, 'long'), files: announced({ bytes }) });
+  const { code, reason } = await refusal(writeFile(server, name, 'bytes', 0, Buffer.alloc(150, 'a'), 60));
+  assert.deepEqual([code, reason], ['OUT_OF_RANGE', 'FILE_TOO_LONG']);
+  assert.equal((await getUpload(server, name)).committedBytes, 60);
+  await writeFile(server, name, 'bytes', 60, bytes.subarray(60));
+  assert.equal((await refusal(writeFile(server, name, 'bytes', 100, Buffer.alloc(1)))).reason, 'FILE_TOO_LONG');
+  await deleteUpload(server, name);
+});
+
+test('of two calls for one file the later takes over, and the bytes are those of the file', async () => {
+  const bytes = Buffer.alloc(900_000, 'pemmican');
+  const { name } = await createUpload(server, { artifactUri: path.join(root, 'two'), files: announced({ bytes }) });
+  const { call, outcome } = openWrite(server);
+  call.write(targetMessage(name, 'bytes', 0));
+  call.write(dataMessage(bytes.subarray(0, 400_000)));
+  await until(async () => (await getUpload(server, name)).committedBytes === 400_000);
+  assert.equal((await writeFile(server, name, 'bytes', 400_000, bytes.subarray(400_000))).isWhole, true);
+  const told = refusalOf(await outcome);
+  assert.deepEqual([told.code, told.reason], ['ABORTED', 'WRITER_REPLACED']);
+  call.write(dataMessage(Buffer.from('too late')));
+  call.end();
+  // Files of one upload, and uploads, go on beside each other.
+  await finishUpload(server, name);
+  isSame(path.join(root, 'two'), { bytes });
+  const many = Array.from({ length: 4 }, (_, index) => uploadAll(server, someFiles(), { artifactUri: path.join(root, `many-${index}`) })); // prettier-ignore
+  await Promise.all(many);
+});
+
+test('an upload of a request id is the same one, after its end too, while its files are what was uploaded', async () => {
+  const contents = { a: Buffer.from('1') };
+  const request = { artifactUri: path.join(root, 'once'), files: announced(contents), requestId: 'once' };
+  const [first, second] = await Promise.all([createUpload(server, request), createUpload(server, request)]);
+  assert.equal(first.name, second.name);
+  const { code, reason } = await refusal(createUpload(server, { ...request, overwrite: true }));
+  assert.deepEqual([code, reason], ['ALREADY_EXISTS', 'REQUEST_ID_REUSED']);
+  await writeFile(server, first.name, 'a', 0, contents.a);
+  await finishUpload(server, first.name);
+  assert.equal((await createUpload(server, request)).state, UploadState.SUCCEEDED);
+  writeFileSync(path.join(root, 'once/a'), '2');
+  assert.equal((await refusal(createUpload(server, request))).reason, 'DESTINATION_EXISTS');
+  rmSync(path.join(root, 'once'), { recursive: true });
+  const again = await createUpload(server, request);
+  assert.deepEqual([again.state, again.name === first.name], [UploadState.ACTIVE, false]);
+  await deleteUpload(server, again.name);
+});
+
+test('a folder with files is replaced where that is asked for, in whole, and is left alone otherwise', async () => {
+  const artifactUri = path.join(root, 'replaced');
+  await uploadAll(server, { old: Buffer.from('old') }, { artifactUri });
+  const files = announced({ new: Buffer.from('new') });
+  assert.equal((await refusal(createUpload(server, { artifactUri, files }))).reason, 'DESTINATION_EXISTS');
+  await uploadAll(server, { new: Buffer.from('new') }, { artifactUri, overwrite: true });
+  assert.deepEqual(readdirSync(artifactUri), ['new']);
+  // One that came while the upload was under way.
+  const late = path.join(root, 'late');
+  const { name } = await createUpload(server, { artifactUri: late, files });
+  await writeFile(server, name, 'new', 0, Buffer.from('new'));
+  mkdirSync(late);
+  writeFileSync(path.join(late, 'mine'), '');
+  assert.equal((await refusal(finishUpload(server, name))).reason, 'DESTINATION_EXISTS');
+  rmSync(path.join(late, 'mine'));
+  await finishUpload(server, name);
+  assert.deepEqual(readdirSync(late), ['new']);
+});
+
+test('a deleted upload leaves nothing; at a place that the service chose the artifact goes with it', async () => {
+  const contents = someFiles();
+  const before = hidden();
+  const { name } = await createUpload(server, { artifactUri: path.join(root, 'deleted'), files: announced(contents) });
+  const { call, outcome } = openWrite(server);
+  call.write(targetMessage(name, 'config.json', 0));
+  await until(() => hidden().length === before.length + 1);
+  await deleteUpload(server, name);
+  assert.equal(refusalOf(await outcome).reason, 'RESOURCE_NOT_FOUND');
+  assert.deepEqual(hidden(), before);
+  assert.equal((await refusal(getUpload(server, name))).code, 'NOT_FOUND');
+
+  const chosen = await uploadAll(server, contents);
+  assert.ok(chosen.artifactUri.startsWith(`${root}/pemmican-uploads/`), chosen.artifactUri);
+  isSame(chosen.artifactUri, contents);
+  // What a job has written there since.
+  writeFileSync(path.join(chosen.artifactUri, 'output'), '');
+  await deleteUpload(server, chosen.name);
+  assert.ok(!existsSync(chosen.artifactUri));
+
+  const named = await uploadAll(server, contents, { artifactUri: path.join(root, 'kept') });
+  await deleteUpload(server, named.name);
+  isSame(path.join(root, 'kept'), contents);
+});
+
+test('uploads outlive their service, and files that were whole stay whole', async (t) => {
+  const own = temporaryFolders();
+  t.after(() => {
+    removeFolders(own);
+  });
+  const contents = someFiles();
+  const model = contents['onnx/model.bin']!;
+  const artifactUri = path.join(own.root, 'model');
+  const first = await startArtifacts(own);
+  const { name } = await createUpload(first, { artifactUri, files: announced(contents) });
+  await writeFile(first, name, 'config.json', 0, contents['config.json']!);
+  await writeFile(first, name, 'onnx/model.bin', 0, model.subarray(0, 1_000_000));
+  const { call, outcome } = openWrite(first);
+  call.write(targetMessage(name, 'onnx/model.bin', 1_000_000));
+  call.write(dataMessage(model.subarray(1_000_000, 1_500_000)));
+  await until(async () => (await getUpload(first, name)).committedBytes === 1_500_002);
+  await first.closeService();
+  const told = refusalOf(await outcome);
+  assert.deepEqual([told.code, told.reason], ['UNAVAILABLE', 'SERVICE_STOPPING']);
+  await first.close();
+
+  const second = await startArtifacts(own);
+  const { files } = await getUpload(second, name);
+  assert.deepEqual(
+    files.map(({ committedBytes, isWhole }) => [committedBytes, isWhole]),
+    [[2, true], [0, false], [1_500_000, false]],
+  ); // prettier-ignore
+  await writeFile(second, name, 'onnx/model.bin', 1_500_000, model.subarray(1_500_000));
+  await writeFile(second, name, 'empty.txt', 0, Buffer.alloc(0));
+  await second.close();
+
+  // Killed between giving the artifact its name and saying so.
+  const third = await startArtifacts(own);
+  await finishUpload(third, name);
+  await third.close();
+  const [recordName = ''] = readdirSync(path.join(own.work, 'state/uploads'));
+  const recordFile = path.join(own.work, 'state/uploads', recordName);
+  const record = JSON.parse(readFileSync(recordFile, 'utf8')) as { endTimeMs?: number };
+  delete record.endTimeMs;
+  writeFileSync(recordFile, JSON.stringify(record));
+  writeFileSync(path.join(own.work, 'state/uploads/broken.json'), '{');
+  const fourth = await startArtifacts(own);
+  assert.equal((await finishUpload(fourth, name)).state, UploadState.SUCCEEDED);
+  isSame(artifactUri, contents);
+  assert.ok(!existsSync(path.join(own.work, 'state/uploads/broken.json')));
+  await fourth.close();
+});
+
+test('an abandoned upload is removed when it expires, and so is what it has received', async (t) => {
+  // 1.8 seconds after the last byte.
+  const { server: own, root: ownRoot } = await ownServer(t, {
+    environment: { PEMMICAN_UPLOAD_EXPIRY_HOURS: '0.0005' },
+    sweepIntervalMs: 50,
+  });
+  const contents = someFiles();
+  const { name } = await createUpload(own, {
+    artifactUri: path.join(ownRoot, 'abandoned'),
+    files: announced(contents),
+  });
+  const finished = await uploadAll(own, contents, { artifactUri: path.join(ownRoot, 'finished') });
+  await until(async () => (await refusal(getUpload(own, name)).catch(() => undefined))?.code === 'NOT_FOUND');
+  await until(() => readdirSync(ownRoot).length === 1);
+  // Of a finished one only the record goes.
+  await until(async () => (await refusal(getUpload(own, finished.name)).catch(() => undefined))?.code === 'NOT_FOUND');
+  isSame(path.join(ownRoot, 'finished'), contents);
+  assert.deepEqual(own.log, []);
+});
+
+test('a slow client keeps its upload from expiring as long as bytes come', async (t) => {
+  const { server: own, root: ownRoot } = await ownServer(t, {
+    environment: { PEMMICAN_UPLOAD_EXPIRY_HOURS: '0.0002' },
+    sweepIntervalMs: 20,
+  });
+  const bytes = Buffer.alloc(6, 'a');
+  const { name } = await createUpload(own, { artifactUri: path.join(ownRoot, 'slow'), files: announced({ bytes }) });
+  const { call, outcome } = openWrite(own);
+  call.write(targetMessage(name, 'bytes', 0));
+  for (let sent = 0; sent < 6; sent++) {
+    call.write(dataMessage(bytes.subarray(sent, sent + 1)));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  call.end();
+  assert.equal(await outcome, undefined);
+  await finishUpload(own, name);
+});
+
+test('a full disk is told as DISK_FULL, and the upload goes on when there is room', async (t) => {
+  const bytes = Buffer.alloc(100, 'a');
+  const { name } = await createUpload(server, { artifactUri: path.join(root, 'full'), files: announced({ bytes }) });
+  const [, id = ''] = name.split('/');
+  const partial = path.join(root, `.pemmican-upload-${id}`, 'partial/0');
+  // /dev/full by another name: what takes no byte, in place of the file.
+  if (spawnSync('mknod', [partial, 'c', '1', '7']).status !== 0) {
+    t.skip('only root makes devices');
+    return;
+  }
+  const { code, reason } = await refusal(writeFile(server, name, 'bytes', 0, bytes));
+  assert.deepEqual([code, reason], ['RESOURCE_EXHAUSTED', 'DISK_FULL']);
+  rmSync(partial);
+  await writeFile(server, name, 'bytes', 0, bytes);
+  await finishUpload(server, name);
+});
