@@ -129,12 +129,12 @@ export class ServiceContainer {
     }
   }
 
-  /** Asks it to end, as Kubernetes does, and waits until it has. */
-  async terminate(graceSeconds: number): Promise<{ readonly exitCode: number; readonly isOutOfMemory: boolean }> {
+  /** Asks it to end, as Kubernetes does, and waits until it has; gives its exit code. */
+  async terminate(graceSeconds: number): Promise<number> {
     const container = await this.#runtime();
     await container.stop({ t: graceSeconds });
     const { State } = await container.inspect();
-    return { exitCode: State.ExitCode, isOutOfMemory: State.OOMKilled };
+    return State.ExitCode;
   }
 
   /** Runs a program in it. */
