@@ -4,6 +4,7 @@ import type { Manifest, StringMap } from './manifest.ts';
 export interface Container {
   readonly name: string;
   readonly image: string;
+  readonly command?: readonly string[];
   readonly imagePullPolicy?: string;
   readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
   readonly env?: readonly { readonly name: string; readonly value?: string }[];

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { renderChart } from '../src/helm.ts';
 import { kustomizeBase, staleBaseFiles } from '../src/kustomize-base.ts';
 import { buildKustomization } from '../src/kustomize.ts';
 import { nameOf, parseManifests, type Manifest } from '../src/manifest.ts';
-import { KUSTOMIZE_FOLDER } from '../src/places.ts';
+import { KUSTOMIZE_FOLDER, REPOSITORY_FOLDER } from '../src/places.ts';
 import { policyProblems } from '../src/policy/check.ts';
 import { Schemas } from '../src/schemas.ts';
 import { workloadsOf, type Container } from '../src/workload.ts';
@@ -69,4 +70,18 @@ test('the overlay for GPUs changes the image, the variable and the resources, an
 test('the overlay for buckets lets callers below the volume and the bucket', async () => {
   for (const { env } of containersOf(await overlay('s3')))
     assert.equal(env?.find((each) => each.name === 'PEMMICAN_ARTIFACT_ROOTS')?.value, '/data:s3://models');
+});
+
+test('the job that counts shards: schemas, our policy, and a variable for each that its process reads', async () => {
+  const file = path.join(KUSTOMIZE_FOLDER, '../kubernetes/count-shards.yaml');
+  const manifests = parseManifests(readFileSync(file, 'utf8'), file);
+  assert.deepEqual(
+    manifests.flatMap((manifest) => schemas.problemsOf(manifest)),
+    [],
+  );
+  assert.deepEqual(policyProblems(manifests), []);
+  const [container] = containersOf(manifests);
+  const main = container?.command?.at(-1)?.replace('/app/', '') ?? '';
+  assert.ok(existsSync(path.join(REPOSITORY_FOLDER, main)), main);
+  assert.ok(container?.env?.some(({ name }) => name === 'PEMMICAN_SHARD_SPEC_FILE'));
 });
