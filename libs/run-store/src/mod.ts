@@ -3,4 +3,5 @@
  * @module
  */
 export { RunStoreError, type RunStoreErrorCode } from './error.ts';
+export { tryLockFile } from './file-lock.ts';
 export { RunStore, type NewResource, type ResourceUpdate, type StoredEvent, type StoredResource } from './run-store.ts';

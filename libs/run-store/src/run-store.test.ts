@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -110,18 +111,17 @@ test('RunStore.watch ends with the reason of its signal', async (t) => {
   store.close();
 });
 
-test('RunStore.open refuses a store that another process has open and takes over one of a process that was killed', (t) => {
+test('RunStore.open refuses a store that another process has open and takes over one of a process that was killed', async (t) => {
   const file = temporaryFile(t);
+  const isLocked = (error: unknown): boolean => error instanceof RunStoreError && error.code === 'LOCKED';
+  const child = fork(path.join(import.meta.dirname, 'run-store.writer.ts'), [file]);
+  await once(child, 'message');
+  assert.throws(() => RunStore.open(file, { collection: 'runs' }), isLocked);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
   const store = RunStore.open(file, { collection: 'runs' });
+  assert.throws(() => RunStore.open(file, { collection: 'runs' }), isLocked, 'nor twice in one process');
   store.close();
-  // Process 1 is always there and never ours.
-
-  writeFileSync(`${file}.lock`, '1\n');
-  assert.throws(
-    () => RunStore.open(file, { collection: 'runs' }),
-    (error) => error instanceof RunStoreError && error.code === 'LOCKED',
-  );
-  writeFileSync(`${file}.lock`, '999999999\n');
   RunStore.open(file, { collection: 'runs' }).close();
 });
 

@@ -12,5 +12,5 @@ export { SetupError, type SetupErrorCode } from './error.ts';
 export { withLock } from '../lock.mjs';
 export { ensurePythonEnvironment, findPythonEnvironment } from './python-environment.ts';
 export type { SetupOptions } from './progress.ts';
-export type { Device } from './tensorflow-build.ts';
+export { TENSORFLOW_BUILDS, type Device } from './tensorflow-build.ts';
 export { ensureTensorflow, isTensorflowReady } from './tensorflow.ts';

@@ -1,6 +1,7 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { tryLockFile } from '@pemmican/run-store';
 import { storageError } from '@pemmican/storage';
 import { PreconditionError } from '../precondition-error.ts';
 
@@ -20,26 +21,23 @@ export async function lockRunFolder(folder: string, waitMs = WAIT_MS): Promise<(
   const file = path.join(folder, LOCK_FILE_NAME);
   const deadline = Date.now() + waitMs;
   for (;;) {
-    try {
-      await writeFile(file, `${process.pid}\n`, { flag: 'wx' });
-      return () => rm(file, { force: true });
-    } catch (error) {
-      if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIST') throw storageError(error, file);
-    }
-    const holder = Number((await readFile(file, 'utf8').catch(() => '')).trim());
-    if (!isAlive(holder)) await rm(file, { force: true });
-    else if (Date.now() > deadline)
-      throw new PreconditionError('RUN_FOLDER_IN_USE', `${folder}: process ${holder} is training in this folder`);
-    else await delay(POLL_MS);
+    const unlock = tryLock(file);
+    if (unlock !== undefined)
+      return async () => {
+        // First the file: while it is locked, nobody else's is removed.
+        await rm(file, { force: true });
+        unlock();
+      };
+    if (Date.now() > deadline)
+      throw new PreconditionError('RUN_FOLDER_IN_USE', `${folder}: another process is training in this folder`);
+    await delay(POLL_MS);
   }
 }
 
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return false;
+function tryLock(file: string): (() => void) | undefined {
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
+    return tryLockFile(file);
+  } catch (error) {
+    throw storageError(error, file);
   }
 }
