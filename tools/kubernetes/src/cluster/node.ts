@@ -142,7 +142,7 @@ state = "${this.folder}/state"
       `IP:${this.address}`,
       `DNS:${this.name}`,
     ]);
-    for (const folder of await cgroupFolders()) await mkdir(path.join(folder, this.#cgroup), { recursive: true });
+    for (const folder of cgroupFolders()) await mkdir(path.join(folder, this.#cgroup), { recursive: true });
     await seedCpusets(this.#cgroup);
     const config = path.join(this.folder, 'kubelet.json');
     await writeFile(config, JSON.stringify(this.#kubeletConfiguration(certificates), undefined, 2));
@@ -240,7 +240,7 @@ state = "${this.folder}/state"
     await runProgram('ip', ['link', 'delete', this.#bridge]);
     for (const name of podNamespaces())
       if (!this.#foreignNamespaces.includes(name)) await runProgram('ip', ['netns', 'delete', name]);
-    for (const folder of await cgroupFolders()) removeCgroups(path.join(folder, this.#cgroup));
+    for (const folder of allCgroupFolders()) removeCgroups(path.join(folder, this.#cgroup));
     rmSync(path.join(this.folder, 'ipam'), { recursive: true, force: true });
   }
 }
@@ -255,11 +255,15 @@ async function ip(...args: string[]): Promise<void> {
   if (code !== 0) throw new KubernetesError('CLUSTER_FAILED', `ip ${args.join(' ')}: ${stderr.trim()}`);
 }
 
-/** The hierarchies of version 1, or the one of version 2. */
-async function cgroupFolders(): Promise<string[]> {
+/** The hierarchies of version 1 that kubelets use, or the one of version 2. */
+function cgroupFolders(): string[] {
+  // Beside those of version 1 this one has no controller; runc makes its part of it by itself.
+  return allCgroupFolders().filter((folder) => path.basename(folder) !== 'unified');
+}
+
+function allCgroupFolders(): string[] {
   if (existsSync(path.join(CGROUP_FOLDER, 'cgroup.controllers'))) return [CGROUP_FOLDER];
   return readdirSync(CGROUP_FOLDER)
-    .filter((name) => !['unified'].includes(name))
     .map((name) => path.join(CGROUP_FOLDER, name))
     .filter((folder) => existsSync(path.join(folder, 'cgroup.procs')));
 }
