@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { hostMemory } from './host-memory.ts';
+import { hostMemory, memoryKillCount } from './host-memory.ts';
 
 const MEMINFO = 'MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    600 kB\n';
 
@@ -45,4 +45,12 @@ test("hostMemory tells what a container's limit leaves, without pages of files t
 test('hostMemory leaves it at what the machine has where the container may have more', (t) => {
   const wide = { 'sys/fs/cgroup/memory.max': `${900 * 1024}\n`, 'sys/fs/cgroup/memory.current': '0\n' };
   assert.deepEqual(hostMemory(rootWith(t, wide)), { totalBytes: 900 * 1024, freeBytes: 600 * 1024 });
+});
+
+test('memoryKillCount counts what the kernel has killed for its memory, in both versions of control groups', (t) => {
+  assert.equal(memoryKillCount(rootWith(t, {})), 0);
+  const second = { 'sys/fs/cgroup/memory.events': 'low 0\nhigh 0\nmax 41\noom 7\noom_kill 3\noom_group_kill 1\n' };
+  assert.equal(memoryKillCount(rootWith(t, second)), 3);
+  const first = { 'sys/fs/cgroup/memory/memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 2\n' };
+  assert.equal(memoryKillCount(rootWith(t, first)), 2);
 });

@@ -9,12 +9,14 @@ const CGROUPS = [
     usage: 'sys/fs/cgroup/memory.current',
     statistics: 'sys/fs/cgroup/memory.stat',
     reclaimable: 'inactive_file',
+    events: 'sys/fs/cgroup/memory.events',
   },
   {
     limit: 'sys/fs/cgroup/memory/memory.limit_in_bytes',
     usage: 'sys/fs/cgroup/memory/memory.usage_in_bytes',
     statistics: 'sys/fs/cgroup/memory/memory.stat',
     reclaimable: 'total_inactive_file',
+    events: 'sys/fs/cgroup/memory/memory.oom_control',
   },
 ] as const;
 
@@ -67,6 +69,16 @@ export function hostMemory(root = '/'): { totalBytes: number; freeBytes: number 
     freeBytes = Math.max(0, Math.min(freeBytes, left));
   }
   return { totalBytes, freeBytes };
+}
+
+/**
+ * How many processes of this container (without one: of this machine) the kernel has killed because there was no memory left for
+ * them; 0 where it does not tell.
+ * @param root of the file system whose `sys` is read
+ */
+export function memoryKillCount(root = '/'): number {
+  const texts = CGROUPS.map(({ events }) => read(path.join(root, events)) ?? '');
+  return Math.max(...texts.map((text) => Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0)));
 }
 
 /** A sample of the host, labelled so. */

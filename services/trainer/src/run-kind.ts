@@ -8,7 +8,7 @@ import {
   WatchRunResponse,
   type DeviceMemorySample as SampleMessage,
 } from '@pemmican/contract/trainer';
-import type { DeviceMemorySampler } from '@pemmican/device-memory';
+import { hostMemory, memoryKillCount, type DeviceMemorySampler } from '@pemmican/device-memory';
 import { type JobContext, type JobKind, type JobResource } from '@pemmican/jobs';
 import { RpcError } from '@pemmican/rpc';
 import { activeTraceContext } from '@pemmican/telemetry';
@@ -87,7 +87,9 @@ class RunExecution {
 
   async execute(): Promise<RunResult> {
     // A run that was paused, or that the service's last process left unfinished, goes on as if its child had been killed.
+    let stepOfLastMemoryKill: number | undefined;
     for (let restartCount = this.#context.isRecovered ? 1 : 0; ; restartCount++) {
+      const earlierKillCount = memoryKillCount();
       const end = await this.#runOnce(restartCount);
       switch (end.type) {
         case 'succeeded':
@@ -100,6 +102,12 @@ class RunExecution {
           this.#context.signal.throwIfAborted();
           if (restartCount >= this.#environment.config.maxRestarts)
             throw tooManyRestarts(this.#context.name, restartCount, end);
+          if (end.signal === 'SIGKILL' && memoryKillCount() > earlierKillCount) {
+            // Once may be another process's fault. Without a checkpoint in between, it would go on like that.
+            if (this.#progress.checkpointStep === stepOfLastMemoryKill)
+              throw memoryLimitReached(this.#context.name, restartCount, stepOfLastMemoryKill);
+            stepOfLastMemoryKill = this.#progress.checkpointStep;
+          }
           this.#emit({
             $case: 'log',
             value: {
@@ -181,6 +189,19 @@ class RunExecution {
 
 function describeEnd(end: Extract<ChildEnd, { type: 'died' }>): string {
   return end.signal === null ? `exit code ${end.exitCode}` : end.signal;
+}
+
+function memoryLimitReached(name: string, restartCount: number, checkpointStep: number): RpcError {
+  const limitBytes = hostMemory().totalBytes;
+  return new RpcError({
+    code: grpcStatus.RESOURCE_EXHAUSTED,
+    reason: 'MEMORY_LIMIT_REACHED',
+    message:
+      `The kernel has killed the process of ${name} twice after step ${checkpointStep}, as it needs more memory than there is: ` +
+      `${limitBytes} bytes for all processes here. Take smaller batches, with gradient accumulation for as many records a step; ` +
+      'a memory budget says before what fits',
+    metadata: { limitBytes: String(limitBytes), restartCount: String(restartCount) },
+  });
 }
 
 function tooManyRestarts(name: string, restartCount: number, end: Extract<ChildEnd, { type: 'died' }>): RpcError {

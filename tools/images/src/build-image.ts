@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { promisify } from 'node:util';
-import type { Device } from '@pemmican/setup';
+import { withLock, type Device } from '@pemmican/setup';
 import type { DockerClient } from './docker-client.ts';
 import { REPOSITORY_FOLDER, type ServiceName } from './services.ts';
 import { contextFolder, makeContext } from './stage/context.ts';
@@ -15,6 +16,8 @@ export interface ImageOptions {
   readonly base: string;
   /** What comes after the colon; version of the service where not given. */
   readonly tag?: string;
+  /** Beside those of the Dockerfile. */
+  readonly label?: string;
   /** Builds each layer again. */
   readonly isCacheUnused?: boolean;
 }
@@ -43,14 +46,26 @@ export async function buildImage(
   options: ImageOptions,
   report: (line: string) => void,
 ): Promise<BuiltImage> {
+  const folder = contextFolder(options.service, options.device);
+  mkdirSync(folder, { recursive: true });
+  // Clones may share a cache: one of them stages and builds at a time.
+  return withLock(realpathSync(folder), report, () => stageAndBuild(docker, options, folder, report));
+}
+
+async function stageAndBuild(
+  docker: DockerClient,
+  options: ImageOptions,
+  folder: string,
+  report: (line: string) => void,
+): Promise<BuiltImage> {
   const { service, device, base } = options;
   const begin = performance.now();
-  const context = await makeContext(service, device, contextFolder(service, device), report);
+  const { version } = await makeContext(service, device, folder, report);
   const stagedMs = performance.now() - begin;
-  const name = imageName(service, options.tag ?? (device === 'gpu' ? `${context.version}-cuda` : context.version));
+  const name = imageName(service, options.tag ?? (device === 'gpu' ? `${version}-cuda` : version));
   const values: Readonly<Record<string, string>> = {
     BASE: base,
-    VERSION: context.version,
+    VERSION: version,
     REVISION: await revision(),
     ...(await sourceUrl()),
   };
@@ -59,8 +74,9 @@ export async function buildImage(
     ...['--tag', name],
     ...Object.entries(values).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]),
     ...(service === 'trainer' ? ['--target', device] : []),
+    ...(options.label === undefined ? [] : ['--label', options.label]),
     ...(options.isCacheUnused === true ? ['--no-cache'] : []),
-    context.folder,
+    folder,
   ]);
   const builtMs = performance.now() - begin - stagedMs;
   const layers = (await docker.layers(name)) ?? [];

@@ -7,6 +7,7 @@ import { REPOSITORY_FOLDER, SERVICE_NAMES, type ServiceName } from './services.t
 
 /** Tag of the images that tests build, so that they never replace those that somebody uses. */
 const TEST_TAG = 'test';
+const TEST_LABEL = 'pemmican.image=test';
 
 /** Set in processes whose starter has seen to the images. */
 export const IMAGES_READY_VARIABLE = 'PEMMICAN_TEST_IMAGES_READY';
@@ -41,9 +42,15 @@ async function makeTestImages(): Promise<TestImages> {
   const base = await withLock(`${REPOSITORY_FOLDER}/test-images`, report, async () => {
     const local = await ensureLocalBase(docker, report);
     for (const service of SERVICE_NAMES) {
-      const built = await buildImage(docker, { service, device: 'cpu', base: local, tag: TEST_TAG }, report);
+      const built = await buildImage(
+        docker,
+        { service, device: 'cpu', base: local, tag: TEST_TAG, label: TEST_LABEL },
+        report,
+      );
       report(`${built.name}: staged in ${seconds(built.stagedMs)}, built in ${seconds(built.builtMs)}`);
     }
+    // Those that the new ones have taken the names of, a gigabyte each time.
+    await docker.run(['image', 'prune', '--force', '--filter', `label=${TEST_LABEL}`]);
     return local;
   });
   return { engine, docker, base, nameOf };

@@ -16,8 +16,8 @@ const IS_UNUSED_FILE =
   /\.(?:map|ts|mts|cts|tsx|flow|md|markdown|cc|cpp|hh|h|gyp|gypi|tsbuildinfo)$|(?:\.|_)(?:spec|test)\.[cm]?js$/;
 const IS_UNUSED_FOLDER = /^(?:\.github|\.vscode|__tests__|tests?|docs?|examples?|benchmarks?|man|typings)$/;
 const IS_LICENSE = /^(?:licen[cs]e|notice|copying)/i;
-// Modules of the OpenTelemetry packages for browsers' bundlers; Node loads build/src.
-const IS_BUNDLERS_COPY = /\/@opentelemetry\/[^/]+\/build\/(?:esm|esnext)$/;
+// Copies of packages for bundlers and browsers, where Node loads another one, and for a C library that images do not have.
+const IS_UNUSED_COPY = /\/@(?:aws-sdk|smithy|aws)\/[^/]+\/dist-es$|\/yaml\/browser$|\/koffi-linux-x64\/musl_x64$/;
 const IS_OWN_TEST = /\.test\.ts$/;
 
 /**
@@ -78,7 +78,7 @@ function isUsedFile(file: string): boolean {
 function isUsedFolder(folder: string, packageLocation: string): boolean {
   const name = path.posix.basename(folder);
   // Packages within a package have entries of their own in the lock file.
-  if (name === 'node_modules' || IS_BUNDLERS_COPY.test(folder)) return false;
+  if (name === 'node_modules' || IS_UNUSED_COPY.test(folder)) return false;
   return path.posix.dirname(folder) !== packageLocation || !IS_UNUSED_FOLDER.test(name);
 }
 

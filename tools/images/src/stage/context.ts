@@ -78,7 +78,8 @@ async function writeOnce(file: string, entries: readonly TarEntry[]): Promise<vo
   const parts = await Promise.all(
     entries.map(async (entry) => {
       if (entry.type !== 'file' || !('source' in entry)) return entry;
-      return { ...entry, modifiedMs: (await stat(entry.source)).mtimeMs };
+      const { source, ...rest } = entry;
+      return { ...rest, modifiedMs: (await stat(source)).mtimeMs };
     }),
   );
   const digest = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
