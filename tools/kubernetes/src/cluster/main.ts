@@ -112,6 +112,11 @@ async function main(): Promise<void> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'kube-'));
   const transcript = new Transcript();
   const cleanUp: CleanUp = [];
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= stopAll(folder, cleanUp));
+  // A cluster that nobody stops would stay, with its mounts and bridges.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void stop().finally(() => process.exit(130)));
   try {
     const scene = await start(folder, transcript, cleanUp);
     await play(scene);
@@ -119,14 +124,20 @@ async function main(): Promise<void> {
     transcript.note(`all of it: ${transcript.elapsed}`);
     if (values.output !== undefined) await writeFile(values.output, header() + transcript.markdown());
   } finally {
-    if (values.keep) console.log(`${folder} is kept, and so is what runs there, until Ctrl-C`);
-    if (values.keep) await new Promise((resolve) => process.once('SIGINT', resolve));
-    for (const stop of cleanUp)
-      await stop().catch((error: unknown) => {
-        console.error(`kubernetes: ${String(error)}`);
-      });
-    await rm(folder, { recursive: true, force: true });
+    if (values.keep && stopped === undefined) {
+      console.log(`${folder} is kept, and so is what runs there, until Ctrl-C`);
+      await new Promise(() => undefined);
+    }
+    await stop();
   }
+}
+
+async function stopAll(folder: string, cleanUp: CleanUp): Promise<void> {
+  for (const stop of cleanUp)
+    await stop().catch((error: unknown) => {
+      console.error(`kubernetes: ${String(error)}`);
+    });
+  await rm(folder, { recursive: true, force: true });
 }
 
 function header(): string {
