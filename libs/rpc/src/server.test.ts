@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { Client, credentials, status as grpcStatus, type ClientReadableStream } from '@grpc/grpc-js';
 import { readDescriptorSet } from '@pemmican/contract/descriptor-set';
 import { startEcho } from '../test/echo-service.ts';
-import { Handlers, createLogger, splitFileDescriptorSet, startServer } from './mod.ts';
+import { Handlers, createLogger, readServerSecurity, splitFileDescriptorSet, startServer } from './mod.ts';
 
 const handlers = new Handlers({ logger: createLogger('test', 'silent') });
 const same = (bytes: Buffer): Buffer => bytes;
@@ -37,6 +37,36 @@ test('startServer answers grpc.health.v1 for the whole server and for each servi
   await assert.rejects(unary(client, '/grpc.health.v1.Health/Check', healthRequest('test.None')), {
     code: grpcStatus.NOT_FOUND,
   });
+});
+
+test('startServer answers health checks at a second address in plain text, whatever the first one asks for', async (t) => {
+  const tokensFile = path.join(mkdtempSync(path.join(tmpdir(), 'pemmican-probes-')), 'tokens.csv');
+  t.after(() => {
+    rmSync(path.dirname(tokensFile), { recursive: true });
+  });
+  writeFileSync(tokensFile, '0123456789abcdef,someone,writer');
+  const security = { ...readServerSecurity({ PEMMICAN_HEALTH_LISTEN: '127.0.0.1:0' }), tokensFile };
+  const { server, close } = await startEcho(handlers, {}, { security });
+  assert.match(server.healthAddress ?? '', /^127\.0\.0\.1:[1-9]\d*$/);
+  assert.notEqual(server.healthAddress, server.address);
+  const probe = new Client(server.healthAddress!, credentials.createInsecure());
+  t.after(() => {
+    probe.close();
+  });
+  assert.deepEqual([...(await unary(probe, '/grpc.health.v1.Health/Check', healthRequest('test.Echo')))], [0x08, 1]);
+  await assert.rejects(unary(probe, '/test.Echo/Once', [0x7b, 0x7d]), { code: grpcStatus.UNIMPLEMENTED });
+  await assert.rejects(unary(probe, '/grpc.health.v1.Health/Check', healthRequest('x'.repeat(5000))), {
+    code: grpcStatus.RESOURCE_EXHAUSTED,
+  });
+  await close();
+  await assert.rejects(unary(probe, '/grpc.health.v1.Health/Check', []), { code: grpcStatus.UNAVAILABLE });
+});
+
+test('startServer keeps no port when the address of health checks cannot be had', async (t) => {
+  const { server, close } = await startEcho(handlers, {});
+  t.after(close);
+  const security = readServerSecurity({ PEMMICAN_HEALTH_LISTEN: server.address });
+  await assert.rejects(startEcho(handlers, {}, { security }), /Cannot listen on/);
 });
 
 test('stop says NOT_SERVING to whoever watches before it ends the calls', async () => {

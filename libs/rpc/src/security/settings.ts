@@ -13,6 +13,11 @@ export interface ServerSecurity {
   readonly tokensFile?: string;
   readonly webTokens?: WebTokenSettings;
   readonly maxOpenCallsPerCaller: number;
+  /**
+   * A second address, `HOST:PORT`, that answers health checks in plain text and nothing else: Kubernetes' gRPC probes speak no TLS.
+   * Not set: none.
+   */
+  readonly healthListen?: string;
 }
 
 /** The variables that {@link readServerSecurity} reads. */
@@ -25,6 +30,7 @@ export const SECURITY_VARIABLES = {
   webIssuer: 'PEMMICAN_JWT_ISSUER',
   webAudience: 'PEMMICAN_JWT_AUDIENCE',
   maxOpenCalls: 'PEMMICAN_MAX_OPEN_CALLS_PER_CALLER',
+  healthListen: 'PEMMICAN_HEALTH_LISTEN',
 } as const;
 
 /**
@@ -48,7 +54,9 @@ export function readServerSecurity(environment: Readonly<Record<string, string |
   const maxOpenCallsPerCaller = Number(read('maxOpenCalls') ?? DEFAULT_MAX_OPEN_CALLS);
   if (!Number.isInteger(maxOpenCallsPerCaller) || maxOpenCallsPerCaller < 1)
     throw new Error(`${SECURITY_VARIABLES.maxOpenCalls}: "${read('maxOpenCalls')}" is not a whole number from 1 on`);
+  const healthListen = read('healthListen');
   return Object.freeze({
+    ...(healthListen === undefined ? {} : { healthListen }),
     ...(tls === undefined ? {} : { tls }),
     ...(tokensFile === undefined ? {} : { tokensFile }),
     ...(webTokens === undefined ? {} : { webTokens }),

@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT_MS = 4000;
 const SERVICES_FOLDER = path.resolve(import.meta.dirname, '../../../../services');
 
 /** A private socket, and files that this user may use anyway: what guards a shared service is not for an embedded one. */
-const GUARDING_VARIABLE = /^PEMMICAN_(?:TLS_|JWT_|TOKENS_FILE$|ARTIFACT_ROOTS$)/;
+const GUARDING_VARIABLE = /^PEMMICAN_(?:TLS_|JWT_|TOKENS_FILE$|ARTIFACT_ROOTS$|HEALTH_LISTEN$)/;
 
 type ClientConstructor<T> = new (address: string, credentials: ChannelCredentials, options: ClientOptions) => T;
 
