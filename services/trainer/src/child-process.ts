@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { engineEnvironment } from '@pemmican/engine';
 import type { ChildMessage, ParentMessage } from './child/messages.ts';
@@ -44,7 +45,20 @@ export function runChild(request: ChildRequest): Promise<ChildEnd> {
     },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
+  offerToKernel(child.pid);
   return follow(child, request);
+}
+
+/**
+ * Where memory runs out, in a container or on the machine, the kernel is to kill the run, which goes on from its last checkpoint,
+ * and not the service. More than the default may be set by anybody (proc(5)).
+ */
+function offerToKernel(pid: number | undefined): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
+  } catch {
+    // It has ended already, or there is no such thing here: the kernel chooses by size then.
+  }
 }
 
 function follow(child: ChildProcess, request: ChildRequest): Promise<ChildEnd> {

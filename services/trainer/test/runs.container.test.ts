@@ -22,6 +22,8 @@ import { makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
 import { failureOf, runRequest, type RunFields } from './harness.ts';
 
 const TIMEOUT = { timeout: 180_000 };
+// Less than a test may take, so that what it started is removed when a container does not come back.
+const FOLLOW_TIMEOUT_MS = 120_000;
 const STATE_VOLUME = `pemmican-test-${process.pid}`;
 const STEPS = 40;
 // Enough for the service, TensorFlow and a small run; not for the large one, which takes some 1.5 GB.
@@ -89,7 +91,7 @@ function get(name: string): Promise<Run> {
 async function follow(name: string, onEvent: (event: WatchRunResponse) => void = () => undefined): Promise<Run> {
   const sequences: number[] = [];
   let resumeToken = '';
-  for (;;) {
+  for (const deadline = Date.now() + FOLLOW_TIMEOUT_MS; ;) {
     try {
       for await (const event of client.watchRun({ name, resumeToken }) as AsyncIterable<WatchRunResponse>) {
         sequences.push(event.sequence);
@@ -105,7 +107,7 @@ async function follow(name: string, onEvent: (event: WatchRunResponse) => void =
       );
       return run;
     } catch (error) {
-      if (error instanceof assert.AssertionError) throw error;
+      if (error instanceof assert.AssertionError || Date.now() > deadline) throw error;
       await delay(100); // the service is away; the test brings it back
     }
   }
