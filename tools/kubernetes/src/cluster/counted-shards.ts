@@ -110,7 +110,7 @@ class AnalysisCalls {
 
   #get(name: string): Promise<Analysis> {
     return new Promise((resolve, reject) => {
-      this.#client.getAnalysis({ name }, this.#metadata, (error, response) => {
+      this.#client.getAnalysis({ name, readMask: undefined }, this.#metadata, (error, response) => {
         if (error !== null || response.analysis === undefined) reject(error ?? new Error('No analysis came'));
         else resolve(response.analysis);
       });

@@ -55,7 +55,7 @@ export class TrainerClient {
 
   get(name: string): Promise<Run> {
     return new Promise((resolve, reject) => {
-      this.#client.getRun({ name }, this.#metadata, this.#options(), (error, response) => {
+      this.#client.getRun({ name, readMask: undefined }, this.#metadata, this.#options(), (error, response) => {
         if (error !== null || response.run === undefined) reject(error ?? new Error('No run came'));
         else resolve(response.run);
       });
@@ -64,10 +64,15 @@ export class TrainerClient {
 
   list(): Promise<readonly Run[]> {
     return new Promise((resolve, reject) => {
-      this.#client.listRuns({ pageSize: 100, pageToken: '' }, this.#metadata, this.#options(), (error, response) => {
-        if (error === null) resolve(response.runs);
-        else reject(error);
-      });
+      this.#client.listRuns(
+        { pageSize: 100, pageToken: '', readMask: undefined },
+        this.#metadata,
+        this.#options(),
+        (error, response) => {
+          if (error === null) resolve(response.runs);
+          else reject(error);
+        },
+      );
     });
   }
 
