@@ -40,7 +40,7 @@ def parse_arguments():
 def read_records(path, text_column, label_column):
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    rows = json.loads(text) if text.lstrip().startswith("[") else [json.loads(line) for line in text.splitlines() if line]
+    rows = json.loads(text) if text.lstrip().startswith("[") else [json.loads(line) for line in text.split("\n") if line.strip()]
     rows = [row for row in rows if row.get(label_column) is not None]
     return [row[text_column] for row in rows], [int(row[label_column]) for row in rows]
 
@@ -58,9 +58,10 @@ def main():
     texts, labels = read_records(options.train_file, options.text_column, options.label_column)
     encoded = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
 
-    changes = {}
+    # A model that is no classifier yet gets a head for the labels that occur.
+    changes = {} if json.load(open(os.path.join(options.model, "config.json"))).get("id2label") else {"num_labels": max(labels) + 1}
     if options.dropout == "0":
-        changes = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout": 0.0}
+        changes |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout": 0.0}
     model = AutoModelForSequenceClassification.from_pretrained(options.model, dtype=torch.float32, **changes).to(device).train()
     pad = model.config.pad_token_id or 0
     trained = DistributedDataParallel(model) if world > 1 else model

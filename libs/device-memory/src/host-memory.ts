@@ -72,8 +72,8 @@ export function hostMemory(root = '/'): { totalBytes: number; freeBytes: number 
 }
 
 /**
- * How many processes of this container (without one: of this machine) the kernel has killed because there was no memory left for
- * them; 0 where it does not tell.
+ * How many processes of this container the kernel has killed because there was no memory left for them; 0 where it does not tell,
+ * as outside of a container with control groups of version 2.
  * @param root of the file system whose `sys` is read
  */
 export function memoryKillCount(root = '/'): number {

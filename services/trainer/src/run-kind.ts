@@ -107,14 +107,14 @@ class RunExecution {
           throw this.#context.signal.reason;
         case 'died':
           this.#context.signal.throwIfAborted();
-          if (restartCount >= this.#environment.config.maxRestarts)
-            throw tooManyRestarts(this.#context.name, restartCount, end);
           if (end.signal === 'SIGKILL' && memoryKillCount() > earlierKillCount) {
             // Once may be another process's fault. Without a checkpoint in between, it would go on like that.
             if (this.#progress.checkpointStep === stepOfLastMemoryKill)
               throw memoryLimitReached(this.#context.name, restartCount, stepOfLastMemoryKill);
             stepOfLastMemoryKill = this.#progress.checkpointStep;
           }
+          if (restartCount >= this.#environment.config.maxRestarts)
+            throw tooManyRestarts(this.#context.name, restartCount, end);
           this.#emit({
             $case: 'log',
             value: {
@@ -159,7 +159,10 @@ class RunExecution {
 
   #receive(message: ChildMessage): void {
     if (message.type !== 'event') return;
-    this.#progress = RunProgress.decode(message.progress);
+    const progress = RunProgress.decode(message.progress);
+    // A process that is started again knows of no checkpoint until it has read the newest one.
+    const checkpointStep = Math.max(progress.checkpointStep, this.#progress.checkpointStep);
+    this.#progress = { ...progress, checkpointStep };
     const { event } = WatchRunResponse.decode(message.event);
     if (event === undefined) return;
     this.#environment.metrics.record(this.#context.name, event);

@@ -139,6 +139,7 @@ test('a run goes on to the same model when its container is killed and started a
     await container.startAgain();
   });
   assert.equal(run.state, RunState.SUCCEEDED, run.error?.message);
+  assert.ok((run.progress?.restartCount ?? 0) > 0, 'it was killed in the middle');
   assert.equal(run.result?.finalLoss, calm.result?.finalLoss);
   assert.ok(modelOf('killed').equals(modelOf('calm')), 'bit for bit');
 });
@@ -159,6 +160,7 @@ test(
     );
     assert.equal(exitCode, 0);
     assert.equal(run.state, RunState.SUCCEEDED, run.error?.message);
+    assert.ok((run.progress?.restartCount ?? 0) > 0, 'it was ended in the middle');
     assert.ok(modelOf('stopped').equals(modelOf('calm')), 'bit for bit');
   },
 );

@@ -33,8 +33,8 @@ export interface BuiltImage {
 }
 
 /** Full name of a service's image. */
-export function imageName(service: ServiceName, tag: string): string {
-  return `pemmican/${service}:${tag}`;
+export function imageName(service: ServiceName, tag: string, device: Device = 'cpu'): string {
+  return `pemmican/${service}${device === 'gpu' ? '-gpu' : ''}:${tag}`;
 }
 
 /**
@@ -62,7 +62,7 @@ async function stageAndBuild(
   const begin = performance.now();
   const { version } = await makeContext(service, device, folder, report);
   const stagedMs = performance.now() - begin;
-  const name = imageName(service, options.tag ?? (device === 'gpu' ? `${version}-cuda` : version));
+  const name = imageName(service, options.tag ?? version, device);
   const values: Readonly<Record<string, string>> = {
     BASE: base,
     VERSION: version,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
+import { imageName } from '@pemmican/images';
 import { renderChart } from '../src/helm.ts';
 import { kustomizeBase, staleBaseFiles } from '../src/kustomize-base.ts';
 import { buildKustomization } from '../src/kustomize.ts';
@@ -59,7 +60,7 @@ describe('each overlay', () => {
 
 test('the overlay for GPUs changes the image, the variable and the resources, and keeps the rest', async () => {
   const trainer = containersOf(await overlay('gpu')).find((container) => container.name === 'trainer');
-  assert.equal(trainer?.image, 'pemmican/trainer-gpu:0.1.0');
+  assert.equal(trainer?.image, imageName('trainer', '0.1.0', 'gpu'));
   assert.equal(trainer.env?.find((each) => each.name === 'PEMMICAN_TENSORFLOW')?.value, 'gpu');
   assert.deepEqual(trainer.resources, {
     requests: { cpu: '2', memory: '4Gi', 'nvidia.com/gpu': 1 },

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { KubernetesError } from '../src/error.ts';
 import { renderChart } from '../src/helm.ts';
+import { CHART_FOLDER } from '../src/places.ts';
 
 /** What is set, and what helm has to say of it. */
 const REFUSED: readonly (readonly [set: readonly string[], told: RegExp])[] = [
@@ -16,7 +19,10 @@ const REFUSED: readonly (readonly [set: readonly string[], told: RegExp])[] = [
   [['tracing.collector.image.tag=latest'], /\/tracing\/collector\/image\/tag/],
   [['trainer.image.digest=sha256:abc'], /\/trainer\/image\/digest/],
   [['trainer.extraEnv.PEMMICAN_LISTEN=0.0.0.0:1'], /PEMMICAN_LISTEN/],
+  [['trainer.extraEnv.PEMMICAN_LOG_LEVEL=debug'], /PEMMICAN_LOG_LEVEL/],
   [['trainer.store.size=0Gi'], /\/trainer\/store\/size/],
+  [['trainer.store.size=500K'], /\/trainer\/store\/size/],
+  [['fullnameOverride=a.b'], /fullnameOverride/],
   [['artifacts.volume.accessModes={ReadWriteSometimes}'], /accessModes/],
   [['artifacts.s3.enabled=true'], /\/artifacts\/s3\/prefixes/],
   [['artifacts.s3.enabled=true', 'artifacts.s3.prefixes={gs://bucket}'], /\/artifacts\/s3\/prefixes/],
@@ -30,6 +36,7 @@ const REFUSED: readonly (readonly [set: readonly string[], told: RegExp])[] = [
   [['auth.jwt.issuer=https://login.example.com'], /keys, issuer and audience belong together/],
   [['tracing.collector.enabled=true', 'tracing.otlpEndpoint=http://traces:4317'], /otlpEndpoint has to be empty/],
   [['trainer.autoscaling.enabled=true', 'metrics.enabled=false'], /set metrics.enabled/],
+  [['metrics.serviceMonitor.enabled=true', 'metrics.enabled=false'], /nothing to scrape/],
   [['trainer.autoscaling.enabled=true', 'trainer.autoscaling.minReplicas=9'], /minReplicas is more/],
 ];
 
@@ -48,6 +55,22 @@ test('values that mean nothing, or that would run badly, are refused with the pl
   );
   assert.deepEqual(
     outcomes.filter((outcome) => outcome !== ''),
+    [],
+  );
+});
+
+test('extra variables are refused by the names that the chart has', () => {
+  const templates = path.join(CHART_FOLDER, 'templates');
+  const texts = readdirSync(templates).map((name) => readFileSync(path.join(templates, name), 'utf8'));
+  const names = new Set(
+    texts.flatMap((text) => [...text.matchAll(/name: ([A-Z][A-Z0-9_]{3,})/g)].map(([, name]) => name)),
+  );
+  const schema = JSON.parse(readFileSync(path.join(CHART_FOLDER, 'values.schema.json'), 'utf8')) as {
+    $defs: { environment: { propertyNames: { not: { enum: string[] } } } };
+  };
+  const refused = schema.$defs.environment.propertyNames.not.enum;
+  assert.deepEqual(
+    [...names].filter((name) => name !== undefined && !refused.includes(name)),
     [],
   );
 });

@@ -6,17 +6,20 @@
 {{- end }}
 
 {{- define "pemmican.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
+{{- default .Chart.Name .Values.nameOverride | trunc 32 | trimSuffix "-" }}
 {{- end }}
 
-{{/* 40 characters leave room for a component's name and a pod's ordinal in a label's 63. */}}
+{{/*
+32 characters: a StatefulSet's name, "-vocabulary-analysis" behind it, may have 52, as its pods carry it in a label of 63 with a hash of ten
+digits behind that; and so a Service's name, "-pods" behind it, has less than 63.
+*/}}
 {{- define "pemmican.fullname" -}}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | trunc 32 | trimSuffix "-" }}
 {{- else if contains (include "pemmican.name" .) .Release.Name }}
-{{- .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- .Release.Name | trunc 32 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name (include "pemmican.name" .) | trunc 40 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name (include "pemmican.name" .) | trunc 32 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 
@@ -119,6 +122,9 @@ http://{{ include "pemmican.fullname" . }}-collector:4317
 {{- end }}
 {{- if and .Values.tracing.collector.enabled .Values.tracing.otlpEndpoint }}
 {{- fail "tracing: otlpEndpoint has to be empty where collector.enabled is true" }}
+{{- end }}
+{{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.enabled) }}
+{{- fail "metrics.serviceMonitor: there is nothing to scrape; set metrics.enabled" }}
 {{- end }}
 {{- range $component := include "pemmican.components" . | fromYamlArray }}
 {{- $values := index $.Values $component.key }}

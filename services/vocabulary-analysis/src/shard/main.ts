@@ -14,7 +14,7 @@ import { ShardError, readShard } from './config.ts';
 const { UNAVAILABLE, RESOURCE_EXHAUSTED, INTERNAL, CANCELLED } = grpcStatus;
 const WORTH_ANOTHER_TRY: readonly number[] = [UNAVAILABLE, RESOURCE_EXHAUSTED, INTERNAL, CANCELLED];
 
-const config = readConfig(process.env);
+const config = readOrEnd();
 const logger = createLogger('vocabulary-analysis', config.logLevel);
 const stopping = new AbortController();
 process.once('SIGTERM', () => {
@@ -36,5 +36,15 @@ try {
     const { code, message } = toRpcError(error, ERROR_RULES, logger);
     logger.error('the shard was not counted', { code: grpcStatus[code], problem: message });
     process.exitCode = WORTH_ANOTHER_TRY.includes(code) ? 1 : 2;
+  }
+}
+
+/** A variable that cannot be read is no better at the next try. */
+function readOrEnd(): ReturnType<typeof readConfig> {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(2);
   }
 }

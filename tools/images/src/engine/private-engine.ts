@@ -53,10 +53,12 @@ export class PrivateEngine {
    * @param isPurged removes them, and the folder, too
    */
   async stop(isPurged: boolean): Promise<void> {
+    const wasRunning = this.isRunning;
     await stopDaemon(this.#engine, STOP_GRACE_MS);
     await stopDaemon(this.#containerd, STOP_GRACE_MS);
     await stopDaemon(this.#nameServer, STOP_GRACE_MS);
-    await runCommand('ip', ['link', 'delete', 'docker0']);
+    // Another engine of the machine has a bridge of that name too.
+    if (wasRunning) await runCommand('ip', ['link', 'delete', 'docker0']);
     if (!isPurged) return;
     // What a killed engine has left mounted would keep its folder from being removed.
     const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');

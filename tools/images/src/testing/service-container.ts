@@ -46,6 +46,13 @@ class HardenedContainer extends GenericContainer {
     this.hostConfig.ReadonlyRootfs = true;
     this.hostConfig.SecurityOpt = ['no-new-privileges'];
   }
+
+  /** Memory without swap, of which Docker would give as much again where the machine has any. */
+  withMemory(bytes: number): this {
+    this.hostConfig.Memory = bytes;
+    this.hostConfig.MemorySwap = bytes;
+    return this;
+  }
 }
 
 /**
@@ -95,7 +102,7 @@ export class ServiceContainer {
       .withWaitStrategy(Wait.forLogMessage(/ listens on /))
       .withStartupTimeout(START_TIMEOUT_MS);
     if (options.network !== undefined) described.withNetwork(options.network).withNetworkAliases(service);
-    if (options.memoryBytes !== undefined) described.withResourcesQuota({ memory: options.memoryBytes / 1024 ** 3 });
+    if (options.memoryBytes !== undefined) described.withMemory(options.memoryBytes);
     return new ServiceContainer(service, `127.0.0.1:${port}`, await described.start());
   }
 
