@@ -9,7 +9,7 @@ export class RecentEvents {
   #events: StoredEvent[] = [];
   #lastSequence: number;
   #isFinal: boolean;
-  #waiting: (() => void)[] = [];
+  #waiting = new Set<() => void>();
   /** Watches that are open. */
   watcherCount = 0;
 
@@ -41,12 +41,17 @@ export class RecentEvents {
     this.#lastSequence = event.sequence;
     this.#isFinal = isFinal;
     const waiting = this.#waiting;
-    this.#waiting = [];
+    this.#waiting = new Set();
     for (const wake of waiting) wake();
   }
 
-  /** Calls back once, at the next event. A call back that came from elsewhere before may be repeated. */
+  /** Calls back once, at the next event. */
   onNext(wake: () => void): void {
-    this.#waiting.push(wake);
+    this.#waiting.add(wake);
+  }
+
+  /** Takes a call back back. */
+  forget(wake: () => void): void {
+    this.#waiting.delete(wake);
   }
 }

@@ -226,6 +226,7 @@ export class RunStore {
       }
     } finally {
       signal.removeEventListener('abort', onAbort);
+      recent.forget(wake);
       if (--recent.watcherCount === 0) this.#recent.delete(name);
     }
   }

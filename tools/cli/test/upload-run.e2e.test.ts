@@ -72,10 +72,16 @@ test(
   async () => {
     const interrupted = await run(work, at('out'), ['--upload'], 'Reduce    done');
     assert.equal(interrupted.exitCode, 130, interrupted.stderr);
+    // Another run of the same files neither works in the first one's place nor takes it away with its end.
+    const places = (): string[] => readdirSync(path.join(root, 'pemmican-uploads'));
+    const [first] = places();
+    assert.equal((await run(work, at('other'), ['--upload'], 'Reduce    done')).exitCode, 130);
+    assert.equal(places().length, 2);
     const uploaded = await run(work, at('out'), ['--upload', '--resume-from-checkpoint', 'latest']);
     assert.equal(uploaded.exitCode, 0, uploaded.stderr);
     assert.match(uploaded.stderr, /of it earlier[^]*reduce: done before the interruption/);
-    assert.deepEqual(readdirSync(path.join(root, 'pemmican-uploads')), [], 'what was uploaded is gone');
+    assert.equal(places().length, 1, 'what was uploaded is gone, and the other run keeps its own');
+    assert.ok(!places().includes(first ?? ''));
     assert.ok(!existsSync(at('out/.pemmican')));
 
     for (const name of ['model', 'train.jsonl', 'validation.jsonl'])

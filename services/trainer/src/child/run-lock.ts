@@ -5,7 +5,8 @@ import { tryLockFile } from '@pemmican/run-store';
 import { storageError } from '@pemmican/storage';
 import { PreconditionError } from '../precondition-error.ts';
 
-const LOCK_FILE_NAME = '.pemmican-run.lock';
+// Not `.lock`: an earlier version kept a process id in a file of that name.
+const LOCK_FILE_NAME = '.pemmican-run-lock';
 
 // A child that lost its service ends after the step that it is making; steps take seconds.
 const WAIT_MS = 120_000;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { SERVICE, withArtifacts } from '../artifacts/artifact-connection.ts';
+import { SERVICE, withArtifacts, type ArtifactContext } from '../artifacts/artifact-connection.ts';
 import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { RunOptions } from '../commands/run.ts';
@@ -20,6 +20,11 @@ import { ServicePool } from '../services/service-pool.ts';
 import type { StageContext } from '../stages/stage.ts';
 import { BucketOutput } from '../workspace/bucket-output.ts';
 import { WORKSPACE_NAME, Workspace } from '../workspace/workspace.ts';
+
+// Well below any time that a server keeps an upload for.
+const ASK_INTERVAL_MS = 600_000;
+// A run's checkpoints are removed with it.
+const REMOVAL_DEADLINE_MS = 120_000;
 
 const SERVICES: readonly ServiceName[] = ['vocabulary-analysis', 'embedding-surgery', 'trainer'];
 
@@ -71,13 +76,30 @@ async function runUploaded(
   context: StageContext,
 ): Promise<Report> {
   return withArtifacts(options, context, async (artifacts) => {
-    const { upload, inputs: uploaded } = await uploadInputs(inputs, artifacts);
+    const { upload, inputs: uploaded } = await uploadInputs(inputs, await workspace.uploadKey(), artifacts);
     const places = new UploadedPlaces(workspace.folder, upload.artifactUri, artifacts);
-    const report = await new RunPipeline(options, uploaded, workspace, context, places).run();
-    if (options.keepIntermediate !== true)
-      await callUnary(SERVICE, artifacts.client.deleteUpload.bind(artifacts.client), { name: upload.name });
-    return report;
+    // The server removes what nobody asks for, and a run may take longer than that.
+    const asking = setInterval(() => {
+      artifacts.client.getUpload({ name: upload.name }, () => undefined);
+    }, ASK_INTERVAL_MS);
+    try {
+      return await new RunPipeline(options, uploaded, workspace, context, places).run();
+    } finally {
+      clearInterval(asking);
+      // It stays while there is a run to go on with.
+      if (options.keepIntermediate !== true && !existsSync(workspace.folder))
+        await removeUpload(upload.name, artifacts);
+    }
   });
+}
+
+/** What the run came to does not hang on it: the server removes it by itself later. */
+async function removeUpload(name: string, { client, output }: ArtifactContext): Promise<void> {
+  try {
+    await callUnary(SERVICE, client.deleteUpload.bind(client), { name }, { deadlineMs: REMOVAL_DEADLINE_MS });
+  } catch (error) {
+    output.warn(`what was uploaded is still on the server (${name}): ${(error as Error).message}`);
+  }
 }
 
 /** Runs in a folder of this machine, whose files then become the objects of the output. */

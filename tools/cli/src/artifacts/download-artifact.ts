@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { Artifact, ArtifactKind } from '@pemmican/contract/artifacts';
@@ -101,7 +101,9 @@ class Download {
     const names = wanted.map(({ fileName }) => fileName);
     const totalSizeBytes = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const artifact = { ...whole, fileCount: wanted.length, totalSizeBytes };
-    const place = await prepareDestination(output, { overwrite, expectedBytes: totalSizeBytes });
+    // Looked at before its name is known for certain: where links lead elsewhere, all is taken to be missing.
+    const expectedBytes = Math.max(0, totalSizeBytes - (await receivedBytes(temporaryName(output), names)));
+    const place = await prepareDestination(output, { overwrite, expectedBytes });
     const temporary = temporaryName(place);
     await makeFolder(temporary);
     const files: ArtifactFile[] = [];
@@ -178,6 +180,17 @@ class Download {
 /** Where a download collects what it has received, the same each time. */
 function temporaryName(place: string): string {
   return path.join(path.dirname(place), `.${path.basename(place)}.pemmican-download`);
+}
+
+/** What an earlier command has received of some files. */
+async function receivedBytes(folder: string, names: readonly string[]): Promise<number> {
+  const sizes = names.map((name) =>
+    stat(path.join(folder, name)).then(
+      ({ size }) => size,
+      () => 0,
+    ),
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** Removes what an earlier command has received and the server no longer has. */

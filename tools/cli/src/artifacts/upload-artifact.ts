@@ -28,6 +28,8 @@ export interface UploadDestination {
   /** Folder on the server; empty where the server is to choose. */
   readonly artifactUri: string;
   readonly overwrite: boolean;
+  /** What tells it from uploads of the same files that are not to share their place with it. */
+  readonly key?: string;
 }
 
 /** What an upload came to. */
@@ -84,7 +86,11 @@ class Transfer {
     const files = this.#files.map(({ fileName, sizeBytes, digest }) => ({ fileName, sizeBytes, digest }));
     const requestId = createHash('sha256').update(JSON.stringify({ destination, files })).digest('hex');
     const created = await this.#patience.whileAway(() =>
-      this.#call(client.createUpload.bind(client), { ...destination, files, requestId }, CREATE_DEADLINE_MS),
+      this.#call(
+        client.createUpload.bind(client),
+        { artifactUri: destination.artifactUri, overwrite: destination.overwrite, files, requestId },
+        CREATE_DEADLINE_MS,
+      ),
     );
     const upload = created.upload ?? Upload.create();
     for (const [index, file] of this.#files.entries()) {

@@ -26,8 +26,11 @@ export function checkUpload(options: RunOptions): void {
     throw usageError('--upload leaves checkpoints on the server; --resume-from-checkpoint latest goes on with them');
 }
 
-/** Sends what of a run's model and data lies on this machine to a place that the server chooses. */
-export async function uploadInputs(inputs: RunInputs, context: ArtifactContext): Promise<UploadedInputs> {
+/**
+ * Sends what of a run's model and data lies on this machine to a place that the server chooses.
+ * @param key of the run: what it makes lies there too, so that no other run may have that place
+ */
+export async function uploadInputs(inputs: RunInputs, key: string, context: ArtifactContext): Promise<UploadedInputs> {
   const { model, dataset } = inputs;
   const sources = [
     ...(isFolderHere(model) ? [{ path: model, prefix: 'model/' }] : []),
@@ -35,7 +38,7 @@ export async function uploadInputs(inputs: RunInputs, context: ArtifactContext):
   ];
   if (sources.length === 0)
     throw usageError('--upload: neither the model nor the data is on this machine; leave it out');
-  const { upload } = await uploadArtifact(sources, { artifactUri: '', overwrite: false }, context);
+  const { upload } = await uploadArtifact(sources, { artifactUri: '', overwrite: false, key }, context);
   const at = (...parts: string[]): string => path.posix.join(upload.artifactUri, ...parts);
   const files = dataset.files.map((file, index) =>
     existsSync(file.uri) ? { ...file, uri: at(`data-${index}`, path.basename(file.uri)) } : file,

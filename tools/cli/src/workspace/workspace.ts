@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -124,6 +125,17 @@ export class Workspace implements AsyncDisposable {
 
   get trainingLogFile(): string {
     return path.join(this.folder, 'training-log.json');
+  }
+
+  /** Tells this run from every other, as long as there is work in progress. */
+  async uploadKey(): Promise<string> {
+    const file = path.join(this.folder, 'upload-key');
+    try {
+      await writeFile(file, randomUUID(), { flag: 'wx' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    return readFile(file, 'utf8');
   }
 
   /** Removes the work in progress; the run is whole. */
