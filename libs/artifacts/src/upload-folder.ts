@@ -4,7 +4,7 @@ import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises
 import path from 'node:path';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { RpcError } from '@pemmican/rpc';
-import { putFolderInPlace, syncFolder, withStorageErrors } from '@pemmican/storage';
+import { putFolderInPlace, syncFolder, withStorageErrors, type OnLeft } from '@pemmican/storage';
 import type { UploadRecord } from './upload-record.ts';
 
 const REHASH_BYTES = 1024 * 1024;
@@ -78,10 +78,12 @@ export class UploadFolder {
   }
 
   /**
-   * Gives the folder of whole files its final name.
+   * Gives the folder of whole files its final name. The rest of this folder stays: the upload is finished whether it can be removed
+   * or not.
+   * @param onLeft told of what was replaced where it cannot be removed
    * @throws StorageError DESTINATION_EXISTS, ...
    */
-  async putInPlace(): Promise<void> {
+  async putInPlace(onLeft: OnLeft): Promise<void> {
     const { artifactUri, path: destination, overwrite } = this.#record;
     const whole = path.join(this.#folder, 'whole');
     const folders = new Set([whole]);
@@ -92,8 +94,7 @@ export class UploadFolder {
       // Deepest first: a folder's entry is durable only when its parent has been flushed.
       for (const folder of [...folders].sort().reverse()) await syncFolder(folder);
     });
-    await putFolderInPlace(whole, destination, { name: artifactUri, overwrite });
-    await this.remove();
+    await putFolderInPlace(whole, destination, { name: artifactUri, overwrite, onLeft });
   }
 
   /** Removes all that was received and is not in place. */

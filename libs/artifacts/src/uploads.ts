@@ -10,7 +10,14 @@ import {
   type WriteTarget,
 } from '@pemmican/contract/artifacts';
 import { RpcError, invalidArgument, notFound, type Logger } from '@pemmican/rpc';
-import { localPath, prepareDestination, recoverFolder, withStorageErrors, type ArtifactRoots } from '@pemmican/storage';
+import {
+  localPath,
+  prepareDestination,
+  recoverFolder,
+  withStorageErrors,
+  type ArtifactRoots,
+  type OnLeft,
+} from '@pemmican/storage';
 import type { FileDigests } from './file-digests.ts';
 import { MAX_WRITE_CHUNK_BYTES } from './limits.ts';
 import { serviceStopping } from './service-stopping.ts';
@@ -95,8 +102,11 @@ export class Uploads {
       if (missing.length > 0) throw incomplete(name, missing);
       // Links may have changed since the upload began.
       this.#checkPlace(session.record.path);
-      await session.folder.putInPlace();
+      await session.folder.putInPlace(this.#onLeft);
       await this.#setFinished(session);
+      await session.folder.remove().catch((error: unknown) => {
+        this.#logTrouble('what a finished upload has left cannot be removed', session, error);
+      });
     });
     return session.toMessage();
   }
@@ -209,15 +219,27 @@ export class Uploads {
     await this.#records.save(session.record);
   }
 
-  /** Takes up what the last process was doing when it ended. */
+  /** Takes up what the last process was doing when it ended. Never rejects: one upload's trouble is not the others'. */
   async #recover(): Promise<void> {
-    for (const session of this.#sessions.values()) {
-      if (session.isFinished || (await session.folder.isThere())) continue;
-      // It ended between giving the artifact its name and saying so; or somebody has removed the folder.
-      await recoverFolder(session.record.path);
-      if (await isInPlace(session.record)) await this.#setFinished(session).catch(() => undefined);
-      else await session.folder.create().catch(() => undefined);
+    for (const session of this.#sessions.values())
+      await this.#takeUp(session).catch((error: unknown) => {
+        this.#logTrouble('an upload cannot be taken up', session, error);
+      });
+  }
+
+  async #takeUp(session: UploadSession): Promise<void> {
+    if (session.isFinished || (await session.folder.isThere())) return;
+    // It ended between giving the artifact its name and saying so; or while it did that, or somebody has removed the folder: what
+    // is at the place may be another artifact, whose files can have the same sizes.
+    let isDone = false;
+    try {
+      await recoverFolder(session.record.path, this.#onLeft);
+      isDone = await this.#isUnchanged(session.record);
+    } catch (error) {
+      this.#logTrouble('what an upload has put in place cannot be read', session, error);
     }
+    if (isDone) await this.#setFinished(session);
+    else await session.folder.create();
   }
 
   /** Removes what has expired. Never rejects: what cannot be removed is tried again. */
@@ -230,10 +252,18 @@ export class Uploads {
           logger.info('removed an expired upload', { upload: session.name });
         },
         (error: unknown) => {
-          logger.error('an expired upload cannot be removed', { upload: session.name, error: String(error) });
+          this.#logTrouble('an expired upload cannot be removed', session, error);
         },
       );
     }
+  }
+
+  readonly #onLeft: OnLeft = (folder, error) => {
+    this.#options.logger.error('a folder that was replaced cannot be removed', { folder, error: String(error) });
+  };
+
+  #logTrouble(message: string, { name }: UploadSession, error: unknown): void {
+    this.#options.logger.error(message, { upload: name, error: String(error) });
   }
 
   async #remove(session: UploadSession): Promise<void> {
