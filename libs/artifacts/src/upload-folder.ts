@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { RpcError } from '@pemmican/rpc';
@@ -95,6 +95,19 @@ export class UploadFolder {
       for (const folder of [...folders].sort().reverse()) await syncFolder(folder);
     });
     await putFolderInPlace(whole, destination, { name: artifactUri, overwrite, onLeft });
+  }
+
+  /** When bytes last came or a file became whole; 0 where nothing is there. */
+  async lastWriteTimeMs(): Promise<number> {
+    const partial = path.join(this.#folder, 'partial');
+    const names = await readdir(partial).catch(() => []);
+    const times = [partial, ...names.map((name) => path.join(partial, name))].map((place) =>
+      stat(place).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    );
+    return Math.max(...(await Promise.all(times)));
   }
 
   /** Removes all that was received and is not in place. */

@@ -59,7 +59,10 @@ export class Uploads {
     for (const { record, activeTimeMs } of this.#records.load())
       this.#sessions.set(record.id, new UploadSession(record, activeTimeMs, options.settings));
     this.#ready = this.#recover().then(() => this.#sweep());
-    this.#timer = setInterval(() => void this.#sweep(), options.sweepIntervalMs ?? SWEEP_INTERVAL_MS).unref();
+    this.#timer = setInterval(
+      () => void this.#ready.then(() => this.#sweep()),
+      options.sweepIntervalMs ?? SWEEP_INTERVAL_MS,
+    ).unref();
   }
 
   /** @throws RpcError; StorageError */
@@ -72,9 +75,15 @@ export class Uploads {
     return creation;
   }
 
-  /** @throws RpcError NOT_FOUND */
+  /**
+   * To ask for a finished upload is to use it: what reads the artifact may go on for longer than it is kept. One that is not
+   * finished is kept by the bytes that come.
+   * @throws RpcError NOT_FOUND
+   */
   async get(name: string): Promise<Upload> {
-    return (await this.#find(name)).toMessage();
+    const session = await this.#find(name);
+    if (session.isFinished) await this.#use(session);
+    return session.toMessage();
   }
 
   /** @throws RpcError; StorageError */
@@ -184,8 +193,11 @@ export class Uploads {
         message: `request_id "${requestId}" was used with another request`,
         metadata: { requestId },
       });
-    const isExpired = session.expireTimeMs < Date.now();
-    if (!isExpired && (!session.isFinished || (await this.#isUnchanged(session.record)))) return session;
+    if (session.expireTimeMs >= Date.now()) {
+      // Before its files are read, which may take longer than it is kept.
+      await this.#use(session);
+      if (!session.isFinished || (await this.#isUnchanged(session.record))) return session;
+    }
     await this.#remove(session);
     return undefined;
   }
@@ -213,6 +225,12 @@ export class Uploads {
     return path.join(root, CHOSEN_FOLDER, id);
   }
 
+  /** Begins the time anew in which an upload is kept. */
+  async #use(session: UploadSession): Promise<void> {
+    session.activeTimeMs = Date.now();
+    await this.#records.touch(session.record.id, session.activeTimeMs);
+  }
+
   async #setFinished(session: UploadSession): Promise<void> {
     session.record.endTimeMs = Date.now();
     session.activeTimeMs = session.record.endTimeMs;
@@ -228,7 +246,10 @@ export class Uploads {
   }
 
   async #takeUp(session: UploadSession): Promise<void> {
-    if (session.isFinished || (await session.folder.isThere())) return;
+    if (session.isFinished) return;
+    // The record's time is that of the last call that ended: one under way may have received bytes for hours since.
+    session.activeTimeMs = Math.max(session.activeTimeMs, await session.folder.lastWriteTimeMs());
+    if (await session.folder.isThere()) return;
     // It ended between giving the artifact its name and saying so; or while it did that, or somebody has removed the folder: what
     // is at the place may be another artifact, whose files can have the same sizes.
     let isDone = false;

@@ -8,11 +8,13 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 import { after, test, type TestContext } from 'node:test';
-import { UploadState } from '@pemmican/contract/artifacts';
+import { UploadState, type Upload } from '@pemmican/contract/artifacts';
 import { refusalOf, type Failure } from '@pemmican/testkit';
 import {
   announced,
@@ -355,9 +357,62 @@ test('an upload that a crash has cut off while it replaced a folder is not taken
   isSame(artifactUri, contents);
 });
 
+test('a finished upload that is asked for is kept from then on, by the next process too', async (t) => {
+  const { own, start, stop } = restartable(t);
+  const first = await start();
+  const a = Buffer.from('1');
+  const request = { files: announced({ a }), requestId: 'kept' };
+  const expiry = ({ expireTime }: Upload): number => expireTime?.getTime() ?? 0;
+  const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+  const created = await createUpload(first, request);
+  await later();
+  assert.equal(expiry(await getUpload(first, created.name)), expiry(created), 'one that gets no bytes is not kept');
+  const again = await createUpload(first, request);
+  assert.ok(expiry(again) > expiry(created));
+  await writeFile(first, created.name, 'a', 0, a);
+  const times = [expiry(await finishUpload(first, created.name))];
+  for (const ask of [() => getUpload(first, created.name), () => createUpload(first, request)]) {
+    await later();
+    times.push(expiry(await ask()));
+    assert.ok(times.at(-1)! > times.at(-2)!, times.join(' '));
+  }
+  const { mtimeMs } = statSync(recordOf(own, created.name));
+  await stop();
+  // What the next process reads. 168 hours; a file's time is a fraction of a millisecond less than what it was set to.
+  assert.ok(Math.abs(mtimeMs + 168 * 3_600_000 - times.at(-1)!) < 2, `${mtimeMs}`);
+});
+
+test('bytes that came a moment ago keep an upload whose service was killed before it noted them', async (t) => {
+  const { own, start, stop } = restartable(t);
+  const files = announced({ bytes: Buffer.alloc(100) });
+  const names: string[] = [];
+  const first = await start();
+  for (const place of ['used', 'abandoned']) {
+    const { name } = await createUpload(first, { artifactUri: path.join(own.root, place), files });
+    await writeFile(first, name, 'bytes', 0, Buffer.alloc(50));
+    names.push(name);
+  }
+  await stop();
+  // An upload is kept for 24 hours.
+  const longAgo = new Date(Date.now() - 25 * 3_600_000);
+  const [used = '', abandoned = ''] = names;
+  for (const name of names) utimesSync(recordOf(own, name), longAgo, longAgo);
+  const partial = path.join(own.root, `.pemmican-upload-${path.basename(abandoned)}`, 'partial');
+  for (const place of [path.join(partial, '0'), partial]) utimesSync(place, longAgo, longAgo);
+
+  const second = await start();
+  assert.equal((await getUpload(second, used)).committedBytes, 50);
+  assert.equal((await refusal(getUpload(second, abandoned))).code, 'NOT_FOUND');
+  await until(() => hiddenIn(own.root).length === 1);
+});
+
 test('an abandoned upload is removed when it expires, and so is what it has received', async (t) => {
   // 1.8 seconds after the last byte.
-  const { server: own, root: ownRoot } = await ownServer(t, {
+  const {
+    server: own,
+    root: ownRoot,
+    folders: ownFolders,
+  } = await ownServer(t, {
     environment: { PEMMICAN_UPLOAD_EXPIRY_HOURS: '0.0005' },
     sweepIntervalMs: 50,
   });
@@ -370,7 +425,8 @@ test('an abandoned upload is removed when it expires, and so is what it has rece
   await until(async () => (await refusal(getUpload(own, name)).catch(() => undefined))?.code === 'NOT_FOUND');
   await until(() => readdirSync(ownRoot).length === 1);
   // Of a finished one only the record goes.
-  await until(async () => (await refusal(getUpload(own, finished.name)).catch(() => undefined))?.code === 'NOT_FOUND');
+  await until(() => !existsSync(recordOf(ownFolders, finished.name)));
+  assert.equal((await refusal(getUpload(own, finished.name))).code, 'NOT_FOUND');
   isSame(path.join(ownRoot, 'finished'), contents);
   assert.deepEqual(own.log, []);
 });
