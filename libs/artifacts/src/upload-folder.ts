@@ -55,9 +55,16 @@ export class UploadFolder {
 
   /**
    * Writes chunks that follow what is there. The last byte makes the file whole.
-   * @throws RpcError ABORTED, OUT_OF_RANGE, DATA_LOSS; StorageError DISK_FULL, ...; what the chunks' iteration throws
+   * @param signal ends the reading of what is there; the chunks end by themselves
+   * @throws RpcError ABORTED, OUT_OF_RANGE, DATA_LOSS; StorageError DISK_FULL, ...; what the chunks' iteration throws; the signal's
+   *   reason
    */
-  async receive(index: number, offset: number, chunks: AsyncIterable<Uint8Array>): Promise<FileState> {
+  async receive(
+    index: number,
+    offset: number,
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<FileState> {
     const announced = this.#fileOf(index);
     const { committedBytes, isWhole } = await this.stateOf(index);
     if (offset !== committedBytes) throw wrongOffset(announced, offset, committedBytes);
@@ -68,7 +75,7 @@ export class UploadFolder {
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
     const handle = await this.#told(announced, () => open(this.#partialName(index), flags));
     try {
-      const received = await this.#append(index, handle, offset, chunks);
+      const received = await this.#append(index, handle, offset, chunks, signal);
       if (received < announced.sizeBytes) return { committedBytes: received, isWhole: false };
       await this.#complete(index, handle);
       return { committedBytes: received, isWhole: true };
@@ -117,10 +124,16 @@ export class UploadFolder {
   }
 
   /** @returns bytes of the file once the chunks have ended */
-  async #append(index: number, handle: FileHandle, offset: number, chunks: AsyncIterable<Uint8Array>): Promise<number> {
+  async #append(
+    index: number,
+    handle: FileHandle,
+    offset: number,
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<number> {
     const announced = this.#fileOf(index);
     const known = this.#hashes.get(index);
-    const received = known?.bytes === offset ? known : { hash: await hashOf(handle, offset), bytes: offset };
+    const received = known?.bytes === offset ? known : { hash: await hashOf(handle, offset, signal), bytes: offset };
     this.#hashes.set(index, received);
     for await (const chunk of chunks) {
       checkRoom(announced, received.bytes, chunk);
@@ -179,10 +192,11 @@ async function sizeOf(file: string): Promise<number | undefined> {
 }
 
 /** Of the first bytes of a file, which an earlier call or process has written. */
-async function hashOf(handle: FileHandle, byteCount: number): Promise<Hash> {
+async function hashOf(handle: FileHandle, byteCount: number, signal: AbortSignal): Promise<Hash> {
   const hash = createHash('sha256');
   const buffer = Buffer.alloc(Math.min(REHASH_BYTES, byteCount));
   for (let position = 0; position < byteCount;) {
+    signal.throwIfAborted();
     const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, byteCount - position), position);
     if (bytesRead === 0) throw new Error(`A file of an upload ended at byte ${position}, it had ${byteCount}`);
     hash.update(buffer.subarray(0, bytesRead));

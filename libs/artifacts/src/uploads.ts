@@ -56,7 +56,10 @@ export class Uploads {
   constructor(options: UploadsOptions) {
     this.#options = options;
     this.#records = new UploadRecords(options.stateFolder);
-    for (const { record, activeTimeMs } of this.#records.load())
+    const stored = this.#records.load((file, error) => {
+      options.logger.error('the record of an upload cannot be read', { file, error: String(error) });
+    });
+    for (const { record, activeTimeMs } of stored)
       this.#sessions.set(record.id, new UploadSession(record, activeTimeMs, options.settings));
     this.#ready = this.#recover().then(() => this.#sweep());
     this.#timer = setInterval(
@@ -137,7 +140,8 @@ export class Uploads {
     await this.#ready;
     const [collection, id = '', ...rest] = name.split('/');
     const session = collection === COLLECTION && rest.length === 0 ? this.#sessions.get(id) : undefined;
-    if (session === undefined || session.expireTimeMs < Date.now()) throw notFound(COLLECTION, name);
+    if (session === undefined || session.isRemoved || session.expireTimeMs < Date.now())
+      throw notFound(COLLECTION, name);
     return session;
   }
 
@@ -193,7 +197,7 @@ export class Uploads {
         message: `request_id "${requestId}" was used with another request`,
         metadata: { requestId },
       });
-    if (session.expireTimeMs >= Date.now()) {
+    if (!session.isRemoved && session.expireTimeMs >= Date.now()) {
       // Before its files are read, which may take longer than it is kept.
       await this.#use(session);
       if (!session.isFinished || (await this.#isUnchanged(session.record))) return session;
@@ -289,14 +293,21 @@ export class Uploads {
 
   async #remove(session: UploadSession): Promise<void> {
     const { id, artifactUri, path: place, isPlaceChosen } = session.record;
-    await session.stopWriters(notFound(COLLECTION, session.name));
-    await session.serially(async () => {
-      await session.folder.remove();
-      if (isPlaceChosen && session.isFinished)
-        await withStorageErrors(artifactUri, () => rm(place, { recursive: true, force: true }));
-      await this.#records.remove(id);
-      this.#sessions.delete(id);
-    });
+    session.isRemoved = true;
+    try {
+      await session.stopWriters(notFound(COLLECTION, session.name));
+      await session.serially(async () => {
+        await session.folder.remove();
+        if (isPlaceChosen && session.isFinished)
+          await withStorageErrors(artifactUri, () => rm(place, { recursive: true, force: true }));
+        await this.#records.remove(id);
+        this.#sessions.delete(id);
+      });
+    } catch (error) {
+      // It can be asked for again.
+      session.isRemoved = false;
+      throw error;
+    }
   }
 }
 

@@ -292,10 +292,16 @@ test('uploads outlive their service, and files that were whole stay whole', asyn
   await third.close();
   forgetEnd(own, name);
   writeFileSync(path.join(own.work, 'state/uploads/broken.json'), '{');
+  writeFileSync(path.join(own.work, 'state/uploads/.broken.json.1.tmp'), '');
+  // What cannot be read may be a record, and what has another name is somebody else's.
+  mkdirSync(path.join(own.work, 'state/uploads/unreadable.json'));
+  writeFileSync(path.join(own.work, 'state/uploads/other'), '');
   const fourth = await startArtifacts(own);
   assert.equal((await finishUpload(fourth, name)).state, UploadState.SUCCEEDED);
   isSame(artifactUri, contents);
-  assert.ok(!existsSync(path.join(own.work, 'state/uploads/broken.json')));
+  const kept = [path.basename(recordOf(own, name)), 'other', 'unreadable.json'];
+  assert.deepEqual(readdirSync(path.join(own.work, 'state/uploads')).sort(), kept.sort());
+  assert.match(fourth.log.join(''), /the record of an upload cannot be read.*EISDIR/);
   await fourth.close();
 });
 
