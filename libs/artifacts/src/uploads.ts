@@ -50,7 +50,10 @@ export class Uploads {
   readonly #sessions = new Map<string, UploadSession>();
   readonly #timer: NodeJS.Timeout;
   readonly #ready: Promise<void>;
-  #lastCreation: Promise<unknown> = Promise.resolve();
+  /** The last call of each request id that is under way. */
+  readonly #creations = new Map<string, Promise<Upload>>();
+  /** Uploads that are being made. */
+  #openingCount = 0;
   #isClosed = false;
 
   constructor(options: UploadsOptions) {
@@ -72,10 +75,17 @@ export class Uploads {
   async create(request: CreateUploadRequest): Promise<Upload> {
     validateCreateUpload(request, this.#options.settings);
     await this.#ready;
-    // One after another: two with one request id make one upload.
-    const creation = this.#lastCreation.then(() => this.#createNext(request));
-    this.#lastCreation = creation.catch(() => undefined);
-    return creation;
+    const { requestId } = request;
+    const create = (): Promise<Upload> => this.#createNext(request);
+    if (requestId === '') return create();
+    // One after another: two with one request id make one upload. Others do not wait: what was made earlier may be read in whole.
+    const creation = (this.#creations.get(requestId) ?? Promise.resolve()).then(create, create);
+    this.#creations.set(requestId, creation);
+    try {
+      return await creation;
+    } finally {
+      if (this.#creations.get(requestId) === creation) this.#creations.delete(requestId);
+    }
   }
 
   /**
@@ -108,8 +118,8 @@ export class Uploads {
   async finish(name: string): Promise<Upload> {
     const session = await this.#find(name);
     await session.serially(async () => {
-      if (session.isFinished) return;
       if (!this.#sessions.has(session.record.id)) throw notFound(COLLECTION, name);
+      if (session.isFinished) return;
       const missing = await session.missingFiles();
       if (missing.length > 0) throw incomplete(name, missing);
       // Links may have changed since the upload began.
@@ -150,10 +160,23 @@ export class Uploads {
     const earlier = await this.#createdBy(request.requestId, requestDigest);
     if (earlier !== undefined) return earlier.toMessage();
     const { maxOpenUploads } = this.#options.settings;
-    const openCount = [...this.#sessions.values()].filter(
-      ({ isFinished, expireTimeMs }) => !isFinished && expireTimeMs >= Date.now(),
-    ).length;
+    const openCount =
+      this.#openingCount +
+      [...this.#sessions.values()].filter(({ isFinished, expireTimeMs }) => !isFinished && expireTimeMs >= Date.now())
+        .length;
     if (openCount >= maxOpenUploads) throw tooManyUploads(openCount, maxOpenUploads);
+    this.#openingCount++;
+    let session: UploadSession;
+    try {
+      session = await this.#open(request, requestDigest);
+      this.#sessions.set(session.record.id, session);
+    } finally {
+      this.#openingCount--;
+    }
+    return session.toMessage();
+  }
+
+  async #open(request: CreateUploadRequest, requestDigest: string): Promise<UploadSession> {
     const id = randomUUID();
     const isPlaceChosen = request.artifactUri === '';
     const artifactUri = isPlaceChosen ? this.#chosenPlace(id) : localPath(request.artifactUri);
@@ -181,8 +204,7 @@ export class Uploads {
       await this.#records.remove(id);
       throw error;
     }
-    this.#sessions.set(id, session);
-    return session.toMessage();
+    return session;
   }
 
   /** What an earlier call with the same id made, if what it made is still there. */
@@ -211,7 +233,9 @@ export class Uploads {
     if (!(await isInPlace(record))) return false;
     for (const { fileName, digest } of record.files) {
       const file = path.join(record.path, fileName);
-      const found = await this.#options.digests.digestOf(file, await stat(file, { bigint: true }));
+      const found = await withStorageErrors(path.join(record.artifactUri, fileName), async () =>
+        this.#options.digests.digestOf(file, await stat(file, { bigint: true })),
+      );
       if (found !== digest) return false;
     }
     return true;
@@ -250,7 +274,7 @@ export class Uploads {
   }
 
   async #takeUp(session: UploadSession): Promise<void> {
-    if (session.isFinished) return;
+    if (session.isFinished || this.#isClosed) return;
     // The record's time is that of the last call that ended: one under way may have received bytes for hours since.
     session.activeTimeMs = Math.max(session.activeTimeMs, await session.folder.lastWriteTimeMs());
     if (await session.folder.isThere()) return;
