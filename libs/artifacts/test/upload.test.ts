@@ -84,8 +84,8 @@ async function ownServer(
 /** Folders whose service is started several times. */
 interface Restartable {
   readonly own: Folders;
-  start(options?: Parameters<typeof startArtifacts>[1]): Promise<ArtifactServer>;
-  stop(): Promise<void>;
+  readonly start: (options?: Parameters<typeof startArtifacts>[1]) => Promise<ArtifactServer>;
+  readonly stop: () => Promise<void>;
 }
 
 function restartable(t: TestContext): Restartable {
