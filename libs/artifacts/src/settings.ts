@@ -14,7 +14,7 @@ const schema = z.object({
   PEMMICAN_MAX_OPEN_UPLOADS: z.coerce.number().int().min(1).max(10_000).default(16),
   /** Hours after the last byte in which an unfinished upload is removed. */
   PEMMICAN_UPLOAD_EXPIRY_HOURS: z.coerce.number().min(0.0001).max(8760).default(24),
-  /** Hours after its end in which an artifact at a place that the service chose is removed. */
+  /** Hours after its end, or after it was last asked for, in which an artifact at a place that the service chose is removed. */
   PEMMICAN_UPLOAD_RETENTION_HOURS: z.coerce.number().min(0.0001).max(8760).default(168),
 });
 

@@ -1,10 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { RpcError } from '@pemmican/rpc';
-import { putFolderInPlace, syncFolder, withStorageErrors } from '@pemmican/storage';
+import { putFolderInPlace, syncFolder, withStorageErrors, type OnLeft } from '@pemmican/storage';
 import type { UploadRecord } from './upload-record.ts';
 
 const REHASH_BYTES = 1024 * 1024;
@@ -55,9 +55,16 @@ export class UploadFolder {
 
   /**
    * Writes chunks that follow what is there. The last byte makes the file whole.
-   * @throws RpcError ABORTED, OUT_OF_RANGE, DATA_LOSS; StorageError DISK_FULL, ...; what the chunks' iteration throws
+   * @param signal ends the reading of what is there; the chunks end by themselves
+   * @throws RpcError ABORTED, OUT_OF_RANGE, DATA_LOSS; StorageError DISK_FULL, ...; what the chunks' iteration throws; the signal's
+   *   reason
    */
-  async receive(index: number, offset: number, chunks: AsyncIterable<Uint8Array>): Promise<FileState> {
+  async receive(
+    index: number,
+    offset: number,
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<FileState> {
     const announced = this.#fileOf(index);
     const { committedBytes, isWhole } = await this.stateOf(index);
     if (offset !== committedBytes) throw wrongOffset(announced, offset, committedBytes);
@@ -68,7 +75,7 @@ export class UploadFolder {
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
     const handle = await this.#told(announced, () => open(this.#partialName(index), flags));
     try {
-      const received = await this.#append(index, handle, offset, chunks);
+      const received = await this.#append(index, handle, offset, chunks, signal);
       if (received < announced.sizeBytes) return { committedBytes: received, isWhole: false };
       await this.#complete(index, handle);
       return { committedBytes: received, isWhole: true };
@@ -78,10 +85,12 @@ export class UploadFolder {
   }
 
   /**
-   * Gives the folder of whole files its final name.
+   * Gives the folder of whole files its final name. The rest of this folder stays: the upload is finished whether it can be removed
+   * or not.
+   * @param onLeft told of what was replaced where it cannot be removed
    * @throws StorageError DESTINATION_EXISTS, ...
    */
-  async putInPlace(): Promise<void> {
+  async putInPlace(onLeft: OnLeft): Promise<void> {
     const { artifactUri, path: destination, overwrite } = this.#record;
     const whole = path.join(this.#folder, 'whole');
     const folders = new Set([whole]);
@@ -92,8 +101,20 @@ export class UploadFolder {
       // Deepest first: a folder's entry is durable only when its parent has been flushed.
       for (const folder of [...folders].sort().reverse()) await syncFolder(folder);
     });
-    await putFolderInPlace(whole, destination, { name: artifactUri, overwrite });
-    await this.remove();
+    await putFolderInPlace(whole, destination, { name: artifactUri, overwrite, onLeft });
+  }
+
+  /** When bytes last came or a file became whole; 0 where nothing is there. */
+  async lastWriteTimeMs(): Promise<number> {
+    const partial = path.join(this.#folder, 'partial');
+    const names = await readdir(partial).catch(() => []);
+    const times = [partial, ...names.map((name) => path.join(partial, name))].map((place) =>
+      stat(place).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    );
+    return Math.max(...(await Promise.all(times)));
   }
 
   /** Removes all that was received and is not in place. */
@@ -103,10 +124,16 @@ export class UploadFolder {
   }
 
   /** @returns bytes of the file once the chunks have ended */
-  async #append(index: number, handle: FileHandle, offset: number, chunks: AsyncIterable<Uint8Array>): Promise<number> {
+  async #append(
+    index: number,
+    handle: FileHandle,
+    offset: number,
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<number> {
     const announced = this.#fileOf(index);
     const known = this.#hashes.get(index);
-    const received = known?.bytes === offset ? known : { hash: await hashOf(handle, offset), bytes: offset };
+    const received = known?.bytes === offset ? known : { hash: await hashOf(handle, offset, signal), bytes: offset };
     this.#hashes.set(index, received);
     for await (const chunk of chunks) {
       checkRoom(announced, received.bytes, chunk);
@@ -165,10 +192,11 @@ async function sizeOf(file: string): Promise<number | undefined> {
 }
 
 /** Of the first bytes of a file, which an earlier call or process has written. */
-async function hashOf(handle: FileHandle, byteCount: number): Promise<Hash> {
+async function hashOf(handle: FileHandle, byteCount: number, signal: AbortSignal): Promise<Hash> {
   const hash = createHash('sha256');
   const buffer = Buffer.alloc(Math.min(REHASH_BYTES, byteCount));
   for (let position = 0; position < byteCount;) {
+    signal.throwIfAborted();
     const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, byteCount - position), position);
     if (bytesRead === 0) throw new Error(`A file of an upload ended at byte ${position}, it had ${byteCount}`);
     hash.update(buffer.subarray(0, bytesRead));

@@ -5,6 +5,8 @@ import { writeFileWhole } from '@pemmican/storage';
 import { z } from 'zod';
 
 const SUFFIX = '.json';
+/** What `writeFileWhole` has not given its name when its process was killed. */
+const LEFT_BY_SAVE = /^\..*\.json\..*\.tmp$/;
 
 const schema = z.object({
   id: z.uuid(),
@@ -42,17 +44,25 @@ export class UploadRecords {
     mkdirSync(folder, { recursive: true });
   }
 
-  /** All records; what is none is removed. */
-  load(): StoredUpload[] {
+  /**
+   * All records. What was read and is none is removed; what cannot be read stays for the next process.
+   * @param onUnreadable told of what cannot be read
+   */
+  load(onUnreadable: (file: string, error: unknown) => void): StoredUpload[] {
     return readdirSync(this.#folder).flatMap((name) => {
       const file = path.join(this.#folder, name);
       try {
-        const record = schema.parse(JSON.parse(readFileSync(file, 'utf8')));
-        return [{ record, activeTimeMs: statSync(file).mtimeMs }];
-      } catch {
-        rmSync(file, { recursive: true, force: true });
-        return [];
+        if (LEFT_BY_SAVE.test(name)) rmSync(file);
+        if (!name.endsWith(SUFFIX)) return [];
+        const text = readFileSync(file, 'utf8');
+        const activeTimeMs = statSync(file).mtimeMs;
+        const record = parseRecord(text);
+        if (record !== undefined) return [{ record, activeTimeMs }];
+        rmSync(file);
+      } catch (error) {
+        onUnreadable(file, error);
       }
+      return [];
     });
   }
 
@@ -72,5 +82,13 @@ export class UploadRecords {
 
   #fileOf(id: string): string {
     return path.join(this.#folder, `${id}${SUFFIX}`);
+  }
+}
+
+function parseRecord(text: string): UploadRecord | undefined {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { UploadState, Upload as UploadMessage, type UploadedFile } from '@pemmican/contract/artifacts';
-import { RpcError } from '@pemmican/rpc';
+import { RpcError, notFound } from '@pemmican/rpc';
 import type { ArtifactSettings } from './settings.ts';
 import { UploadFolder, type FileState } from './upload-folder.ts';
 import type { UploadRecord } from './upload-record.ts';
@@ -20,6 +20,8 @@ export class UploadSession {
   readonly record: UploadRecord;
   readonly folder: UploadFolder;
   activeTimeMs: number;
+  /** Set before it is removed: nobody may begin to write, or take it for there. */
+  isRemoved = false;
   readonly #settings: ArtifactSettings;
   readonly #indexOf: ReadonlyMap<string, number>;
   readonly #writers = new Map<number, Writer>();
@@ -60,9 +62,11 @@ export class UploadSession {
 
   /**
    * Writes a file; a call that writes it already is ended first.
-   * @throws what {@link UploadFolder.receive} throws; RpcError ABORTED when a later call takes over
+   * @throws what {@link UploadFolder.receive} throws; RpcError ABORTED when a later call takes over, NOT_FOUND when it is
+   *   being removed
    */
   async write(index: number, offset: number, chunks: AsyncIterable<Uint8Array>): Promise<UploadedFile> {
+    if (this.isRemoved) throw notFound(COLLECTION, this.name);
     const previous = this.#writers.get(index);
     const controller = new AbortController();
     const { promise: done, resolve } = Promise.withResolvers<void>();
@@ -71,7 +75,8 @@ export class UploadSession {
       previous?.controller.abort(writerReplaced(this.record.files[index]?.fileName ?? ''));
       await previous?.done;
       controller.signal.throwIfAborted();
-      const state = await this.folder.receive(index, offset, this.#active(chunks, controller.signal));
+      const { signal } = controller;
+      const state = await this.folder.receive(index, offset, this.#active(chunks, signal), signal);
       return this.#describe(index, state);
     } finally {
       if (this.#writers.get(index)?.controller === controller) this.#writers.delete(index);

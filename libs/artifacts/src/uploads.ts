@@ -10,7 +10,14 @@ import {
   type WriteTarget,
 } from '@pemmican/contract/artifacts';
 import { RpcError, invalidArgument, notFound, type Logger } from '@pemmican/rpc';
-import { localPath, prepareDestination, recoverFolder, withStorageErrors, type ArtifactRoots } from '@pemmican/storage';
+import {
+  localPath,
+  prepareDestination,
+  recoverFolder,
+  withStorageErrors,
+  type ArtifactRoots,
+  type OnLeft,
+} from '@pemmican/storage';
 import type { FileDigests } from './file-digests.ts';
 import { MAX_WRITE_CHUNK_BYTES } from './limits.ts';
 import { serviceStopping } from './service-stopping.ts';
@@ -43,31 +50,53 @@ export class Uploads {
   readonly #sessions = new Map<string, UploadSession>();
   readonly #timer: NodeJS.Timeout;
   readonly #ready: Promise<void>;
-  #lastCreation: Promise<unknown> = Promise.resolve();
+  /** The last call of each request id that is under way. */
+  readonly #creations = new Map<string, Promise<Upload>>();
+  /** Uploads that are being made. */
+  #openingCount = 0;
   #isClosed = false;
 
   constructor(options: UploadsOptions) {
     this.#options = options;
     this.#records = new UploadRecords(options.stateFolder);
-    for (const { record, activeTimeMs } of this.#records.load())
+    const stored = this.#records.load((file, error) => {
+      options.logger.error('the record of an upload cannot be read', { file, error: String(error) });
+    });
+    for (const { record, activeTimeMs } of stored)
       this.#sessions.set(record.id, new UploadSession(record, activeTimeMs, options.settings));
     this.#ready = this.#recover().then(() => this.#sweep());
-    this.#timer = setInterval(() => void this.#sweep(), options.sweepIntervalMs ?? SWEEP_INTERVAL_MS).unref();
+    this.#timer = setInterval(
+      () => void this.#ready.then(() => this.#sweep()),
+      options.sweepIntervalMs ?? SWEEP_INTERVAL_MS,
+    ).unref();
   }
 
   /** @throws RpcError; StorageError */
   async create(request: CreateUploadRequest): Promise<Upload> {
     validateCreateUpload(request, this.#options.settings);
     await this.#ready;
-    // One after another: two with one request id make one upload.
-    const creation = this.#lastCreation.then(() => this.#createNext(request));
-    this.#lastCreation = creation.catch(() => undefined);
-    return creation;
+    const { requestId } = request;
+    const create = (): Promise<Upload> => this.#createNext(request);
+    if (requestId === '') return create();
+    // One after another: two with one request id make one upload. Others do not wait: what was made earlier may be read in whole.
+    const creation = (this.#creations.get(requestId) ?? Promise.resolve()).then(create, create);
+    this.#creations.set(requestId, creation);
+    try {
+      return await creation;
+    } finally {
+      if (this.#creations.get(requestId) === creation) this.#creations.delete(requestId);
+    }
   }
 
-  /** @throws RpcError NOT_FOUND */
+  /**
+   * To ask for a finished upload is to use it: what reads the artifact may go on for longer than it is kept. One that is not
+   * finished is kept by the bytes that come.
+   * @throws RpcError NOT_FOUND
+   */
   async get(name: string): Promise<Upload> {
-    return (await this.#find(name)).toMessage();
+    const session = await this.#find(name);
+    if (session.isFinished) await this.#use(session);
+    return session.toMessage();
   }
 
   /** @throws RpcError; StorageError */
@@ -89,14 +118,17 @@ export class Uploads {
   async finish(name: string): Promise<Upload> {
     const session = await this.#find(name);
     await session.serially(async () => {
-      if (session.isFinished) return;
       if (!this.#sessions.has(session.record.id)) throw notFound(COLLECTION, name);
+      if (session.isFinished) return;
       const missing = await session.missingFiles();
       if (missing.length > 0) throw incomplete(name, missing);
       // Links may have changed since the upload began.
       this.#checkPlace(session.record.path);
-      await session.folder.putInPlace();
+      await session.folder.putInPlace(this.#onLeft);
       await this.#setFinished(session);
+      await session.folder.remove().catch((error: unknown) => {
+        this.#logTrouble('what a finished upload has left cannot be removed', session, error);
+      });
     });
     return session.toMessage();
   }
@@ -118,7 +150,8 @@ export class Uploads {
     await this.#ready;
     const [collection, id = '', ...rest] = name.split('/');
     const session = collection === COLLECTION && rest.length === 0 ? this.#sessions.get(id) : undefined;
-    if (session === undefined || session.expireTimeMs < Date.now()) throw notFound(COLLECTION, name);
+    if (session === undefined || session.isRemoved || session.expireTimeMs < Date.now())
+      throw notFound(COLLECTION, name);
     return session;
   }
 
@@ -127,10 +160,23 @@ export class Uploads {
     const earlier = await this.#createdBy(request.requestId, requestDigest);
     if (earlier !== undefined) return earlier.toMessage();
     const { maxOpenUploads } = this.#options.settings;
-    const openCount = [...this.#sessions.values()].filter(
-      ({ isFinished, expireTimeMs }) => !isFinished && expireTimeMs >= Date.now(),
-    ).length;
+    const openCount =
+      this.#openingCount +
+      [...this.#sessions.values()].filter(({ isFinished, expireTimeMs }) => !isFinished && expireTimeMs >= Date.now())
+        .length;
     if (openCount >= maxOpenUploads) throw tooManyUploads(openCount, maxOpenUploads);
+    this.#openingCount++;
+    let session: UploadSession;
+    try {
+      session = await this.#open(request, requestDigest);
+      this.#sessions.set(session.record.id, session);
+    } finally {
+      this.#openingCount--;
+    }
+    return session.toMessage();
+  }
+
+  async #open(request: CreateUploadRequest, requestDigest: string): Promise<UploadSession> {
     const id = randomUUID();
     const isPlaceChosen = request.artifactUri === '';
     const artifactUri = isPlaceChosen ? this.#chosenPlace(id) : localPath(request.artifactUri);
@@ -158,8 +204,7 @@ export class Uploads {
       await this.#records.remove(id);
       throw error;
     }
-    this.#sessions.set(id, session);
-    return session.toMessage();
+    return session;
   }
 
   /** What an earlier call with the same id made, if what it made is still there. */
@@ -174,8 +219,11 @@ export class Uploads {
         message: `request_id "${requestId}" was used with another request`,
         metadata: { requestId },
       });
-    const isExpired = session.expireTimeMs < Date.now();
-    if (!isExpired && (!session.isFinished || (await this.#isUnchanged(session.record)))) return session;
+    if (!session.isRemoved && session.expireTimeMs >= Date.now()) {
+      // Before its files are read, which may take longer than it is kept.
+      await this.#use(session);
+      if (!session.isFinished || (await this.#isUnchanged(session.record))) return session;
+    }
     await this.#remove(session);
     return undefined;
   }
@@ -185,7 +233,9 @@ export class Uploads {
     if (!(await isInPlace(record))) return false;
     for (const { fileName, digest } of record.files) {
       const file = path.join(record.path, fileName);
-      const found = await this.#options.digests.digestOf(file, await stat(file, { bigint: true }));
+      const found = await withStorageErrors(path.join(record.artifactUri, fileName), async () =>
+        this.#options.digests.digestOf(file, await stat(file, { bigint: true })),
+      );
       if (found !== digest) return false;
     }
     return true;
@@ -203,21 +253,42 @@ export class Uploads {
     return path.join(root, CHOSEN_FOLDER, id);
   }
 
+  /** Begins the time anew in which an upload is kept. */
+  async #use(session: UploadSession): Promise<void> {
+    session.activeTimeMs = Date.now();
+    await this.#records.touch(session.record.id, session.activeTimeMs);
+  }
+
   async #setFinished(session: UploadSession): Promise<void> {
     session.record.endTimeMs = Date.now();
     session.activeTimeMs = session.record.endTimeMs;
     await this.#records.save(session.record);
   }
 
-  /** Takes up what the last process was doing when it ended. */
+  /** Takes up what the last process was doing when it ended. Never rejects: one upload's trouble is not the others'. */
   async #recover(): Promise<void> {
-    for (const session of this.#sessions.values()) {
-      if (session.isFinished || (await session.folder.isThere())) continue;
-      // It ended between giving the artifact its name and saying so; or somebody has removed the folder.
-      await recoverFolder(session.record.path);
-      if (await isInPlace(session.record)) await this.#setFinished(session).catch(() => undefined);
-      else await session.folder.create().catch(() => undefined);
+    for (const session of this.#sessions.values())
+      await this.#takeUp(session).catch((error: unknown) => {
+        this.#logTrouble('an upload cannot be taken up', session, error);
+      });
+  }
+
+  async #takeUp(session: UploadSession): Promise<void> {
+    if (session.isFinished || this.#isClosed) return;
+    // The record's time is that of the last call that ended: one under way may have received bytes for hours since.
+    session.activeTimeMs = Math.max(session.activeTimeMs, await session.folder.lastWriteTimeMs());
+    if (await session.folder.isThere()) return;
+    // It ended between giving the artifact its name and saying so; or while it did that, or somebody has removed the folder: what
+    // is at the place may be another artifact, whose files can have the same sizes.
+    let isDone = false;
+    try {
+      await recoverFolder(session.record.path, this.#onLeft);
+      isDone = await this.#isUnchanged(session.record);
+    } catch (error) {
+      this.#logTrouble('what an upload has put in place cannot be read', session, error);
     }
+    if (isDone) await this.#setFinished(session);
+    else await session.folder.create();
   }
 
   /** Removes what has expired. Never rejects: what cannot be removed is tried again. */
@@ -230,22 +301,37 @@ export class Uploads {
           logger.info('removed an expired upload', { upload: session.name });
         },
         (error: unknown) => {
-          logger.error('an expired upload cannot be removed', { upload: session.name, error: String(error) });
+          this.#logTrouble('an expired upload cannot be removed', session, error);
         },
       );
     }
   }
 
+  readonly #onLeft: OnLeft = (folder, error) => {
+    this.#options.logger.error('a folder that was replaced cannot be removed', { folder, error: String(error) });
+  };
+
+  #logTrouble(message: string, { name }: UploadSession, error: unknown): void {
+    this.#options.logger.error(message, { upload: name, error: String(error) });
+  }
+
   async #remove(session: UploadSession): Promise<void> {
     const { id, artifactUri, path: place, isPlaceChosen } = session.record;
-    await session.stopWriters(notFound(COLLECTION, session.name));
-    await session.serially(async () => {
-      await session.folder.remove();
-      if (isPlaceChosen && session.isFinished)
-        await withStorageErrors(artifactUri, () => rm(place, { recursive: true, force: true }));
-      await this.#records.remove(id);
-      this.#sessions.delete(id);
-    });
+    session.isRemoved = true;
+    try {
+      await session.stopWriters(notFound(COLLECTION, session.name));
+      await session.serially(async () => {
+        await session.folder.remove();
+        if (isPlaceChosen && session.isFinished)
+          await withStorageErrors(artifactUri, () => rm(place, { recursive: true, force: true }));
+        await this.#records.remove(id);
+        this.#sessions.delete(id);
+      });
+    } catch (error) {
+      // It can be asked for again.
+      session.isRemoved = false;
+      throw error;
+    }
   }
 }
 

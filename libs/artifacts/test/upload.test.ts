@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { after, test, type TestContext } from 'node:test';
-import { UploadState } from '@pemmican/contract/artifacts';
+import { UploadState, type Upload } from '@pemmican/contract/artifacts';
 import { refusalOf, type Failure } from '@pemmican/testkit';
 import {
   announced,
@@ -24,6 +35,7 @@ import {
   writeFile,
   type ArtifactServer,
   type Contents,
+  type Folders,
 } from './harness.ts';
 
 const folders = temporaryFolders();
@@ -41,7 +53,17 @@ const refusal = async (work: Promise<unknown>): Promise<Failure> =>
       (error: unknown) => error,
     ),
   );
-const hidden = (): string[] => readdirSync(root).filter((name) => name.startsWith('.pemmican-upload-'));
+const hiddenIn = (folder: string): string[] =>
+  readdirSync(folder).filter((name) => name.startsWith('.pemmican-upload-'));
+const hidden = (): string[] => hiddenIn(root);
+const recordOf = ({ work }: Folders, name: string): string =>
+  path.join(work, 'state/uploads', `${path.basename(name)}.json`);
+/** As if the service had been killed before it noted that an upload is finished. */
+function forgetEnd(own: Folders, name: string): void {
+  const record = JSON.parse(readFileSync(recordOf(own, name), 'utf8')) as { endTimeMs?: number };
+  delete record.endTimeMs;
+  writeFileSync(recordOf(own, name), JSON.stringify(record));
+}
 function isSame(folder: string, contents: Contents): void {
   for (const [name, bytes] of Object.entries(contents)) assert.ok(readFileSync(path.join(folder, name)).equals(bytes));
 }
@@ -57,6 +79,27 @@ async function ownServer(
     removeFolders(own);
   });
   return { server: started, root: own.root, folders: own };
+}
+
+/** Folders whose service is started several times. */
+interface Restartable {
+  readonly own: Folders;
+  readonly start: (options?: Parameters<typeof startArtifacts>[1]) => Promise<ArtifactServer>;
+  readonly stop: () => Promise<void>;
+}
+
+function restartable(t: TestContext): Restartable {
+  const own = temporaryFolders();
+  let running: ArtifactServer | undefined;
+  const stop = async (): Promise<void> => {
+    await running?.close();
+    running = undefined;
+  };
+  t.after(async () => {
+    await stop();
+    removeFolders(own);
+  });
+  return { own, stop, start: async (options) => (running = await startArtifacts(own, options)) };
 }
 
 test('an upload appears under its name when all files are whole, and not before', async () => {
@@ -247,22 +290,135 @@ test('uploads outlive their service, and files that were whole stay whole', asyn
   const third = await startArtifacts(own);
   await finishUpload(third, name);
   await third.close();
-  const [recordName = ''] = readdirSync(path.join(own.work, 'state/uploads'));
-  const recordFile = path.join(own.work, 'state/uploads', recordName);
-  const record = JSON.parse(readFileSync(recordFile, 'utf8')) as { endTimeMs?: number };
-  delete record.endTimeMs;
-  writeFileSync(recordFile, JSON.stringify(record));
+  forgetEnd(own, name);
   writeFileSync(path.join(own.work, 'state/uploads/broken.json'), '{');
+  writeFileSync(path.join(own.work, 'state/uploads/.broken.json.1.tmp'), '');
+  // What cannot be read may be a record, and what has another name is somebody else's.
+  mkdirSync(path.join(own.work, 'state/uploads/unreadable.json'));
+  writeFileSync(path.join(own.work, 'state/uploads/other'), '');
   const fourth = await startArtifacts(own);
   assert.equal((await finishUpload(fourth, name)).state, UploadState.SUCCEEDED);
   isSame(artifactUri, contents);
-  assert.ok(!existsSync(path.join(own.work, 'state/uploads/broken.json')));
+  const kept = [path.basename(recordOf(own, name)), 'other', 'unreadable.json'];
+  assert.deepEqual(readdirSync(path.join(own.work, 'state/uploads')).sort(), kept.sort());
+  assert.match(fourth.log.join(''), /the record of an upload cannot be read.*EISDIR/);
   await fourth.close();
+});
+
+/** As somebody who may not remove all: for root there is nothing that it may not. */
+function asNobody(t: TestContext): void {
+  if (process.getuid?.() !== 0) return;
+  process.seteuid?.(65534);
+  t.after(() => process.seteuid?.(0));
+}
+
+test('what an upload replaces and cannot remove is no failure, then and at the next start', async (t) => {
+  asNobody(t);
+  const { own, start, stop } = restartable(t);
+  const artifactUri = path.join(own.root, 'model');
+  mkdirSync(path.join(artifactUri, 'fixed'), { recursive: true });
+  writeFileSync(path.join(artifactUri, 'fixed/old'), '');
+  chmodSync(path.join(artifactUri, 'fixed'), 0o555);
+  const left = (): string[] => readdirSync(own.root).filter((name) => name.startsWith('.'));
+  const first = await start();
+  const { name, state } = await uploadAll(first, { new: Buffer.from('new') }, { artifactUri, overwrite: true });
+  assert.equal(state, UploadState.SUCCEEDED);
+  assert.equal((await finishUpload(first, name)).state, UploadState.SUCCEEDED);
+  assert.deepEqual(readdirSync(artifactUri), ['new']);
+  assert.equal(left().length, 1);
+  assert.match(first.log.join(''), /a folder that was replaced cannot be removed.*EACCES/);
+  await stop();
+
+  // Killed before it said so, and what it left is a dead process's.
+  forgetEnd(own, name);
+  const [leftName = ''] = left();
+  const dead = leftName.replace(/-\d+-\w+-(?=[0-9a-f]{8}\.tmp$)/, '-999999999-1-');
+  assert.notEqual(dead, leftName);
+  renameSync(path.join(own.root, leftName), path.join(own.root, dead));
+  const second = await start();
+  assert.equal((await getUpload(second, name)).state, UploadState.SUCCEEDED);
+  assert.match(second.log.join(''), /a folder that was replaced cannot be removed.*EACCES/);
+  for (const folder of left()) chmodSync(path.join(own.root, folder, 'fixed'), 0o755);
+});
+
+test('an upload that a crash has cut off while it replaced a folder is not taken for finished', async (t) => {
+  const { own, start, stop } = restartable(t);
+  const artifactUri = path.join(own.root, 'model');
+  mkdirSync(artifactUri);
+  writeFileSync(path.join(artifactUri, 'weights'), 'old');
+  const first = await start();
+  const contents = { weights: Buffer.from('new') };
+  const { name } = await createUpload(first, { artifactUri, files: announced(contents), overwrite: true });
+  await writeFile(first, name, 'weights', 0, contents.weights);
+  await stop();
+  // After the first of its renames.
+  const whole = path.join(own.root, hiddenIn(own.root)[0] ?? '', 'whole');
+  renameSync(whole, path.join(own.root, '.model.pemmican-00000000-1-1-00000000.new'));
+
+  const second = await start();
+  const { state, committedBytes } = await getUpload(second, name);
+  assert.deepEqual([state, committedBytes], [UploadState.ACTIVE, 0]);
+  await writeFile(second, name, 'weights', 0, contents.weights);
+  await finishUpload(second, name);
+  isSame(artifactUri, contents);
+});
+
+test('a finished upload that is asked for is kept from then on, by the next process too', async (t) => {
+  const { own, start, stop } = restartable(t);
+  const first = await start();
+  const a = Buffer.from('1');
+  const request = { files: announced({ a }), requestId: 'kept' };
+  const expiry = ({ expireTime }: Upload): number => expireTime?.getTime() ?? 0;
+  const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+  const created = await createUpload(first, request);
+  await later();
+  assert.equal(expiry(await getUpload(first, created.name)), expiry(created), 'one that gets no bytes is not kept');
+  const again = await createUpload(first, request);
+  assert.ok(expiry(again) > expiry(created));
+  await writeFile(first, created.name, 'a', 0, a);
+  const times = [expiry(await finishUpload(first, created.name))];
+  for (const ask of [() => getUpload(first, created.name), () => createUpload(first, request)]) {
+    await later();
+    times.push(expiry(await ask()));
+    assert.ok(times.at(-1)! > times.at(-2)!, times.join(' '));
+  }
+  const { mtimeMs } = statSync(recordOf(own, created.name));
+  await stop();
+  // What the next process reads. 168 hours; a file's time is a fraction of a millisecond less than what it was set to.
+  assert.ok(Math.abs(mtimeMs + 168 * 3_600_000 - times.at(-1)!) < 2, `${mtimeMs}`);
+});
+
+test('bytes that came a moment ago keep an upload whose service was killed before it noted them', async (t) => {
+  const { own, start, stop } = restartable(t);
+  const files = announced({ bytes: Buffer.alloc(100) });
+  const names: string[] = [];
+  const first = await start();
+  for (const place of ['used', 'abandoned']) {
+    const { name } = await createUpload(first, { artifactUri: path.join(own.root, place), files });
+    await writeFile(first, name, 'bytes', 0, Buffer.alloc(50));
+    names.push(name);
+  }
+  await stop();
+  // An upload is kept for 24 hours.
+  const longAgo = new Date(Date.now() - 25 * 3_600_000);
+  const [used = '', abandoned = ''] = names;
+  for (const name of names) utimesSync(recordOf(own, name), longAgo, longAgo);
+  const partial = path.join(own.root, `.pemmican-upload-${path.basename(abandoned)}`, 'partial');
+  for (const place of [path.join(partial, '0'), partial]) utimesSync(place, longAgo, longAgo);
+
+  const second = await start();
+  assert.equal((await getUpload(second, used)).committedBytes, 50);
+  assert.equal((await refusal(getUpload(second, abandoned))).code, 'NOT_FOUND');
+  await until(() => hiddenIn(own.root).length === 1);
 });
 
 test('an abandoned upload is removed when it expires, and so is what it has received', async (t) => {
   // 1.8 seconds after the last byte.
-  const { server: own, root: ownRoot } = await ownServer(t, {
+  const {
+    server: own,
+    root: ownRoot,
+    folders: ownFolders,
+  } = await ownServer(t, {
     environment: { PEMMICAN_UPLOAD_EXPIRY_HOURS: '0.0005' },
     sweepIntervalMs: 50,
   });
@@ -275,7 +431,8 @@ test('an abandoned upload is removed when it expires, and so is what it has rece
   await until(async () => (await refusal(getUpload(own, name)).catch(() => undefined))?.code === 'NOT_FOUND');
   await until(() => readdirSync(ownRoot).length === 1);
   // Of a finished one only the record goes.
-  await until(async () => (await refusal(getUpload(own, finished.name)).catch(() => undefined))?.code === 'NOT_FOUND');
+  await until(() => !existsSync(recordOf(ownFolders, finished.name)));
+  assert.equal((await refusal(getUpload(own, finished.name))).code, 'NOT_FOUND');
   isSame(path.join(ownRoot, 'finished'), contents);
   assert.deepEqual(own.log, []);
 });

@@ -14,6 +14,6 @@ export { makeFolder } from './make-folder.ts';
 export { openFolder, type OpenFolderOptions } from './open-folder.ts';
 export { putFolderInPlace, syncFolder } from './put-in-place.ts';
 export { readJson, readJsonFile } from './read-json.ts';
-export { recoverFolder } from './temporary-folder.ts';
+export { recoverFolder, type OnLeft } from './temporary-folder.ts';
 export { artifactName, localPath, parseLocation, type Location } from './uri.ts';
 export { writeFileWhole } from './write-file-whole.ts';

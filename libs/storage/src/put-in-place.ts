@@ -2,7 +2,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { storageError, systemCode, withStorageErrors } from './error.ts';
-import { createTag, temporaryPath } from './temporary-folder.ts';
+import { createTag, discardFolder, temporaryPath, type OnLeft } from './temporary-folder.ts';
 
 export interface PutInPlaceOptions {
   /** What error messages call the destination. */
@@ -11,15 +11,18 @@ export interface PutInPlaceOptions {
   readonly tag?: string;
   /** Replace a folder with files in it. */
   readonly overwrite: boolean;
+  /** Told of what was replaced where it cannot be removed; a warning of the process unless set. */
+  readonly onLeft?: OnLeft;
 }
 
 /**
- * Gives a whole folder its final name: a crash at any moment leaves the destination whole or as it was.
+ * Gives a whole folder its final name: a crash at any moment leaves the destination whole or as it was. That what it replaced cannot
+ * be removed is no failure: the destination is what was asked for.
  * @param temporary on the same file system; all that is in it has been flushed
  * @throws StorageError DESTINATION_EXISTS, ACCESS_DENIED, ...
  */
 export async function putFolderInPlace(temporary: string, path: string, options: PutInPlaceOptions): Promise<void> {
-  const { name, tag = createTag(), overwrite } = options;
+  const { name, tag = createTag(), overwrite, onLeft } = options;
   await withStorageErrors(name, async () => {
     try {
       // Replaces an empty folder too; refuses one with files in it, also one that came while the new one was written.
@@ -31,7 +34,7 @@ export async function putFolderInPlace(temporary: string, path: string, options:
       await replace(temporary, path, tag);
     }
     await syncFolder(dirname(path));
-    await rm(temporaryPath(path, tag, 'old'), { recursive: true, force: true });
+    await discardFolder(path, tag, 'old', onLeft);
   });
 }
 

@@ -10,7 +10,8 @@ import { basename, dirname, join } from 'node:path';
  *   .NAME.pemmican-TAG.new   whole and flushed, about to replace NAME
  *   .NAME.pemmican-TAG.old   what NAME was, about to be removed
  * Node has no call that exchanges two folders, so replacing takes two renames; whichever one a crash falls on, the names
- * tell what to do: see recoverFolder.
+ * tell what to do: see recoverFolder. What NAME was gets the first name again before it is removed, so that half of it, where
+ * that fails, is never taken for a folder to go back to.
  */
 export const TEMPORARY_SUFFIXES = ['tmp', 'new', 'old'] as const;
 export type TemporarySuffix = (typeof TEMPORARY_SUFFIXES)[number];
@@ -32,12 +33,38 @@ export function temporaryPath(path: string, tag: string, suffix: TemporarySuffix
   return join(dirname(path), `.${basename(path)}.pemmican-${tag}.${suffix}`);
 }
 
+/** Told of a folder that nobody needs and that cannot be removed. */
+export type OnLeft = (folder: string, error: unknown) => void;
+
+/** Removes a temporary folder where it is there. Never rejects: it is tried again by whoever next recovers `path`. */
+export async function discardFolder(
+  path: string,
+  tag: string,
+  suffix: TemporarySuffix,
+  onLeft: OnLeft = warnOfLeft,
+): Promise<void> {
+  const folder = temporaryPath(path, tag, suffix);
+  const useless = temporaryPath(path, tag, 'tmp');
+  try {
+    if (suffix === 'old' && !(await exists(folder))) return;
+    if (suffix === 'old') await rename(folder, useless);
+    await rm(suffix === 'old' ? useless : folder, { recursive: true, force: true });
+  } catch (error) {
+    onLeft(folder, error);
+  }
+}
+
+function warnOfLeft(folder: string, error: unknown): void {
+  process.emitWarning(`${folder} cannot be removed: ${String(error)}`, { code: 'PEMMICAN_FOLDER_LEFT' });
+}
+
 /**
  * Cleans up what writers of `path` that are gone have left, and finishes a replacement that one of them had begun.
  * Writers that live are left alone; whether one of another machine or container does is judged by age.
+ * @param onLeft told of what cannot be removed; a warning of the process unless set
  * @returns whether `path` was put in place
  */
-export async function recoverFolder(path: string): Promise<boolean> {
+export async function recoverFolder(path: string, onLeft?: OnLeft): Promise<boolean> {
   const parent = dirname(path);
   const left: { name: string; suffix: TemporarySuffix; tag: string }[] = [];
   for (const entry of await readdir(parent).catch(() => [])) {
@@ -54,7 +81,7 @@ export async function recoverFolder(path: string): Promise<boolean> {
     await rename(replacement?.name ?? old.name, path);
     isPutInPlace = true;
   }
-  for (const { name } of left) await rm(name, { recursive: true, force: true });
+  for (const { suffix, tag } of left) await discardFolder(path, tag, suffix, onLeft);
   return isPutInPlace;
 }
 

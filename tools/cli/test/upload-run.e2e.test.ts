@@ -21,11 +21,10 @@ before(async () => {
   await makeTinyModel(at('model'));
   await makeTinyDataset(at('train.jsonl'), 32);
   await makeTinyDataset(at('validation.jsonl'), 16, 2);
-  server = spawn(
-    process.execPath,
-    [MAIN, 'serve', 'all', '--listen', '127.0.0.1:0', '--state-directory', at('state')],
-    { env: { ...process.env, PEMMICAN_ARTIFACT_ROOTS: root }, stdio: ['ignore', 'ignore', 'pipe'] },
-  );
+  server = spawn(process.execPath, [MAIN, 'serve', 'all', '--listen', '127.0.0.1:0'], {
+    env: { ...process.env, PEMMICAN_ARTIFACT_ROOTS: root, PEMMICAN_STATE_DIRECTORY: at('state') },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   address = await new Promise<string>((resolve, reject) => {
     let said = '';
     server.stderr?.on('data', (chunk: Buffer) => {
@@ -37,6 +36,7 @@ before(async () => {
       reject(new Error(`The server ended: ${said}`));
     });
   });
+  assert.deepEqual(readdirSync(at('state')).sort(), ['embedding-surgery', 'trainer', 'vocabulary-analysis']);
 });
 after(async () => {
   await endProcess(server, 'SIGTERM');

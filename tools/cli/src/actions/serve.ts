@@ -91,11 +91,18 @@ async function createService(name: ServiceName, environment: Environment): Promi
   }
 }
 
-/** What a service's configuration reads: the environment, with this command's options in place of two variables. */
+/**
+ * What a service's configuration reads: the environment, with this command's options in place of two variables. Several services
+ * never share a folder of state: each would take up, and sweep, the others' uploads and jobs.
+ */
 function serviceEnvironment(name: ServiceName, options: ServeOptions, context: CommandContext): Environment {
-  const { stateDirectory } = options;
-  if (stateDirectory === undefined) return { ...context.environment, PEMMICAN_LISTEN: options.listen };
-  const directory = path.resolve(stateDirectory, options.name === 'all' ? name : '.');
+  const isOneOfAll = options.name === 'all';
+  const stateDirectory =
+    options.stateDirectory ?? (isOneOfAll ? context.environment['PEMMICAN_STATE_DIRECTORY'] : undefined);
+  // An empty one is for the configuration to refuse.
+  if (stateDirectory === undefined || stateDirectory === '')
+    return { ...context.environment, PEMMICAN_LISTEN: options.listen };
+  const directory = path.resolve(stateDirectory, isOneOfAll ? name : '.');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   return { ...context.environment, PEMMICAN_LISTEN: options.listen, PEMMICAN_STATE_DIRECTORY: directory };
 }
