@@ -159,8 +159,8 @@ export interface Upload {
     | Date
     | undefined;
   /**
-   * When it is forgotten, with what it has received, unless more bytes come before. Where the service chose the place, the
-   * artifact goes with it.
+   * When it is forgotten, with what it has received, unless more bytes come before, or somebody asks for it once it is finished.
+   * Where the service chose the place, the artifact goes with it.
    */
   expireTime: Date | undefined;
 }
