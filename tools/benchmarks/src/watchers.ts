@@ -4,10 +4,7 @@
  * what the service does for them is not held back. Prints
  * docs/benchmarks/watchers.md; takes some five minutes.
  *
- *   node tools/benchmarks/src/watchers.ts [--watchers 1000] [--steps 60] [--repeats 2] [--own-core] > docs/benchmarks/watchers.md
- *
- * With `--own-core` the service and the watchers have the second core (`taskset`) and training, on one thread, the first: what
- * is left is what the machine's other parts cost.
+ *   node tools/benchmarks/src/watchers.ts [--watchers 1000] [--steps 60] [--repeats 2] > docs/benchmarks/watchers.md
  * @module
  */
 import { execFileSync, fork, type ChildProcess } from 'node:child_process';
@@ -28,7 +25,6 @@ const { values } = parseArgs({
     watchers: { type: 'string', default: '1000' },
     steps: { type: 'string', default: '60' },
     repeats: { type: 'string', default: '2' },
-    'own-core': { type: 'boolean', default: false },
   },
 });
 const [watcherCount, stepCount, repeatCount] = [values.watchers, values.steps, values.repeats].map(Number) as [number, number, number]; // prettier-ignore
@@ -81,18 +77,9 @@ async function createRun(client: TrainerServiceClient, output: string): Promise<
   return run?.name ?? '';
 }
 
-const hasOwnCore = values['own-core'];
-
-/** Keeps what a process has for threads by now to some cores; what it starts later is kept to them too. */
-function keepToCores(pid: number | undefined, cores: string): void {
-  if (hasOwnCore)
-    execFileSync('taskset', ['--all-tasks', '--pid', '--cpu-list', cores, String(pid)], { stdio: 'ignore' });
-}
-
 function startWatchers(address: string, name: string, count: number): Promise<WatchersReport> {
   const child = fork(WATCHERS, [address, name, String(count)], { execArgv: [] });
   execFileSync('chrt', ['--all-tasks', '--idle', '--pid', '0', String(child.pid)]);
-  keepToCores(child.pid, '1');
   return new Promise((resolve, reject) => {
     child.on('message', (message) => {
       resolve(message as WatchersReport);
@@ -105,8 +92,6 @@ function startWatchers(address: string, name: string, count: number): Promise<Wa
 
 async function measure(service: ChildProcess, address: string, work: string, count: number): Promise<Measured> {
   const client = new TrainerServiceClient(address, credentials.createInsecure());
-  // The run's process is to have both cores, which it takes over from the service.
-  keepToCores(service.pid, '0,1');
   const name = await createRun(client, path.join(work, `out-${performance.now()}`));
   const processes = count === 0 ? 0 : PROCESS_COUNT;
   const others = Array.from({ length: processes }, () => startWatchers(address, name, count / PROCESS_COUNT));
@@ -114,10 +99,7 @@ async function measure(service: ChildProcess, address: string, work: string, cou
   let state = RunState.UNSPECIFIED as RunState;
   const before = cpuSeconds(service.pid ?? 0);
   for await (const { event } of client.watchRun({ name, resumeToken: '' }) as AsyncIterable<WatchRunResponse>) {
-    if (event?.$case === 'step') {
-      if (stepMs.length === 0) keepToCores(service.pid, '1');
-      stepMs.push(event.value.elapsedMs);
-    }
+    if (event?.$case === 'step') stepMs.push(event.value.elapsedMs);
     if (event?.$case === 'stateChange') state = event.value.state;
   }
   const serviceSeconds = cpuSeconds(service.pid ?? 0) - before;
@@ -150,15 +132,15 @@ function print(results: readonly Measured[], load: number, peakBytes: number): v
 
 Runs of ${stepCount} steps of all-MiniLM-L6-v2 (16 real sentences each, dropout, AdamW) by a trainer in a process of its own over a Unix
 socket, one after the other, with one watcher and with ${watcherCount.toLocaleString('en')} more. The watchers, ${PROCESS_COUNT} processes, get what
-${hasOwnCore ? 'one core leaves idle, which the service has for itself; the run trains on the other, with one thread' : 'these cores leave idle'}. Step: median after ${WARM_UP_STEPS}, as the run's process measures it. Service: CPU time of the trainer's own process during the run.
+these cores leave idle. Step: median after ${WARM_UP_STEPS}, as the run's process measures it. Service: CPU time of the trainer's own process during the run.
 
 | watchers | step ms | events each | sent | service CPU s | lost, repeated or other events |
 | ---: | ---: | ---: | ---: | ---: | --- |
 ${results.map((one) => `| ${one.watcherCount + 1} | ${one.stepMs.toFixed(1)} | ${one.watcherCount === 0 ? '' : one.eventCount} | ${one.watcherCount === 0 ? '' : (one.eventCount * one.watcherCount).toLocaleString('en')} | ${one.serviceSeconds.toFixed(1)} | ${one.watcherCount === 0 ? '' : one.problems.length} |`).join('\n')}
 
-- A step takes ${(100 * slower).toFixed(1)} % ${slower < 0 ? 'less' : 'more'} time with them (goal: less than 1 % more, ${slower < GOAL ? 'met' : hasOwnCore ? 'missed' : 'missed on these two cores, which the service shares with the training'}).
+- A step takes ${(100 * slower).toFixed(1)} % ${slower < 0 ? 'less' : 'more'} time with them (goal: less than 1 % more, ${slower < GOAL ? 'met' : 'missed on these two cores, which the service shares with the training'}).
 - ${problems.length === 0 ? 'Every watcher saw every event once, in order, with the same resume tokens.' : `Problems: ${problems.slice(0, 5).join('; ')}`}
-- The service spends ${serviceMicroseconds(results).toFixed(0)} µs of CPU on an event of a watcher, ${hasOwnCore ? 'none of it on the core that trains' : "which come from the training's cores where there are no others"}.
+- The service spends ${serviceMicroseconds(results).toFixed(0)} µs of CPU on an event of a watcher, which come from the training's cores where there are no others.
 - The trainer's process had ${(peakBytes / 1e6).toFixed(0)} MB at its peak.
 `);
 }
@@ -178,7 +160,6 @@ const { child: service, listening } = forkService('trainer', {
   PEMMICAN_LISTEN: `unix:${path.join(work, 'trainer.sock')}`,
   PEMMICAN_STATE_DIRECTORY: path.join(work, 'state'),
   PEMMICAN_LOG_LEVEL: 'error',
-  ...(hasOwnCore ? { TF_NUM_INTRAOP_THREADS: '1' } : {}),
 });
 try {
   const address = await listening;
