@@ -12,7 +12,9 @@ export function encodingOnce(method: MethodDefinition<unknown, unknown>): Method
     ...method,
     responseSerialize: (message) => {
       if (typeof message !== 'object' || message === null) return responseSerialize(message);
-      const bytes = encoded.get(message) ?? responseSerialize(message);
+      const known = encoded.get(message);
+      if (known !== undefined) return known;
+      const bytes = responseSerialize(message);
       encoded.set(message, bytes);
       return bytes;
     },

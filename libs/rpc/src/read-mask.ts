@@ -1,11 +1,7 @@
-import {
-  createFileRegistry,
-  fromBinary,
-  type DescField,
-  type DescMessage,
-  type FileRegistry,
-} from '@bufbuild/protobuf';
-import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { createRequire } from 'node:module';
+import type * as Protobuf from '@bufbuild/protobuf';
+import type { DescField, DescMessage, FileRegistry } from '@bufbuild/protobuf';
+import type * as WellKnownTypes from '@bufbuild/protobuf/wkt';
 import { readDescriptorSet } from '@pemmican/contract/descriptor-set';
 import { invalidArgument } from './rpc-error.ts';
 
@@ -53,10 +49,18 @@ export function readMask<Message extends object>(
 }
 
 function messageOf(typeName: string): DescMessage {
-  registry ??= createFileRegistry(fromBinary(FileDescriptorSetSchema, readDescriptorSet()));
+  registry ??= readRegistry();
   const type = registry.getMessage(typeName);
   if (type === undefined) throw new Error(`The contract has no message ${typeName}`);
   return type;
+}
+
+/** The library is loaded by the first mask: every process that speaks gRPC would start a tenth of a second later for it. */
+function readRegistry(): FileRegistry {
+  const require = createRequire(import.meta.url);
+  const { createFileRegistry, fromBinary } = require('@bufbuild/protobuf') as typeof Protobuf;
+  const { FileDescriptorSetSchema } = require('@bufbuild/protobuf/wkt') as typeof WellKnownTypes;
+  return createFileRegistry(fromBinary(FileDescriptorSetSchema, readDescriptorSet()));
 }
 
 /** @returns what is wrong with the path */
