@@ -1,13 +1,13 @@
-import { withArtifacts } from '../artifacts/artifact-connection.ts';
+import { TRANSFER_HINT, withArtifacts } from '../artifacts/artifact-connection.ts';
 import { downloadArtifact } from '../artifacts/download-artifact.ts';
-import { withResumeHint } from '../artifacts/resume-hint.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { DownloadOptions } from '../commands/download.ts';
+import { withResumeHint } from '../resume-hint.ts';
 
 /** `pemmican download` */
 export async function download(options: DownloadOptions, context: CommandContext): Promise<void> {
   const destination = { output: options.output, overwrite: options.overwrite === true };
-  const outcome = await withResumeHint(context, () =>
+  const outcome = await withResumeHint(context, TRANSFER_HINT, () =>
     withArtifacts(options, context, (connected) => downloadArtifact(options.source, destination, connected)),
   );
   const { artifact, files, output, resumedBytes } = outcome;

@@ -3,13 +3,14 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { SERVICE, withArtifacts, type ArtifactContext } from '../artifacts/artifact-connection.ts';
-import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
+import { usageError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { RunOptions } from '../commands/run.ts';
 import type { ServiceName } from '../options/common-options.ts';
 import type { Report } from '../report/report.ts';
 import { RESTRICTED_SOFTMAX_WARNING, summaryLines } from '../report/summary.ts';
 import { resumeCommand } from '../resume-command.ts';
+import { withResumeHint } from '../resume-hint.ts';
 import { isS3, fileIn } from '../options/location.ts';
 import { gatherRunInputs, type RunInputs } from '../run/run-inputs.ts';
 import { RunPipeline } from '../run/run-pipeline.ts';
@@ -53,7 +54,7 @@ async function runToFolder(
   const isResuming = options.resumeFromCheckpoint !== undefined;
   return (
     (isResuming ? await findFinishedRun(output, inputs.digest) : undefined) ??
-    (await withResumeHint(context, async () => {
+    (await withResumeHint(context, resumed(context), async () => {
       await using workspace = await Workspace.open({
         output,
         ...(output === options.output ? {} : { name: options.output }),
@@ -111,7 +112,7 @@ async function runToBucket(options: RunOptions, inputs: RunInputs, context: Comm
   const overwrite = options.overwrite === true;
   await bucket.check(overwrite);
   const report = await runToFolder(options, inputs, bucket.folder, context);
-  await withResumeHint(context, () => bucket.upload(overwrite, context.interrupt.signal));
+  await withResumeHint(context, resumed(context), () => bucket.upload(overwrite, context.interrupt.signal));
   return report;
 }
 
@@ -133,18 +134,11 @@ async function findFinishedRun(output: string, inputsDigest: string): Promise<Re
   }
 }
 
-/** Says how to go on when the run was interrupted. */
-async function withResumeHint<Result>(context: CommandContext, work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!context.interrupt.signal.aborted) throw error;
-    throw new CliError(EXIT_CODE.INTERRUPTED, 'Interrupted. What is done is kept; go on with:', {
-      cause: error,
-      hints: [`  ${resumeCommand(context.commandLine)}`],
-    });
-  }
-}
+/** How to go on when the run was interrupted. */
+const resumed = (context: CommandContext): { message: string; hints: string[] } => ({
+  message: 'What is done is kept; go on with:',
+  hints: [`  ${resumeCommand(context.commandLine)}`],
+});
 
 /** What came out: a model, or an adapter and what it is used with. */
 function describeModel({ output, options }: Report): string {

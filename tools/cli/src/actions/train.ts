@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 
-import { CliError, EXIT_CODE } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { TrainOptions } from '../commands/train.ts';
 import { checkMemoryOption } from '../options/batch-size-options.ts';
@@ -14,6 +13,7 @@ import type { Report } from '../report/report.ts';
 import { RESTRICTED_SOFTMAX_WARNING, summaryLines } from '../report/summary.ts';
 import { writeReport } from '../report/write-report.ts';
 import { formatCommand, resumeCommand } from '../resume-command.ts';
+import { withResumeHint } from '../resume-hint.ts';
 import { decidingOptions } from '../run/run-inputs.ts';
 import { resumePoint } from '../run/run-pipeline.ts';
 import { ServicePool } from '../services/service-pool.ts';
@@ -35,7 +35,11 @@ export async function train(options: TrainOptions, context: CommandContext): Pro
     isResuming: options.resumeFromCheckpoint !== undefined,
     overwrite: options.overwrite === true,
   });
-  const report = await withResumeHint(context, async () => trainToReport(options, output, context));
+  const hint = {
+    message: 'The last checkpoint is kept; go on with:',
+    hints: [`  ${resumeCommand(context.commandLine)}`],
+  };
+  const report = await withResumeHint(context, hint, async () => trainToReport(options, output, context));
   await mkdir(output, { recursive: true });
   await writeReport(report, output);
   const [, score] = summaryLines(report);
@@ -89,16 +93,4 @@ async function trainToReport(options: TrainOptions, output: string, context: Com
 async function keptTokenIdsOf(model: string): Promise<KeptTokenIds | null> {
   const file = path.join(toServiceLocation(model), TOKEN_ID_MAP_FILE_NAME);
   return isUri(model) || !existsSync(file) ? null : readKeptTokenIds(file);
-}
-
-async function withResumeHint<Result>(context: CommandContext, work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!context.interrupt.signal.aborted) throw error;
-    throw new CliError(EXIT_CODE.INTERRUPTED, 'Interrupted. The last checkpoint is kept; go on with:', {
-      cause: error,
-      hints: [`  ${resumeCommand(context.commandLine)}`],
-    });
-  }
 }

@@ -16,6 +16,9 @@ export interface ArtifactContext extends CommandContext {
   readonly client: ArtifactServiceClient;
 }
 
+/** What becomes of a transfer that is interrupted. */
+export const TRANSFER_HINT = { message: 'What has arrived is kept for a while; the same command goes on' };
+
 /**
  * Connects to the server for the length of some work.
  * @throws CliError without a server, or when it cannot be reached
