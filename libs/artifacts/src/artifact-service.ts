@@ -1,15 +1,14 @@
 import path from 'node:path';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { ArtifactServiceService, type ArtifactServiceServer } from '@pemmican/contract/artifacts';
-import { Handlers, RpcError, type HostedService, type Logger } from '@pemmican/rpc';
+import { Handlers, RpcError, serviceStopping, type HostedService, type Logger } from '@pemmican/rpc';
 import type { ArtifactRoots } from '@pemmican/storage';
 import { FileDigests } from './file-digests.ts';
 import { describeArtifact, listArtifactFiles } from './list-artifact.ts';
 import { readArtifact } from './read-artifact.ts';
-import { serviceStopping } from './service-stopping.ts';
 import type { ArtifactSettings } from './settings.ts';
 import { ERROR_RULES } from './status.ts';
-import { Uploads } from './uploads.ts';
+import { STOPPING_ADVICE, Uploads } from './uploads.ts';
 
 export interface ArtifactServiceOptions {
   /** The only folders that callers may read and write. Where none are set, all calls are refused. */
@@ -69,7 +68,7 @@ export function createArtifactService(options: ArtifactServiceOptions): Artifact
       readMethods: ['GetUpload', 'GetArtifact', 'ListArtifactFiles', 'ReadArtifact'],
     },
     close: async () => {
-      stopping.abort(serviceStopping());
+      stopping.abort(serviceStopping(STOPPING_ADVICE));
       await uploads?.close();
     },
   };

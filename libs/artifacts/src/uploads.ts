@@ -9,7 +9,7 @@ import {
   type WriteArtifactResponse,
   type WriteTarget,
 } from '@pemmican/contract/artifacts';
-import { RpcError, invalidArgument, notFound, type Logger } from '@pemmican/rpc';
+import { RpcError, invalidArgument, notFound, serviceStopping, type Logger } from '@pemmican/rpc';
 import {
   localPath,
   prepareDestination,
@@ -20,7 +20,6 @@ import {
 } from '@pemmican/storage';
 import type { FileDigests } from './file-digests.ts';
 import { MAX_WRITE_CHUNK_BYTES } from './limits.ts';
-import { serviceStopping } from './service-stopping.ts';
 import type { ArtifactSettings } from './settings.ts';
 import { UploadRecords, type UploadRecord } from './upload-record.ts';
 import { COLLECTION, UploadSession } from './upload-session.ts';
@@ -28,6 +27,9 @@ import { validateCreateUpload } from './validate-upload.ts';
 
 /** Folder below the first artifact root that the service chooses places in. */
 const CHOSEN_FOLDER = 'pemmican-uploads';
+
+/** How a transfer goes on that the service's end has cut off. */
+export const STOPPING_ADVICE = 'go on when it is back';
 
 const RETRY_DELAY_MS = 30_000;
 const SWEEP_INTERVAL_MS = 60_000;
@@ -143,7 +145,9 @@ export class Uploads {
     this.#isClosed = true;
     clearInterval(this.#timer);
     await this.#ready;
-    await Promise.all([...this.#sessions.values()].map((session) => session.stopWriters(serviceStopping())));
+    await Promise.all(
+      [...this.#sessions.values()].map((session) => session.stopWriters(serviceStopping(STOPPING_ADVICE))),
+    );
   }
 
   async #find(name: string): Promise<UploadSession> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { status as grpcStatus } from '@grpc/grpc-js';
-import { FieldViolations, RpcError, invalidArgument, notFound, type Logger } from '@pemmican/rpc';
+import { FieldViolations, RpcError, invalidArgument, notFound, serviceStopping, type Logger } from '@pemmican/rpc';
 import { RunStore, RunStoreError, type StoredEvent, type StoredResource } from '@pemmican/run-store';
 import { activeTraceContext, withRemoteContext, withSpan } from '@pemmican/telemetry';
 import {
@@ -147,14 +147,7 @@ export class JobService<Types extends JobTypes> {
     } catch (error) {
       if (error instanceof RunStoreError && error.code === 'INVALID_RESUME_TOKEN')
         throw this.#invalid('resume_token', error.message);
-      if (error instanceof ServiceStoppingError) {
-        throw new RpcError({
-          code: grpcStatus.UNAVAILABLE,
-          reason: 'SERVICE_STOPPING',
-          message: 'The service is stopping; attach again with the last resume token',
-          retryDelayMs: 1000,
-        });
-      }
+      if (error instanceof ServiceStoppingError) throw serviceStopping('attach again with the last resume token');
       throw error;
     }
   }

@@ -13,9 +13,11 @@ export {
   RpcError,
   invalidArgument,
   notFound,
+  serviceStopping,
   type FieldViolation,
   type RpcErrorOptions,
 } from './rpc-error.ts';
+export { STORAGE_ERROR_CODES } from './storage-codes.ts';
 export {
   MAX_RECEIVE_MESSAGE_BYTES,
   startServer,

@@ -100,6 +100,21 @@ export function notFound(type: string, name: string): RpcError {
   });
 }
 
+const STOPPING_RETRY_DELAY_MS = 1000;
+
+/**
+ * UNAVAILABLE for calls that are under way when the service stops.
+ * @param advice how the caller goes on
+ */
+export function serviceStopping(advice: string): RpcError {
+  return new RpcError({
+    code: grpcStatus.UNAVAILABLE,
+    reason: 'SERVICE_STOPPING',
+    message: `The service is stopping; ${advice}`,
+    retryDelayMs: STOPPING_RETRY_DELAY_MS,
+  });
+}
+
 /** Collects what is wrong with a request, so that a client learns all of it at once. */
 export class FieldViolations {
   readonly #violations: FieldViolation[] = [];

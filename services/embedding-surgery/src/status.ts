@@ -1,26 +1,11 @@
 import { status as grpcStatus } from '@grpc/grpc-js';
-import type { ErrorRule } from '@pemmican/rpc';
+import { STORAGE_ERROR_CODES, type ErrorRule } from '@pemmican/rpc';
 
-const { INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, PERMISSION_DENIED, UNAVAILABLE } =
-  grpcStatus;
+const { INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION } = grpcStatus;
 
 /** How errors of the libraries that a surgery is made of are told to clients. */
 export const ERROR_RULES: readonly ErrorRule[] = [
-  {
-    name: 'StorageError',
-    codes: {
-      NOT_FOUND,
-      ACCESS_DENIED: PERMISSION_DENIED,
-      OUTSIDE_ROOTS: PERMISSION_DENIED,
-      READ_ONLY: PERMISSION_DENIED,
-      DISK_FULL: RESOURCE_EXHAUSTED,
-      DESTINATION_EXISTS: FAILED_PRECONDITION,
-      DOWNLOAD_FAILED: UNAVAILABLE,
-      UPLOAD_FAILED: UNAVAILABLE,
-      CHANGED_WHILE_READ: FAILED_PRECONDITION,
-      '*': INVALID_ARGUMENT,
-    },
-  },
+  { name: 'StorageError', codes: { ...STORAGE_ERROR_CODES, '*': INVALID_ARGUMENT } },
   { name: 'SafetensorsError', codes: { MissingFile: NOT_FOUND, '*': INVALID_ARGUMENT } },
   {
     name: 'VocabularyError',

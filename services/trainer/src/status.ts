@@ -1,6 +1,6 @@
 import { status as grpcStatus } from '@grpc/grpc-js';
 import type { Status } from '@pemmican/contract/google';
-import { createLogger, toRpcError, type ErrorRule } from '@pemmican/rpc';
+import { STORAGE_ERROR_CODES, createLogger, toRpcError, type ErrorRule } from '@pemmican/rpc';
 
 const {
   INVALID_ARGUMENT,
@@ -14,23 +14,7 @@ const {
 
 /** How errors of the libraries that a run is made of are told to clients. */
 export const ERROR_RULES: readonly ErrorRule[] = [
-  {
-    name: 'StorageError',
-    codes: {
-      NOT_FOUND,
-      NOT_A_FILE: INVALID_ARGUMENT,
-      NOT_A_FOLDER: INVALID_ARGUMENT,
-      ACCESS_DENIED: PERMISSION_DENIED,
-      OUTSIDE_ROOTS: PERMISSION_DENIED,
-      READ_ONLY: PERMISSION_DENIED,
-      DISK_FULL: RESOURCE_EXHAUSTED,
-      DESTINATION_EXISTS: FAILED_PRECONDITION,
-      DOWNLOAD_FAILED: UNAVAILABLE,
-      UPLOAD_FAILED: UNAVAILABLE,
-      CHANGED_WHILE_READ: FAILED_PRECONDITION,
-      '*': INVALID_ARGUMENT,
-    },
-  },
+  { name: 'StorageError', codes: { ...STORAGE_ERROR_CODES, '*': INVALID_ARGUMENT } },
   { name: 'SafetensorsError', codes: { MissingFile: NOT_FOUND, '*': INVALID_ARGUMENT } },
   { name: 'TokenizerError', codes: { UNSUPPORTED_COMPONENT: FAILED_PRECONDITION, '*': INVALID_ARGUMENT } },
   { name: 'DatasetError', codes: { '*': INVALID_ARGUMENT } },

@@ -1,24 +1,14 @@
 import { status as grpcStatus } from '@grpc/grpc-js';
-import type { ErrorRule } from '@pemmican/rpc';
+import { STORAGE_ERROR_CODES, type ErrorRule } from '@pemmican/rpc';
 
-const { INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED, PERMISSION_DENIED, UNAVAILABLE } =
-  grpcStatus;
+const { INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED } = grpcStatus;
 
 /** How errors of the libraries that an analysis is made of are told to clients. */
 export const ERROR_RULES: readonly ErrorRule[] = [
   {
     name: 'StorageError',
-    codes: {
-      NOT_FOUND,
-      ACCESS_DENIED: PERMISSION_DENIED,
-      OUTSIDE_ROOTS: PERMISSION_DENIED,
-      READ_ONLY: PERMISSION_DENIED,
-      DISK_FULL: RESOURCE_EXHAUSTED,
-      DOWNLOAD_FAILED: UNAVAILABLE,
-      UPLOAD_FAILED: UNAVAILABLE,
-      CHANGED_WHILE_READ: FAILED_PRECONDITION,
-      '*': INVALID_ARGUMENT,
-    },
+    // A profile replaces what is there: this is a file in the place of its folder.
+    codes: { ...STORAGE_ERROR_CODES, DESTINATION_EXISTS: INVALID_ARGUMENT, '*': INVALID_ARGUMENT },
   },
   { name: 'SafetensorsError', codes: { MissingFile: NOT_FOUND, '*': INVALID_ARGUMENT } },
   {
