@@ -1,6 +1,6 @@
 import { ImagesError } from './error.ts';
 import type { Engine } from './engine/engine.ts';
-import { runCommand, type CommandOptions } from './run-command.ts';
+import { runCommand, type CommandOptions } from '@pemmican/setup';
 
 /** The command `docker`, told where its engine is. */
 export class DockerClient {

@@ -1,7 +1,7 @@
 import { KubernetesError } from './error.ts';
 import { parseManifests, type Manifest } from './manifest.ts';
 import { CHART_FOLDER, KUBERNETES_VERSION, helmProgram } from './places.ts';
-import { runProgram } from './run-program.ts';
+import { runCommand } from '@pemmican/setup';
 
 /** What a chart is rendered with. */
 export interface ChartInput {
@@ -25,7 +25,7 @@ const valuesArguments = ({ valuesFiles = [], set = [], setJson = [] }: ChartInpu
  */
 export async function renderChart(input: ChartInput = {}): Promise<Manifest[]> {
   const { release = 'pemmican', namespace = 'pemmican' } = input;
-  const { code, stdout, stderr } = await runProgram(await helmProgram(), [
+  const { code, stdout, stderr } = await runCommand(await helmProgram(), [
     ...['template', release, CHART_FOLDER, '--namespace', namespace, '--kube-version', KUBERNETES_VERSION],
     ...valuesArguments(input),
   ]);
@@ -35,7 +35,7 @@ export async function renderChart(input: ChartInput = {}): Promise<Manifest[]> {
 
 /** What `helm lint --strict` says. @throws KubernetesError REFUSED */
 export async function lintChart(input: ChartInput = {}): Promise<string> {
-  const { code, stdout, stderr } = await runProgram(await helmProgram(), [
+  const { code, stdout, stderr } = await runCommand(await helmProgram(), [
     ...['lint', '--strict', CHART_FOLDER, '--kube-version', KUBERNETES_VERSION],
     ...valuesArguments(input),
   ]);

@@ -23,10 +23,10 @@ function candidates(variable: string, names: readonly string[]): readonly string
 export async function findPython(): Promise<FoundPython | undefined> {
   for (const command of candidates('PEMMICAN_PYTHON', ['python3', 'python'])) {
     const version = await runCommand(command, ['-c', 'import sys; print("%d.%d.%d" % sys.version_info[:3])']);
-    if (version.status !== 0 || !version.stdout.startsWith('3.')) continue;
+    if (version.code !== 0 || !version.stdout.startsWith('3.')) continue;
     const pip = await runCommand(command, ['-m', 'pip', '--version']);
     const pipVersion = /^pip (\S+)/.exec(pip.stdout)?.[1];
-    if (pip.status === 0 && pipVersion !== undefined) return { command, version: version.stdout.trim(), pipVersion };
+    if (pip.code === 0 && pipVersion !== undefined) return { command, version: version.stdout.trim(), pipVersion };
   }
   return undefined;
 }
@@ -46,8 +46,8 @@ export async function requirePython(): Promise<FoundPython> {
 /** A C++ compiler: the one that `CXX` names, else `g++`, else `clang++`. */
 export async function findCompiler(): Promise<FoundCompiler | undefined> {
   for (const command of candidates('CXX', ['g++', 'clang++'])) {
-    const { status, stdout } = await runCommand(command, ['--version']);
-    if (status === 0) return { command, version: stdout.split('\n')[0] ?? '' };
+    const { code, stdout } = await runCommand(command, ['--version']);
+    if (code === 0) return { command, version: stdout.split('\n')[0] ?? '' };
   }
   return undefined;
 }

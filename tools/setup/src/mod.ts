@@ -11,6 +11,7 @@ export { collectDoctorReport, type DeviceReport, type DoctorReport, type Tensorf
 export { SetupError, type SetupErrorCode } from './error.ts';
 export { withLock } from '../lock.mjs';
 export { ensurePythonEnvironment, findPythonEnvironment } from './python-environment.ts';
+export { runCommand, type CommandOptions, type CommandOutcome } from './run-command.ts';
 export type { SetupOptions } from './progress.ts';
 export { TENSORFLOW_BUILDS, type Device } from './tensorflow-build.ts';
 export { ensureTensorflow, isTensorflowReady } from './tensorflow.ts';

@@ -26,8 +26,8 @@ export const fetchByNpm: FetchTarball = async (tarball, folder, isCacheAllowed) 
   const started = process.env['npm_execpath'];
   const [command, before]: [string, readonly string[]] =
     started !== undefined && /\.c?js$/.test(started) ? [process.execPath, [started]] : ['npm', []];
-  const { status, output } = await runCommand(command, [...before, ...args], { folder });
-  if (status === 0) return;
+  const { code, output } = await runCommand(command, [...before, ...args], { folder });
+  if (code === 0) return;
   throw new SetupError(
     'DOWNLOAD_FAILED',
     `npm could not download ${tarball.package} ${tarball.version}:\n${output.trim()}`,
@@ -58,10 +58,10 @@ export async function ensureTarball(
 export async function unpackTarball(tarball: string, files: readonly string[], folder: string): Promise<void> {
   for (const file of files) {
     const depth = file.split('/').length;
-    const { status, output } = await runCommand('tar', [
+    const { code, output } = await runCommand('tar', [
       ...['-xzf', tarball, '-C', folder, `--strip-components=${depth}`, '--no-same-owner', `package/${file}`],
     ]);
-    if (status !== 0) throw new SetupError('MALFORMED', `${path.basename(tarball)}: no ${file}:\n${output.trim()}`);
+    if (code !== 0) throw new SetupError('MALFORMED', `${path.basename(tarball)}: no ${file}:\n${output.trim()}`);
   }
 }
 
@@ -77,9 +77,9 @@ export async function unpackTarballMatches(
   folderDepth: number,
   folder: string,
 ): Promise<void> {
-  const { status, output } = await runCommand('tar', [
+  const { code, output } = await runCommand('tar', [
     ...['-xzf', tarball, '-C', folder, `--strip-components=${folderDepth + 1}`, '--no-same-owner'],
     ...['--no-same-permissions', '--wildcards', '--no-wildcards-match-slash', `package/${pattern}`],
   ]);
-  if (status !== 0) throw new SetupError('MALFORMED', `${path.basename(tarball)}: no ${pattern}:\n${output.trim()}`);
+  if (code !== 0) throw new SetupError('MALFORMED', `${path.basename(tarball)}: no ${pattern}:\n${output.trim()}`);
 }

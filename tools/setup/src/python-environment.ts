@@ -80,7 +80,7 @@ async function hasPackages(folder: string): Promise<boolean> {
   if ((await packageRecords(folder)).length !== Object.keys(PYTHON_PACKAGES).length) return false;
   // Their records say they are there; that they load is another thing.
   const imports = `import ${Object.keys(PYTHON_PACKAGES).join(', ')}`;
-  return (await runCommand(path.join(folder, INTERPRETER), ['-c', imports])).status === 0;
+  return (await runCommand(path.join(folder, INTERPRETER), ['-c', imports])).code === 0;
 }
 
 async function install(folder: string, report: (line: string) => void): Promise<void> {
@@ -89,9 +89,9 @@ async function install(folder: string, report: (line: string) => void): Promise<
   const begin = performance.now();
   report('Python environment of the oracles: installing PyTorch and transformers, some minutes');
   // One that works is kept: pip fetches what it lacks, and not PyTorch again.
-  const isWorking = (await runCommand(path.join(folder, INTERPRETER), ['-m', 'pip', '--version'])).status === 0;
+  const isWorking = (await runCommand(path.join(folder, INTERPRETER), ['-m', 'pip', '--version'])).code === 0;
   const made = isWorking ? undefined : await runCommand(command, ['-m', 'venv', '--clear', folder]);
-  if (made !== undefined && made.status !== 0) {
+  if (made !== undefined && made.code !== 0) {
     throw new SetupError(
       'MISSING_TOOL',
       `\`${command} -m venv\` failed; on Debian and Ubuntu it needs apt-get install python3-venv:\n${made.output.trim()}`,
@@ -101,7 +101,7 @@ async function install(folder: string, report: (line: string) => void): Promise<
     ...['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check'],
     ...requirements(),
   ]);
-  if (installed.status !== 0) {
+  if (installed.code !== 0) {
     throw new SetupError(
       'DOWNLOAD_FAILED',
       `pip could not install ${requirements().join(' ')}:\n${installed.output.trim()}`,

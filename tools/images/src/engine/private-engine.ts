@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { ImagesError } from '../error.ts';
-import { runCommand } from '../run-command.ts';
+import { runCommand } from '@pemmican/setup';
 import { daemonPid, startDaemon, stopDaemon, waitUntil, type Daemon } from './daemon.ts';
 import { engineAnswers } from './find-engine.ts';
 import { findProgram } from './install-docker.ts';

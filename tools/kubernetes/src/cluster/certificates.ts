@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { KubernetesError } from '../error.ts';
-import { runProgram } from '../run-program.ts';
+import { runCommand } from '@pemmican/setup';
 
 const VALID_DAYS = '30';
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
@@ -66,6 +66,6 @@ export class Certificates {
 }
 
 async function openssl(args: readonly string[]): Promise<void> {
-  const { code, stderr } = await runProgram('openssl', args);
+  const { code, stderr } = await runCommand('openssl', args);
   if (code !== 0) throw new KubernetesError('CLUSTER_FAILED', `openssl ${args[0]} failed: ${stderr.trim()}`);
 }

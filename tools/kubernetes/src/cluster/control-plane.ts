@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { runProgram } from '../run-program.ts';
+import { runCommand } from '@pemmican/setup';
 import { Certificates } from './certificates.ts';
 import { Daemon } from './daemon.ts';
 import { Kubectl } from './kubectl.ts';
@@ -68,7 +68,7 @@ export class ControlPlane {
 
   /** What `etcd --version` and the like would say, of the server that runs. */
   async version(): Promise<string> {
-    const { stdout } = await runProgram(path.join(programsFolder(), 'kube-apiserver'), ['--version']);
+    const { stdout } = await runCommand(path.join(programsFolder(), 'kube-apiserver'), ['--version']);
     return stdout.trim();
   }
 }

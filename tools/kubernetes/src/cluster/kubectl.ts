@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KubernetesError } from '../error.ts';
 import { kubectlProgram } from '../places.ts';
-import { runProgram, type ProgramOutcome } from '../run-program.ts';
+import { runCommand, type CommandOutcome } from '@pemmican/setup';
 
 const POLL_MS = 200;
 
@@ -22,8 +22,8 @@ export class Kubectl {
   }
 
   /** Runs it and gives what it says, whatever its exit code is. */
-  try(args: readonly string[], input?: string): Promise<ProgramOutcome> {
-    return runProgram(this.#program, ['--kubeconfig', this.kubeconfig, '--namespace', this.namespace, ...args], {
+  try(args: readonly string[], input?: string): Promise<CommandOutcome> {
+    return runCommand(this.#program, ['--kubeconfig', this.kubeconfig, '--namespace', this.namespace, ...args], {
       ...(input === undefined ? {} : { input }),
     });
   }

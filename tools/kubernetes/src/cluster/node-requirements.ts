@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { runProgram } from '../run-program.ts';
+import { runCommand } from '@pemmican/setup';
 
 /** Where Debian's package containernetworking-plugins puts them. */
 export const NETWORK_PLUGINS_FOLDER = '/usr/lib/cni';
@@ -25,7 +25,7 @@ const missing = (): string[] => [
 export async function whyNoNode(): Promise<string | undefined> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'a node is started by root, on Linux';
   if (missing().length === 0) return undefined;
-  const { code, stderr } = await runProgram(
+  const { code, stderr } = await runCommand(
     'apt-get',
     ['install', '-y', '-qq', '--no-install-recommends', ...PACKAGES],
     {

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KubernetesError } from '../error.ts';
-import { runProgram } from '../run-program.ts';
+import { runCommand } from '@pemmican/setup';
 import type { ControlPlane } from './control-plane.ts';
 import { Daemon } from './daemon.ts';
 import { NETWORK_PLUGINS_FOLDER } from './node-requirements.ts';
@@ -132,7 +132,7 @@ state = "${this.folder}/state"
     const containerd = Daemon.start(this.folder, 'containerd', 'containerd', ['--config', config]);
     this.#daemons = [containerd];
     await containerd.untilReady(
-      async () => (await runProgram('ctr', ['--address', this.#socket, 'version'])).code === 0,
+      async () => (await runCommand('ctr', ['--address', this.#socket, 'version'])).code === 0,
       READY_TIMEOUT_MS,
     );
   }
@@ -194,7 +194,7 @@ state = "${this.folder}/state"
   }
 
   async #ctr(...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await runProgram('ctr', ['--address', this.#socket, '-n', 'k8s.io', ...args]);
+    const { code, stdout, stderr } = await runCommand('ctr', ['--address', this.#socket, '-n', 'k8s.io', ...args]);
     if (code !== 0) throw new KubernetesError('CLUSTER_FAILED', `ctr ${args.join(' ')}: ${stderr.trim()}`);
     return stdout;
   }
@@ -233,13 +233,13 @@ state = "${this.folder}/state"
       .filter((place) => place.startsWith(`${this.folder}/`))
       .sort()
       .reverse())
-      await runProgram('umount', ['-l', mount]);
-    const { stdout } = await runProgram('ip', ['-o', 'link', 'show', 'master', this.#bridge]);
+      await runCommand('umount', ['-l', mount]);
+    const { stdout } = await runCommand('ip', ['-o', 'link', 'show', 'master', this.#bridge]);
     for (const [, name = ''] of stdout.matchAll(/^\d+: (veth[^@:]+)/gm))
-      await runProgram('ip', ['link', 'delete', name]);
-    await runProgram('ip', ['link', 'delete', this.#bridge]);
+      await runCommand('ip', ['link', 'delete', name]);
+    await runCommand('ip', ['link', 'delete', this.#bridge]);
     for (const name of podNamespaces())
-      if (!this.#foreignNamespaces.includes(name)) await runProgram('ip', ['netns', 'delete', name]);
+      if (!this.#foreignNamespaces.includes(name)) await runCommand('ip', ['netns', 'delete', name]);
     for (const folder of allCgroupFolders()) removeCgroups(path.join(folder, this.#cgroup));
     rmSync(path.join(this.folder, 'ipam'), { recursive: true, force: true });
   }
@@ -251,7 +251,7 @@ function podNamespaces(): string[] {
 }
 
 async function ip(...args: string[]): Promise<void> {
-  const { code, stderr } = await runProgram('ip', args);
+  const { code, stderr } = await runCommand('ip', args);
   if (code !== 0) throw new KubernetesError('CLUSTER_FAILED', `ip ${args.join(' ')}: ${stderr.trim()}`);
 }
 

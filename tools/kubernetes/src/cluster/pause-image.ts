@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { KubernetesError } from '../error.ts';
-import { runProgram } from '../run-program.ts';
+import { runCommand } from '@pemmican/setup';
 import { programsFolder } from './programs.ts';
 
 /** The image of the container that holds a pod's namespaces. */
@@ -35,6 +35,6 @@ export async function makePauseImage(folder: string): Promise<string> {
 }
 
 async function tar(folder: string, archive: string, files: readonly string[]): Promise<void> {
-  const { code, stderr } = await runProgram('tar', ['-cf', archive, '--owner=0', '--group=0', ...files], { folder });
+  const { code, stderr } = await runCommand('tar', ['-cf', archive, '--owner=0', '--group=0', ...files], { folder });
   if (code !== 0) throw new KubernetesError('CLUSTER_FAILED', `tar: ${stderr.trim()}`);
 }

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { cacheFolder, withLock } from '@pemmican/setup';
+import { cacheFolder, runCommand, withLock, type CommandOutcome } from '@pemmican/setup';
 import { KubernetesError } from '../error.ts';
 import { KUBERNETES_VERSION } from '../places.ts';
-import { runProgram, type ProgramOutcome } from '../run-program.ts';
 
 const ETCD_VERSION = '3.7.3';
 const KUBERNETES_PROGRAMS = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet'] as const;
@@ -101,7 +100,7 @@ async function writeKubernetesModule(folder: string): Promise<void> {
     `replace (\n${[...new Set(replacements)].join('\n')}\n)`,
   ];
   await cp(path.join(moduleFolder, 'go.sum'), path.join(folder, 'go.sum'));
-  await runProgram('chmod', ['u+w', path.join(folder, 'go.sum')]);
+  await runCommand('chmod', ['u+w', path.join(folder, 'go.sum')]);
   await writeFile(path.join(folder, 'go.mod'), `${lines.join('\n\n')}\n`);
 }
 
@@ -113,14 +112,14 @@ function versionFlags(): string {
 }
 
 /** Go at the lowest priority: a build of a quarter of an hour should not be felt. */
-function go(args: readonly string[], folder: string): Promise<ProgramOutcome> {
-  return runProgram('nice', ['-n', '19', 'go', ...args], {
+function go(args: readonly string[], folder: string): Promise<CommandOutcome> {
+  return runCommand('nice', ['-n', '19', 'go', ...args], {
     folder,
     environment: { CGO_ENABLED: '0', GOFLAGS: '-mod=mod', GOWORK: 'off', GO111MODULE: 'on' },
   });
 }
 
-async function goOrThrow(args: readonly string[], folder: string): Promise<ProgramOutcome> {
+async function goOrThrow(args: readonly string[], folder: string): Promise<CommandOutcome> {
   const outcome = await go(args, folder);
   if (outcome.code === 0) return outcome;
   throw new KubernetesError('CLUSTER_FAILED', `go ${args[0]} failed:\n${outcome.stderr.trim().slice(-4000)}`);

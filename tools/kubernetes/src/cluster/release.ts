@@ -1,6 +1,6 @@
 import { KubernetesError } from '../error.ts';
 import { CHART_FOLDER, helmProgram } from '../places.ts';
-import { runProgram, type ProgramOutcome } from '../run-program.ts';
+import { runCommand, type CommandOutcome } from '@pemmican/setup';
 import type { Kubectl } from './kubectl.ts';
 
 export const RELEASE = 'pemmican';
@@ -43,7 +43,7 @@ export class Release {
   }
 
   /** Installs the chart anew over itself, with other values, and gives what helm said. */
-  async upgrade(set: readonly string[], timeout = '180s'): Promise<ProgramOutcome> {
+  async upgrade(set: readonly string[], timeout = '180s'): Promise<CommandOutcome> {
     const changes = set.flatMap((assignment) => ['--set', assignment]);
     const wait = ['--wait', '--timeout', timeout];
     return this.#helm(
@@ -79,9 +79,9 @@ export class Release {
     );
   }
 
-  async #helm(args: readonly string[], input = ''): Promise<ProgramOutcome> {
+  async #helm(args: readonly string[], input = ''): Promise<CommandOutcome> {
     const { kubeconfig, namespace } = this.#kubectl;
-    return runProgram(await helmProgram(), [...args, '--kubeconfig', kubeconfig, '--namespace', namespace], { input });
+    return runCommand(await helmProgram(), [...args, '--kubeconfig', kubeconfig, '--namespace', namespace], { input });
   }
 
   async #helmOrThrow(args: readonly string[], input = ''): Promise<string> {

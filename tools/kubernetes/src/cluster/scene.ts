@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { findAsset } from '@pemmican/setup';
+import { findAsset, runCommand } from '@pemmican/setup';
 import { makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
 import { KubernetesError } from '../error.ts';
-import { runProgram } from '../run-program.ts';
 import { Certificates } from './certificates.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Kubectl } from './kubectl.ts';
@@ -92,12 +91,12 @@ export async function provideArtifacts(storage: Storage): Promise<void> {
   const lines = sentences
     .filter((row) => row.class !== null)
     .map((row) => `${JSON.stringify({ text: row.text, label: row.class })}\n`);
-  await runProgram('cp', ['-r', model.folder, path.join(storage.artifacts, 'model')]);
+  await runCommand('cp', ['-r', model.folder, path.join(storage.artifacts, 'model')]);
   await writeFile(path.join(storage.artifacts, 'train.jsonl'), lines.slice(200).join(''));
   await writeFile(path.join(storage.artifacts, 'dev.jsonl'), lines.slice(0, 200).join(''));
   await makeTinyModel(path.join(storage.artifacts, 'tiny'));
   await makeTinyDataset(path.join(storage.artifacts, 'tiny.jsonl'), 64);
-  await runProgram('chown', ['-R', `${POD_USER_ID}:${POD_USER_ID}`, storage.artifacts]);
+  await runCommand('chown', ['-R', `${POD_USER_ID}:${POD_USER_ID}`, storage.artifacts]);
 }
 
 /** Address of a service's pod. */

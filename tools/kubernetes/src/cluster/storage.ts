@@ -1,7 +1,7 @@
 import { chown, mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { KubernetesError } from '../error.ts';
-import { runProgram, type ProgramOutcome } from '../run-program.ts';
+import { runCommand, type CommandOutcome } from '@pemmican/setup';
 import type { Kubectl } from './kubectl.ts';
 
 /** User and group of the images' processes. */
@@ -55,11 +55,11 @@ export class Storage {
    * Runs a program as the pods' user, and with the shared folder where pods have it: a mount that nobody else sees.
    * @throws KubernetesError CLUSTER_FAILED when it ends with another code than 0
    */
-  async runBeside(command: readonly string[], environment: Readonly<Record<string, string>>): Promise<ProgramOutcome> {
+  async runBeside(command: readonly string[], environment: Readonly<Record<string, string>>): Promise<CommandOutcome> {
     const made = await mkdir(ARTIFACTS_PATH, { recursive: true });
     const script =
       'mount --bind "$1" "$2" && shift 2 && exec setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"';
-    const outcome = await runProgram(
+    const outcome = await runCommand(
       'unshare',
       ['--mount', 'bash', '-c', script, 'bash', this.artifacts, ARTIFACTS_PATH, String(POD_USER_ID), ...command],
       { environment, folder: '/' },

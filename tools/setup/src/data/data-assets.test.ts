@@ -47,7 +47,7 @@ async function makeFromTarball(paths: readonly string[], files: string, folderDe
     await writeFile(path.join(root, 'package', name), name);
   }
   const tgz = path.join(root, 'thing.tgz');
-  assert.equal((await runCommand('tar', ['-czf', tgz, '-C', root, 'package'])).status, 0);
+  assert.equal((await runCommand('tar', ['-czf', tgz, '-C', root, 'package'])).code, 0);
   const bytes = await readFile(tgz);
   const tarball = { package: 'thing', version: '1.0.0', digest: digestOf(bytes), sizeBytes: bytes.length };
   const folder = path.join(root, 'made');

@@ -29,7 +29,7 @@ async function makeFrom(layout: TokenizerSource['layout'], files: Readonly<Recor
     await writeFile(path.join(root, 'package', name), content);
   }
   const tgz = path.join(root, 'thing.tgz');
-  assert.equal((await runCommand('tar', ['-czf', tgz, '-C', root, 'package'])).status, 0);
+  assert.equal((await runCommand('tar', ['-czf', tgz, '-C', root, 'package'])).code, 0);
   const bytes = await readFile(tgz);
   const digest = createHash('sha256').update(bytes).digest('hex');
   const tarball = { package: '@scope/thing', version: '1.0.0', digest, sizeBytes: bytes.length };
