@@ -21,6 +21,7 @@ import type { Progress } from '../progress/progress.ts';
 import { startProgress } from '../progress/progress.ts';
 import { callUnary } from '../services/call.ts';
 import type { Patience } from '../services/patience.ts';
+import { outputExists } from '../workspace/output-exists.ts';
 import { SERVICE, patienceBeside, type ArtifactContext } from './artifact-connection.ts';
 import { FileFetch } from './file-fetch.ts';
 
@@ -202,9 +203,5 @@ async function removeOthers(folder: string, names: readonly string[]): Promise<v
 
 function toCliError(error: StorageError): Error {
   if (error.code !== 'DESTINATION_EXISTS') return usageError(error.message, { cause: error, reason: error.code });
-  return usageError(`--output ${error.message}`, {
-    cause: error,
-    reason: 'OUTPUT_EXISTS',
-    hints: ['Name another --output, or replace what is there with --overwrite.'],
-  });
+  return outputExists(`--output ${error.message}`, error);
 }

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { StorageError, artifactName, createFolder, openByteSource, readJsonFile } from '@pemmican/storage';
 
 import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
+import { outputExists } from './output-exists.ts';
 import { WORKSPACE_NAME } from './workspace.ts';
 
 const MAX_REPORT_BYTES = 500_000_000;
@@ -103,12 +104,7 @@ async function toldAsync<Result>(action: () => Promise<Result>): Promise<Result>
 function toCliError(error: unknown): unknown {
   if (!(error instanceof StorageError)) return error;
   const message = `--output ${error.message}`;
-  if (error.code === 'DESTINATION_EXISTS')
-    return usageError(message, {
-      cause: error,
-      reason: 'OUTPUT_EXISTS',
-      hints: ['Name another --output, or replace what is there with --overwrite.'],
-    });
+  if (error.code === 'DESTINATION_EXISTS') return outputExists(message, error);
   if (error.code !== 'UPLOAD_FAILED' && error.code !== 'DOWNLOAD_FAILED')
     return usageError(message, { cause: error, reason: error.code });
   return new CliError(EXIT_CODE.UNREACHABLE, message, {

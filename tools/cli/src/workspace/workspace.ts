@@ -8,6 +8,7 @@ import { makeFolder } from '@pemmican/storage';
 import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
 import { isS3, isUri } from '../options/location.ts';
 import { Journal } from './journal.ts';
+import { outputExists } from './output-exists.ts';
 
 /** Work in progress lives here, inside the output folder: the same file system, so that finished files can be moved. */
 export const WORKSPACE_NAME = '.pemmican';
@@ -54,10 +55,7 @@ export function checkOutput(policy: OutputPolicy): string {
     /^(?:adapter_)?model.*\.safetensors$|^pytorch_model|^checkpoint-\d+$/.test(name),
   );
   if (inTheWay !== undefined) {
-    throw usageError(`${folder} already holds ${inTheWay}`, {
-      reason: 'OUTPUT_EXISTS',
-      hints: ['Name another --output, or replace what is there with --overwrite.'],
-    });
+    throw outputExists(`${folder} already holds ${inTheWay}`);
   }
   return folder;
 }
