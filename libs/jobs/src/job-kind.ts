@@ -1,4 +1,5 @@
 import type { Status } from '@pemmican/contract/google';
+import type { StartLimit } from './start-limit.ts';
 
 /**
  * State numbers that the three services' state enums share (AIP-216; 0 is `*_STATE_UNSPECIFIED`). Jobs are paused where
@@ -92,6 +93,8 @@ export interface JobKind<Types extends JobTypes> {
   validate(spec: Types['spec']): Promise<void>;
   /** Runs the job. What it throws ends the job as FAILED with the status that {@link toStatus} makes of it. */
   execute(context: JobContext<Types>): Promise<Types['result']>;
+  /** For jobs that can end the service that works on them; others are started as often as the service is. */
+  readonly startLimit?: StartLimit<Types>;
   /** Removes what is kept of a job beside the store, when the job is deleted for its age. */
   forget?(resource: Types['resource']): Promise<void>;
   /** Turns a failure into what clients see; internals MUST NOT leak. */

@@ -5,23 +5,36 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { RpcError, createLogger } from '@pemmican/rpc';
+import { RunStore } from '@pemmican/run-store';
 import { CountingKind, type CountResource, type CountSpec, type CountTypes } from '../test/counting-kind.ts';
-import { JOB_STATE, JobService, type JobServiceOptions, type JobWatchMessage } from './mod.ts';
+import {
+  JOB_STATE,
+  JobService,
+  MAX_STARTS_WITHOUT_PROGRESS,
+  type JobServiceOptions,
+  type JobWatchMessage,
+} from './mod.ts';
 
 const { QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED, PAUSED } = JOB_STATE;
 
 interface Bench {
   readonly kind: CountingKind;
   readonly jobs: JobService<CountTypes>;
-  /** Ends the service and opens it again on the same store. */
-  readonly restart: () => Promise<{ kind: CountingKind; jobs: JobService<CountTypes> }>;
+  /**
+   * Ends the service and opens it again on the same store.
+   * @param between what is done to the store, as if processes had been there that were killed
+   */
+  readonly restart: (
+    between?: (store: RunStore) => void,
+  ) => Promise<{ kind: CountingKind; jobs: JobService<CountTypes> }>;
 }
 
 function bench(t: TestContext, options: Partial<JobServiceOptions> = {}): Bench {
   const folder = mkdtempSync(path.join(tmpdir(), 'pemmican-jobs-'));
+  const storeFile = path.join(folder, 'counts.sqlite');
   const open = (kind: CountingKind): JobService<CountTypes> =>
     new JobService(kind, {
-      storeFile: path.join(folder, 'counts.sqlite'),
+      storeFile,
       concurrency: 1,
       maxQueued: 10,
       logger: createLogger('test', 'silent'),
@@ -36,8 +49,13 @@ function bench(t: TestContext, options: Partial<JobServiceOptions> = {}): Bench 
   return {
     kind,
     jobs,
-    restart: async () => {
+    restart: async (between) => {
       await jobs.close();
+      if (between !== undefined) {
+        const store = RunStore.open(storeFile, { collection: 'counts' });
+        between(store);
+        store.close();
+      }
       const again = new CountingKind();
       jobs = open(again);
       return { kind: again, jobs };
@@ -286,4 +304,43 @@ test('JobService takes up what its last process left: running jobs first ran, pa
     { name: waiting.name, isRecovered: false },
   ]);
   assert.equal(next.jobs.get(paused.name).state, PAUSED);
+});
+
+test('JobService starts no job any more that ended the service so often before it made progress', async (t) => {
+  const { kind, jobs, restart } = bench(t);
+  kind.hold();
+  const [running, waiting] = [await create(jobs), await create(jobs)];
+  const startsOfKilledServices = MAX_STARTS_WITHOUT_PROGRESS;
+  const next = await restart((store) => {
+    for (let start = 0; start < startsOfKilledServices; start++) store.recordStart(running.name);
+  });
+  assert.deepEqual(states(await events(next.jobs, running.name)), [QUEUED, RUNNING, FAILED]);
+  assert.match(next.jobs.get(running.name).error?.message ?? '', /^counts\/\S+ was started 3 times$/);
+  assert.deepEqual(states(await events(next.jobs, waiting.name)), [QUEUED, RUNNING, SUCCEEDED], 'the next one runs');
+  assert.deepEqual(next.kind.begun, [{ name: waiting.name, isRecovered: false }]);
+});
+
+test('JobService counts no start that was ended in order, by the service or by a pause', async (t) => {
+  const { kind, jobs, restart } = bench(t);
+  kind.hold();
+  const { name } = await create(jobs);
+  let last = { kind, jobs };
+  const killedOnce = (store: RunStore): void => {
+    store.recordStart(name);
+  };
+  const killedToTheLimit = (store: RunStore): void => {
+    for (let start = 1; start < MAX_STARTS_WITHOUT_PROGRESS; start++) store.recordStart(name);
+  };
+  // Each service that is closed, and each pause, forgets what the killed ones before it left.
+  for (let round = 0; round < 3; round++) {
+    const next = await restart(round === 0 ? killedToTheLimit : killedOnce);
+    next.kind.hold();
+    while (next.kind.begun.length === 0) await new Promise(setImmediate);
+    last = next;
+  }
+  last.jobs.pause(name);
+  while (last.jobs.get(name).state !== PAUSED) await new Promise(setImmediate);
+  const next = await restart(killedToTheLimit);
+  next.jobs.resume(name);
+  assert.equal(states(await events(next.jobs, name)).at(-1), SUCCEEDED);
 });

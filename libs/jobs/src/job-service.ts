@@ -20,6 +20,7 @@ import {
 import { JobMetrics } from './job-metrics.ts';
 import { JobQueue } from './job-queue.ts';
 import { StoreMaintenance, type MaintenanceOptions } from './maintenance.ts';
+import { countStart } from './start-limit.ts';
 
 export interface JobServiceOptions {
   /** File of the store. */
@@ -208,7 +209,11 @@ export class JobService<Types extends JobTypes> {
   async close(): Promise<void> {
     const reason = new ServiceStoppingError();
     this.#stopping.abort(reason);
-    for (const controller of this.#running.values()) controller.abort(reason);
+    for (const [name, controller] of this.#running) {
+      // Now, and not when the job has stopped: should that take too long, the process is killed, and no job is to blame.
+      this.#store.forgetStarts(name);
+      controller.abort(reason);
+    }
     await this.#queue.close();
     await this.#maintenance?.close();
     this.#metrics.close();
@@ -299,6 +304,8 @@ export class JobService<Types extends JobTypes> {
     this.#running.set(name, controller);
     try {
       const resource = this.get(name);
+      if (this.#kind.startLimit !== undefined)
+        countStart(this.#kind.startLimit, { resource, store: this.#store, logger: this.#options.logger });
       this.#change(name, {
         state: JOB_STATE.RUNNING,
         ...(resource.startTime === undefined ? { startTime: new Date() } : {}),
@@ -330,8 +337,10 @@ export class JobService<Types extends JobTypes> {
     try {
       if (reason instanceof JobCancelledError || this.#cancelled.has(name))
         this.#change(name, { state: JOB_STATE.CANCELLED, endTime: new Date() });
-      else if (reason instanceof JobPausedError) this.#change(name, { state: JOB_STATE.PAUSED });
-      else this.#change(name, { state: JOB_STATE.FAILED, error: this.#kind.toStatus(error), endTime: new Date() });
+      else if (reason instanceof JobPausedError) {
+        this.#store.forgetStarts(name);
+        this.#change(name, { state: JOB_STATE.PAUSED });
+      } else this.#change(name, { state: JOB_STATE.FAILED, error: this.#kind.toStatus(error), endTime: new Date() });
     } catch (storeError) {
       this.#options.logger.error('cannot store the end of a job', { job: name, error: String(storeError) });
     }
@@ -348,6 +357,7 @@ export class JobService<Types extends JobTypes> {
       state: resource.state,
       isFinal: isFinalState(resource.state),
       resource: this.#kind.resourceCodec.encode(resource).finish(),
+      progressMark: this.#kind.startLimit?.progressMark(progress) ?? 0,
     });
   }
 

@@ -20,3 +20,4 @@ export {
 export { JobMetrics } from './job-metrics.ts';
 export { readMaintenance, type MaintenanceOptions } from './maintenance.ts';
 export { JobService, type JobServiceOptions } from './job-service.ts';
+export { MAX_STARTS_WITHOUT_PROGRESS, type StartLimit } from './start-limit.ts';

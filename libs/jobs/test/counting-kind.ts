@@ -1,5 +1,5 @@
 // A kind of job for the tests: counts, an event a number, and stops where the test tells it to.
-import type { Codec, JobContext, JobEvent, JobKind, JobResource, JobWatchMessage } from '@pemmican/jobs';
+import type { Codec, JobContext, JobEvent, JobKind, JobResource, JobWatchMessage, StartLimit } from '@pemmican/jobs';
 import { RpcError, invalidArgument } from '@pemmican/rpc';
 
 export interface CountSpec {
@@ -38,6 +38,10 @@ export class CountingKind implements JobKind<CountTypes> {
   readonly watchMessageCodec = jsonCodec<JobWatchMessage<JobEvent>>();
   /** Jobs that were begun, and whether each had run before. */
   readonly begun: { readonly name: string; readonly isRecovered: boolean }[] = [];
+  readonly startLimit: StartLimit<CountTypes> = {
+    progressMark: ({ count }) => count,
+    failure: ({ name }, startCount) => new RangeError(`${name} was started ${startCount} times`),
+  };
   #gate: { readonly open: Promise<void>; readonly release: () => void } | undefined;
 
   /** Makes jobs wait before their first number, until {@link release}. */

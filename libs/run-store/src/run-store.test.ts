@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test, type TestContext } from 'node:test';
 import { RunStore, RunStoreError, type NewResource } from './mod.ts';
 
@@ -151,4 +152,87 @@ test('RunStore loses no acknowledged event when its process is killed', async (t
     }
     store.close();
   }
+});
+
+test('RunStore.recordStart counts starts since the last progress: that is what goes past every earlier mark', (t) => {
+  const file = temporaryFile(t);
+  let store = RunStore.open(file, { collection: 'runs' });
+  const { name } = store.create(input()).resource;
+  const other = store.create(input()).resource.name;
+  const tell = (progressMark?: number): void => {
+    store.append(name, bytes('event'), {
+      state: 2,
+      isFinal: false,
+      resource: bytes(name),
+      ...(progressMark === undefined ? {} : { progressMark }),
+    });
+  };
+  const starts: number[] = [];
+  const start = (): void => {
+    starts.push(store.recordStart(name));
+    // As after a kill: the count is in the file.
+    store.close();
+    store = RunStore.open(file, { collection: 'runs' });
+  };
+  start();
+  start();
+  tell(0);
+  tell();
+  start();
+  tell(7);
+  start();
+  for (const mark of [3, 7]) tell(mark);
+  start();
+  tell(8);
+  start();
+  store.append(name, bytes('an event alone'));
+  start();
+  store.forgetStarts(name);
+  start();
+  assert.deepEqual(starts, [1, 2, 3, 1, 2, 1, 2, 1]);
+  assert.equal(store.recordStart(other), 1);
+  assert.throws(
+    () => store.recordStart('runs/none'),
+    (error) => error instanceof RunStoreError && error.code === 'NOT_FOUND',
+  );
+  store.close();
+});
+
+test('RunStore.open takes a store of the first version, with all that is in it, and refuses one of a version to come', (t) => {
+  const file = temporaryFile(t);
+  const first = new DatabaseSync(file);
+  // As version 0.1.0 made it before starts were counted.
+  first.exec(`
+    CREATE TABLE resource (
+      row_number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, uid TEXT NOT NULL, request_id TEXT UNIQUE,
+      request_digest TEXT NOT NULL, state INTEGER NOT NULL, is_final INTEGER NOT NULL, spec BLOB NOT NULL, resource BLOB NOT NULL,
+      last_sequence INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX resource_state ON resource (state);
+    CREATE INDEX resource_unfinished ON resource (is_final) WHERE is_final = 0;
+    CREATE TABLE event (
+      name TEXT NOT NULL REFERENCES resource (name) ON DELETE CASCADE, sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL,
+      payload BLOB NOT NULL, PRIMARY KEY (name, sequence)
+    ) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 1;
+    INSERT INTO resource VALUES (1, 'runs/old', 'old', 'request', 'd', 2, 0, x'01', x'02', 1);
+    INSERT INTO event VALUES ('runs/old', 1, 1000, x'03');`);
+  first.close();
+  const store = RunStore.open(file, { collection: 'runs' });
+  assert.deepEqual(
+    store.unfinished().map(({ name, state, lastSequence }) => ({ name, state, lastSequence })),
+    [{ name: 'runs/old', state: 2, lastSequence: 1 }],
+  );
+  assert.deepEqual([...store.events('runs/old', 0)[0]!.payload], [3]);
+  assert.equal(store.recordStart('runs/old'), 1);
+  store.append('runs/old', bytes('on'), { state: 3, isFinal: true, resource: bytes('done'), progressMark: 1 });
+  assert.equal(store.get('runs/old').lastSequence, 2);
+  store.close();
+  const later = new DatabaseSync(file);
+  later.exec('PRAGMA user_version = 99');
+  later.close();
+  assert.throws(
+    () => RunStore.open(file, { collection: 'runs' }),
+    /has schema version 99, this version of pemmican knows 2/,
+  );
 });

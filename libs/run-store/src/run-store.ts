@@ -48,6 +48,11 @@ export interface ResourceUpdate {
   readonly state: number;
   readonly isFinal: boolean;
   readonly resource: Uint8Array;
+  /**
+   * How far the work on the resource is, in a unit of the owner's. One that is past every earlier one is progress, and sets the
+   * count of {@link RunStore.recordStart} to 0. An update without one says nothing of progress.
+   */
+  readonly progressMark?: number;
 }
 
 const DEFAULT_PAGE_SIZE = 50;
@@ -172,12 +177,31 @@ export class RunStore {
       const time = new Date();
       this.#statements.insertEvent.run(name, sequence, time.getTime(), payload);
       if (update === undefined) this.#statements.touch.run(sequence, name);
-      else this.#statements.update.run(update.state, update.isFinal ? 1 : 0, update.resource, sequence, name);
+      else {
+        const { state, isFinal, resource, progressMark = 0 } = update;
+        this.#statements.update.run(state, isFinal ? 1 : 0, resource, sequence, progressMark, progressMark, name);
+      }
       const event = { sequence, resumeToken: resumeToken(uid, sequence), time, payload };
       return { event, isFinal: update?.isFinal ?? isFinal };
     });
     this.#recent.get(name)?.push(event, isFinal);
     return event.sequence;
+  }
+
+  /**
+   * Counts that work on a resource is started, before it is: what the work then does to this process, it cannot undo that.
+   * @returns starts since the last progress, this one included
+   * @throws RunStoreError NOT_FOUND
+   */
+  recordStart(name: string): number {
+    const row = this.#statements.recordStart.get(name);
+    if (row === undefined) throw new RunStoreError('NOT_FOUND', `There is no "${name}"`);
+    return Number(row['start_count']);
+  }
+
+  /** Sets the count of {@link recordStart} to 0: the work was stopped in order. */
+  forgetStarts(name: string): void {
+    this.#statements.forgetStarts.run(name);
   }
 
   /** All events of a resource after a sequence, a page at a time. */
@@ -291,6 +315,8 @@ function prepareStatements(
   | 'count'
   | 'update'
   | 'touch'
+  | 'recordStart'
+  | 'forgetStarts'
   | 'events',
   StatementSync
 > {
@@ -311,9 +337,15 @@ function prepareStatements(
     ),
     delete: database.prepare('DELETE FROM resource WHERE name = ?'),
     count: database.prepare('SELECT count(*) AS count FROM resource WHERE state = ?'),
+    // Each right-hand side reads the row as it was before.
     update: database.prepare(
-      'UPDATE resource SET state = ?, is_final = ?, resource = ?, last_sequence = ? WHERE name = ?',
+      `UPDATE resource SET state = ?, is_final = ?, resource = ?, last_sequence = ?,
+         start_count = iif(? > progress_mark, 0, start_count), progress_mark = max(?, progress_mark) WHERE name = ?`,
     ),
+    recordStart: database.prepare(
+      'UPDATE resource SET start_count = start_count + 1 WHERE name = ? RETURNING start_count',
+    ),
+    forgetStarts: database.prepare('UPDATE resource SET start_count = 0 WHERE name = ?'),
     touch: database.prepare('UPDATE resource SET last_sequence = ? WHERE name = ?'),
     events: database.prepare(
       'SELECT sequence, time_ms, payload FROM event WHERE name = ? AND sequence > ? ORDER BY sequence LIMIT ?',

@@ -23,6 +23,8 @@ const MIGRATIONS: readonly string[] = [
      payload BLOB NOT NULL,
      PRIMARY KEY (name, sequence)
    ) STRICT, WITHOUT ROWID;`,
+  `ALTER TABLE resource ADD COLUMN start_count INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE resource ADD COLUMN progress_mark INTEGER NOT NULL DEFAULT 0;`,
 ];
 
 /**

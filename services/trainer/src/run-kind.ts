@@ -78,6 +78,11 @@ export function runKind(environment: RunEnvironment): JobKind<RunTypes> {
       return Promise.resolve();
     },
     execute: (context) => new RunExecution(environment, context).execute(),
+    startLimit: {
+      // A step that was done before is done again after a start, up to the one after the checkpoint; so each counts by itself.
+      progressMark: ({ step, checkpointStep }) => step + checkpointStep,
+      failure: (run, startCount) => serviceKeepsEnding(run, startCount),
+    },
     toStatus: (error) => (error instanceof ChildFailure ? error.status : toStatus(error)),
   };
 }
@@ -211,6 +216,26 @@ function memoryLimitReached(name: string, restartCount: number, checkpointStep: 
       `${limitBytes} bytes for all processes here. Take smaller batches, with gradient accumulation for as many records a step; ` +
       'a memory budget says before what fits',
     metadata: { limitBytes: String(limitBytes), restartCount: String(restartCount) },
+  });
+}
+
+function serviceKeepsEnding({ name, progress }: Run, startCount: number): RpcError {
+  const limitBytes = hostMemory().totalBytes;
+  const checkpointStep = progress?.checkpointStep ?? 0;
+  return new RpcError({
+    code: grpcStatus.ABORTED,
+    reason: 'SERVICE_KEEPS_ENDING',
+    message:
+      `The service was ended ${startCount} times while it trained ${name}, each time before the run came further than ever; ` +
+      `${checkpointStep === 0 ? 'it has no checkpoint' : `its newest checkpoint is of step ${checkpointStep}`}. Most likely all processes ` +
+      `here are killed together when memory runs out, and ${limitBytes} bytes are too little for this run. Take smaller batches, with ` +
+      'gradient accumulation for as many records a step, or give the container more memory; a memory budget says before what fits. ' +
+      'Where something else ends the service, checkpoints that are closer together let the run come further',
+    metadata: {
+      checkpointStep: String(checkpointStep),
+      limitBytes: String(limitBytes),
+      startCount: String(startCount),
+    },
   });
 }
 

@@ -1,0 +1,98 @@
+// What a run meets whose service is killed with it: where memory runs out in a container, the kernel may kill all of its processes.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { RunState, type WatchRunResponse } from '@pemmican/contract/trainer';
+import { MAX_STARTS_WITHOUT_PROGRESS } from '@pemmican/jobs';
+import { failureOf, finish, runRequest, type RunFields } from './harness.ts';
+import { tinyTrainer } from './tiny-trainer.ts';
+
+const TIMEOUT = { timeout: 300_000 };
+const { trainer, work, model, train } = tinyTrainer('service-kills');
+
+const fields = (output: string, options: RunFields['options']): RunFields => ({
+  model,
+  output: path.join(work, output),
+  train,
+  options: { saveSteps: 1000, learningRate: 1e-3, ...options },
+});
+
+/** Waits until the run has a process. */
+async function hasProcess(): Promise<void> {
+  while (trainer.childIds().length === 0) await delay(2);
+}
+
+/** Follows a run until an event is as asked; false when the run ended before. */
+async function isSeen(
+  name: string,
+  from: WatchRunResponse[],
+  when: (event: WatchRunResponse) => boolean,
+): Promise<boolean> {
+  for await (const event of trainer.watch(name, from.at(-1)?.resumeToken ?? '')) {
+    from.push(event);
+    if (when(event)) return true;
+  }
+  return false;
+}
+
+test(
+  'a run that ends its service at every start fails after three, says why, and lets the next one run',
+  TIMEOUT,
+  async () => {
+    const { name } = await trainer.create(runRequest(fields('too-large', { maxSteps: 50 })));
+    const waiting = await trainer.create(runRequest(fields('small', { maxSteps: 1 })));
+    for (let kill = 0; kill < MAX_STARTS_WITHOUT_PROGRESS; kill++) {
+      assert.equal((await trainer.get(name)).state, RunState.RUNNING, `after ${kill} kills`);
+      await hasProcess();
+      await trainer.kill();
+      await trainer.start();
+    }
+    for await (const _event of trainer.watch(name, '')) continue;
+    const run = await trainer.get(name);
+    const failure = failureOf(run);
+    assert.deepEqual([failure.code, failure.reason], ['ABORTED', 'SERVICE_KEEPS_ENDING'], failure.message);
+    assert.match(
+      failure.message,
+      /^The service was ended 3 times while it trained runs\/\S+, .* it has no checkpoint\. .*smaller batches/,
+    );
+    assert.equal(run.progress?.step ?? 0, 0);
+    for await (const _event of trainer.watch(waiting.name, '')) continue;
+    assert.equal((await trainer.get(waiting.name)).state, RunState.SUCCEEDED);
+  },
+);
+
+test(
+  'a run whose service is killed more often than that, each time after a step further, ends well',
+  TIMEOUT,
+  async () => {
+    const maxSteps = 400;
+    const calm = await finish(trainer, fields('calm', { maxSteps }));
+    const { name } = await trainer.create(runRequest(fields('killed', { maxSteps, saveSteps: 20 })));
+    const seen: WatchRunResponse[] = [];
+    for (let furthest = 0, kill = 0; kill <= MAX_STARTS_WITHOUT_PROGRESS; kill++) {
+      const isFurther = await isSeen(name, seen, ({ event }) => event?.$case === 'step' && event.value.step > furthest);
+      const { event } = seen.at(-1) ?? {};
+      assert.ok(isFurther && event?.$case === 'step', `${seen.length} events until kill ${kill}`);
+      furthest = event.value.step;
+      await trainer.kill();
+      await trainer.start();
+    }
+    for await (const _event of trainer.watch(name, '')) continue;
+    const run = await trainer.get(name);
+    assert.equal(run.state, RunState.SUCCEEDED, run.error?.message);
+    assert.equal(run.result?.finalLoss, calm.run.result?.finalLoss);
+  },
+);
+
+test('a service that is ended in order, before each step of a run, does not fail it', TIMEOUT, async () => {
+  const { name } = await trainer.create(runRequest(fields('drained', { maxSteps: 2 })));
+  for (let end = 0; end <= MAX_STARTS_WITHOUT_PROGRESS; end++) {
+    await hasProcess();
+    assert.equal(await trainer.terminate(), 0);
+    await trainer.start();
+  }
+  for await (const _event of trainer.watch(name, '')) continue;
+  const run = await trainer.get(name);
+  assert.equal(run.state, RunState.SUCCEEDED, run.error?.message);
+});
