@@ -48,7 +48,8 @@ SIGKILL at random moments while it works, one time in eight again while it start
 service dies meanwhile; its watcher attaches with its resume token after each death. The first job of each service is left alone, and
 the others have to leave the same: final loss and model of a run of 60 steps (shuffling, dropout, weight decay, a checkpoint every
 second step), the reduced model, the vocabulary profile, bit for bit. Sequences have to be 1, 2, 3 and so on, the same for a watcher
-that comes later, and all jobs have to be listed.
+that comes later, and all jobs have to be listed. Two kills of the trainer in a row may come before its run gets further; the next one waits
+until it has, as three would be taken for a run that ends its service (\`SERVICE_KEEPS_ENDING\`).
 
 | service | kills (while starting) | jobs | events | attachments | problems | time |
 | --- | --- | --- | --- | --- | --- | --- |

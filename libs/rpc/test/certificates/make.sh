@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the certificates that the tests of TLS use: an authority, two certificates of a server (before and after a rotation), one
-# of a client, and one of a client that another authority vouches for. Valid for a hundred years; of no use anywhere else.
+# of a client, one of a server that is its own client, and one of a client that another authority vouches for. Valid for a hundred
+# years; of no use anywhere else.
 set -eu
 cd "$(dirname "$0")"
 key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.key"; }
@@ -21,5 +22,6 @@ authority stranger
 issue server authority server-before serverAuth
 issue server-rotated authority server-after serverAuth
 issue client authority ci clientAuth
+issue server-and-client authority both serverAuth,clientAuth
 issue client-of-stranger stranger ci clientAuth
 rm authority.key stranger.key

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { credentials, Client } from '@grpc/grpc-js';
+import { MAX_STARTS_WITHOUT_PROGRESS } from '@pemmican/jobs';
 import { callMethod, type CalledMethod } from '@pemmican/testkit';
 import type { Random } from '../hostile-requests/random.ts';
 import { ServiceUnderTest } from '../service-under-test.ts';
@@ -31,6 +32,11 @@ export interface KilledKind {
   readonly request: (index: number) => object;
   readonly createdName: (response: Buffer) => string;
   readonly seen: (response: Buffer) => SeenEvent;
+  /**
+   * How far an event says that its job is; 0 where it does not. For services that give a job up which was started
+   * {@link MAX_STARTS_WITHOUT_PROGRESS} times without getting further: kills leave it enough progress not to.
+   */
+  readonly progressMark?: (response: Buffer) => number;
   readonly ended: (response: Buffer) => EndedJob;
   readonly listedCount: (response: Buffer) => number;
   /** What the job left, to the last bit. */
@@ -65,20 +71,25 @@ export async function killService(
   let service = await ServiceUnderTest.start(kind.service, folder, kind.environment);
   const client = new Client(service.address, credentials.createInsecure(), CONNECTION);
   const counts = { killed: 0, atStart: 0, jobs: 0, events: 0, attachments: 0 };
+  const pace = new Pace();
   try {
     // The first one is left alone: all others have to end as it does.
-    const expected = await oneJob(kind, client, 0, counts, problems);
+    const expected = await oneJob(kind, client, 0, { counts, pace, problems });
+    const kill = async (): Promise<void> => {
+      await service.stop();
+      counts.killed++;
+      pace.countKill();
+    };
     const killing = async (): Promise<void> => {
       while (counts.killed < kills) {
+        if (kind.progressMark !== undefined) await pace.untilKillIsFair();
         await delay(30 + random.next() * kind.maxDelayMs);
-        await service.stop();
-        counts.killed++;
+        await kill();
         service = ServiceUnderTest.launch(kind.service, folder, kind.environment);
         // One in eight is killed again before it listens.
-        if (random.next() < 1 / 8 && counts.killed < kills) {
+        if (random.next() < 1 / 8 && counts.killed < kills && (kind.progressMark === undefined || pace.isKillFair)) {
           await delay(random.next() * 800);
-          await service.stop();
-          counts.killed++;
+          await kill();
           counts.atStart++;
           service = ServiceUnderTest.launch(kind.service, folder, kind.environment);
         }
@@ -87,7 +98,7 @@ export async function killService(
     };
     const killed = killing();
     for (let index = 1; index === 1 || counts.killed < kills; index++) {
-      const outcome = await oneJob(kind, client, index, counts, problems);
+      const outcome = await oneJob(kind, client, index, { counts, pace, problems });
       if (outcome !== expected) problems.push(`job ${index} ended as ${outcome}, an undisturbed one as ${expected}`);
     }
     await killed;
@@ -112,15 +123,48 @@ export async function killService(
   };
 }
 
-type Counts = { jobs: number; events: number; attachments: number };
+/** Knows how many kills came since a job last got further than ever. */
+class Pace {
+  #furthest = 0;
+  #killsWithoutProgress = 0;
+
+  get isKillFair(): boolean {
+    return this.#killsWithoutProgress < MAX_STARTS_WITHOUT_PROGRESS - 1;
+  }
+
+  countKill(): void {
+    this.#killsWithoutProgress++;
+  }
+
+  startJob(): void {
+    this.#furthest = 0;
+    this.#killsWithoutProgress = 0;
+  }
+
+  see(progressMark: number): void {
+    if (progressMark <= this.#furthest) return;
+    this.#furthest = progressMark;
+    this.#killsWithoutProgress = 0;
+  }
+
+  async untilKillIsFair(): Promise<void> {
+    while (!this.isKillFair) await delay(20);
+  }
+}
+
+/** What is noted of the jobs. */
+interface Notes {
+  readonly counts: { jobs: number; events: number; attachments: number };
+  readonly pace: Pace;
+  readonly problems: string[];
+}
 
 /** Creates a job and follows it to its end, over all deaths of its service; gives what it left. */
 async function oneJob(
   kind: KilledKind,
   client: Client,
   index: number,
-  counts: Counts,
-  problems: string[],
+  { counts, pace, problems }: Notes,
 ): Promise<string> {
   const insist = async (method: CalledMethod, request: object): Promise<Buffer> => {
     for (;;) {
@@ -132,12 +176,14 @@ async function oneJob(
       }
     }
   };
+  // Before the call: a kill may come when the job is stored, and its name not told.
+  pace.startJob();
   const name = kind.createdName(await insist(kind.create, kind.request(index)));
   counts.jobs++;
   const events: SeenEvent[] = [];
   for (let isEnded = false; !isEnded;) {
     const before = events.length;
-    isEnded = await follow(kind, client, name, events);
+    isEnded = await follow(kind, client, name, events, pace);
     if (isEnded || events.length > before) counts.attachments++;
   }
   const gap = events.findIndex(({ sequence }, position) => sequence !== position + 1);
@@ -154,12 +200,21 @@ async function oneJob(
 }
 
 /** Follows from the last event on; false when the service died meanwhile. */
-async function follow(kind: KilledKind, client: Client, name: string, events: SeenEvent[]): Promise<boolean> {
+async function follow(
+  kind: KilledKind,
+  client: Client,
+  name: string,
+  events: SeenEvent[],
+  pace?: Pace,
+): Promise<boolean> {
   const same = (bytes: Buffer): Buffer => bytes;
   const request = kind.watch.requestSerialize({ name, resumeToken: events.at(-1)?.resumeToken ?? '' } as never);
   try {
     const stream = client.makeServerStreamRequest(kind.watch.path, same, same, request);
-    for await (const bytes of stream) events.push(kind.seen(bytes as Buffer));
+    for await (const bytes of stream) {
+      events.push(kind.seen(bytes as Buffer));
+      pace?.see(kind.progressMark?.(bytes as Buffer) ?? 0);
+    }
     return true;
   } catch (error) {
     if (!isGone(error)) throw error;

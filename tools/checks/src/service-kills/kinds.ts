@@ -76,6 +76,10 @@ export async function trainerKind(folder: string): Promise<KilledKind> {
     request: (index) => ({ ...once(index), spec: spec(index) }),
     createdName: (response) => CreateRunResponse.decode(response).run?.name ?? '',
     seen: (response) => WatchRunResponse.decode(response),
+    progressMark: (response) => {
+      const { event } = WatchRunResponse.decode(response);
+      return event?.$case === 'step' ? event.value.step : 0;
+    },
     ended: (response) => {
       const { run } = GetRunResponse.decode(response);
       return { isSucceeded: run?.state === RunState.SUCCEEDED, error: run?.error?.message ?? '' };

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { tarBlocks, writeTar, type TarEntry } from './tar.ts';
+import { writeTar, type TarEntry } from './tar.ts';
 
 function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'pemmican-tar-'));
@@ -54,17 +54,26 @@ test('the same entries in another order give the same bytes; an entry twice or a
     path: name,
     content: Buffer.from(name),
   }));
+  const folder = temporaryFolder(t);
   const bytes = async (of: readonly TarEntry[]): Promise<Buffer> => {
-    const parts: Uint8Array[] = [];
-    for await (const part of tarBlocks(of)) parts.push(part);
-    return Buffer.concat(parts);
+    const archive = path.join(folder, 'archive.tar');
+    await writeTar(archive, of);
+    return readFileSync(archive);
   };
   assert.ok((await bytes(entries)).equals(await bytes(entries.toReversed())));
   await assert.rejects(bytes([...entries, ...entries.slice(0, 1)]), /b would be in the archive twice/);
-  const file = path.join(temporaryFolder(t), 'file');
+  const file = path.join(folder, 'file');
   writeFileSync(file, 'four');
   await assert.rejects(
     bytes([{ type: 'file', path: 'x', source: file, sizeBytes: 5 }]),
     /has 4 bytes, 5 were announced/,
+  );
+  await assert.rejects(
+    bytes([{ type: 'file', path: 'x', source: file, sizeBytes: 3 }]),
+    /has 4 bytes, 3 were announced/,
+  );
+  await assert.rejects(
+    bytes([{ type: 'file', path: 'x', source: path.join(folder, 'none'), sizeBytes: 3 }]),
+    /ENOENT.*none/,
   );
 });
