@@ -15,6 +15,7 @@ export type StorageErrorCode =
   | 'TOO_LARGE'
   | 'INVALID_JSON'
   | 'DOWNLOAD_FAILED'
+  | 'HUB_DISABLED'
   | 'UPLOAD_FAILED'
   | 'CHANGED_WHILE_READ'
   | 'CLOSED'

@@ -5,6 +5,8 @@ export interface HubOptions {
   /** Base URL of the hub; by default Hugging Face's. */
   readonly endpoint?: string;
   readonly accessToken?: string;
+  /** The hub is not asked: there is what the cache has, and nothing else. */
+  readonly isOffline?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: DownloadProgress) => void;
 }
@@ -16,12 +18,20 @@ export interface DownloadProgress {
   readonly totalBytes: number;
 }
 
-/** The hub's settings in the variables that Hugging Face's own tools read. */
+// As huggingface_hub reads it.
+const TRUE_WORD = /^(?:1|on|yes|true)$/i;
+
+/** The hub's settings in the variables that Hugging Face's own tools read: `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`. */
 export function hubOptionsFromEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   cacheFolder: string,
 ): HubOptions {
   const endpoint = environment['HF_ENDPOINT']?.replace(/\/+$/, '');
   const accessToken = environment['HF_TOKEN'];
-  return { cacheFolder, ...(endpoint ? { endpoint } : {}), ...(accessToken ? { accessToken } : {}) };
+  return {
+    cacheFolder,
+    ...(endpoint ? { endpoint } : {}),
+    ...(accessToken ? { accessToken } : {}),
+    ...(TRUE_WORD.test(environment['HF_HUB_OFFLINE'] ?? '') ? { isOffline: true } : {}),
+  };
 }

@@ -146,6 +146,23 @@ test('openFolder uses what it has when the hub cannot be reached, and says so wh
   assert.equal((await (await openFolder('hf:owner/small', options())).list()).length, 3);
 });
 
+test('openFolder asks no hub where it is told not to, and says so for what it does not have', async () => {
+  const offline = { HF_HUB_OFFLINE: '1' };
+  const refused = {
+    code: 'HUB_DISABLED',
+    message: 'hf:owner/small@main: models are not fetched from the hub here (HF_HUB_OFFLINE is set)',
+  };
+  await assert.rejects(openFolder('hf:owner/small', options(offline)), refused);
+  await assert.rejects(openFolder(`hf:owner/small@${COMMIT}`, options(offline)), { code: 'HUB_DISABLED' });
+  assert.deepEqual(requests, []);
+  await openFolder('hf:owner/small', options({ HF_HUB_OFFLINE: '0' }));
+  requests.length = 0;
+  for (const uri of ['hf:owner/small', `hf:owner/small@${COMMIT}`])
+    assert.equal((await (await openFolder(uri, options(offline))).list()).length, 3);
+  await assert.rejects(openFolder('hf:owner/small@v1', options(offline)), { code: 'HUB_DISABLED' });
+  assert.deepEqual(requests, []);
+});
+
 test('openFolder goes on with a transfer that breaks off, from where it stopped', async () => {
   Object.assign(behaviour, { cuts: 2, cutAfterBytes: 1_000_000 });
   await openFolder('hf:owner/small', options());

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { HubApiError, listFiles, modelInfo, type ListFileEntry } from '@huggingface/hub';
 
@@ -39,7 +39,7 @@ const SHARD_FILE = /^model-\d{5,6}-of-\d{5,6}\.safetensors$/;
  * Fetches the files of a model that pemmican reads, unless its commit is in the cache already. A fetch that was cut off is
  * continued by the next; a folder in the cache is always whole.
  * @returns the local folder
- * @throws StorageError DOWNLOAD_FAILED, NOT_FOUND, ACCESS_DENIED, DISK_FULL
+ * @throws StorageError DOWNLOAD_FAILED, NOT_FOUND, ACCESS_DENIED, DISK_FULL; HUB_DISABLED for what would have to be fetched offline
  */
 export async function downloadModel(repository: string, revision: string, options: HubOptions): Promise<string> {
   const name = `hf:${repository}@${revision}`;
@@ -47,6 +47,7 @@ export async function downloadModel(repository: string, revision: string, option
   try {
     if (COMMIT.test(revision) && (await isFolder(join(home, revision)))) return join(home, revision);
     const reference = join(home, 'refs', revision);
+    if (options.isOffline === true) return await cachedFolder(reference, name);
     const commit = await resolveCommit(repository, revision, reference, options);
     const folder = join(home, commit);
     if (!(await isFolder(folder))) await fillFolder(repository, commit, folder, options);
@@ -56,6 +57,19 @@ export async function downloadModel(repository: string, revision: string, option
   } catch (error) {
     throw hubError(error, name);
   }
+}
+
+/** What a branch or tag was when it was last fetched. */
+async function cachedFolder(reference: string, name: string): Promise<string> {
+  const known = await knownFolder(reference);
+  if (known !== undefined) return known;
+  throw new StorageError('HUB_DISABLED', name, 'models are not fetched from the hub here (HF_HUB_OFFLINE is set)');
+}
+
+async function knownFolder(reference: string): Promise<string | undefined> {
+  const commit = (await readFile(reference, 'utf8').catch(() => '')).trim();
+  const folder = join(dirname(reference), '..', commit);
+  return COMMIT.test(commit) && (await isFolder(folder)) ? folder : undefined;
 }
 
 /** The commit of a branch or tag; when the hub cannot be reached, the one it was when last fetched. */
@@ -72,9 +86,9 @@ async function resolveCommit(
     return sha;
   } catch (error) {
     if (error instanceof HubApiError || error instanceof StorageError || options.signal?.aborted === true) throw error;
-    const known = (await readFile(reference, 'utf8').catch(() => '')).trim();
-    if (!COMMIT.test(known) || !(await isFolder(join(dirname(reference), '..', known)))) throw error;
-    return known;
+    const known = await knownFolder(reference);
+    if (known === undefined) throw error;
+    return basename(known);
   }
 }
 

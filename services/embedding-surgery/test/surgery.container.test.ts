@@ -27,7 +27,7 @@ before(async () => {
 after(async () => {
   client.close();
   await container.remove();
-  remove();
+  await remove();
 });
 
 test(

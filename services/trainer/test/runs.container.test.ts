@@ -56,7 +56,7 @@ after(async () => {
   await network.stop();
   const { docker } = await testImages();
   await docker.run(['volume', 'rm', STATE_VOLUME]);
-  remove();
+  await remove();
 });
 
 function connect(address: string): TrainerServiceClient {
@@ -118,7 +118,10 @@ async function runWith(fields: RunFields, disturb: () => Promise<void>): Promise
   const { name } = await create(runRequest(fields));
   let disturbed: Promise<void> | undefined;
   const run = await follow(name, ({ event }) => {
-    if (event?.$case === 'step' && event.value.step >= 8) disturbed ??= disturb();
+    if (event?.$case !== 'step' || event.value.step < 8) return;
+    disturbed ??= disturb();
+    // Awaited below, when the run has ended.
+    disturbed.catch(() => undefined);
   });
   assert.ok(disturbed !== undefined, 'the run was over before anything could be done to it');
   await disturbed;
@@ -169,15 +172,24 @@ test(
   'a run does not mind that its container is paused and its network cut; who watches misses and repeats nothing',
   TIMEOUT,
   async () => {
-    const run = await runWith({ ...FIELDS, output: '/data/cut' }, async () => {
+    // Long enough that it goes on over both.
+    const long = { ...FIELDS, options: { ...OPTIONS, maxSteps: 20 * STEPS, saveSteps: 1000 } };
+    const undisturbed = await follow((await create(runRequest({ ...long, output: '/data/long' }))).name);
+    assert.equal(undisturbed.state, RunState.SUCCEEDED, undisturbed.error?.message);
+    let backTimeMs = Infinity;
+    const run = await runWith({ ...long, output: '/data/cut' }, async () => {
       await container.pause();
       await delay(500);
       await container.unpause();
       await container.disconnect(network);
       await delay(1000);
       await container.connect(network);
+      backTimeMs = Date.now();
     });
-    assert.ok(modelOf('cut').equals(modelOf('calm')), run.error?.message);
+    assert.ok(Number(run.endTime) > backTimeMs, 'the run was over before its network was back');
+    assert.equal(run.progress?.restartCount, 0, run.error?.message);
+    assert.equal(run.result?.finalLoss, undisturbed.result?.finalLoss);
+    assert.ok(modelOf('cut').equals(modelOf('long')), 'bit for bit');
   },
 );
 

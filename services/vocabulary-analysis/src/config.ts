@@ -3,7 +3,7 @@ import path from 'node:path';
 import { readArtifactSettings, type ArtifactSettings } from '@pemmican/artifacts';
 import { readServerSecurity, type ServerSecurity } from '@pemmican/rpc';
 import { readMaintenance, type MaintenanceOptions } from '@pemmican/jobs';
-import { ArtifactRoots, hubOptionsFromEnvironment } from '@pemmican/storage';
+import { ArtifactRoots, hubOptionsFromEnvironment, type HubOptions } from '@pemmican/storage';
 import { z } from 'zod';
 
 const schema = z.object({
@@ -55,7 +55,7 @@ export interface VocabularyAnalysisConfig {
   /** Deletion of old jobs, backups. */
   readonly maintenance: MaintenanceOptions;
   readonly stateDirectory: string;
-  readonly hub: { readonly cacheFolder: string; readonly endpoint?: string; readonly accessToken?: string };
+  readonly hub: HubOptions;
   readonly maxConcurrentJobs: number;
   readonly maxQueuedJobs: number;
   readonly counting: { readonly threadCount: number; readonly memoBytes: number };

@@ -28,7 +28,7 @@ before(async () => {
 after(async () => {
   client.close();
   await container.remove();
-  remove();
+  await remove();
 });
 
 const amazon = { split: Split.TRAIN, uri: '/data/amazon.json' };

@@ -49,7 +49,7 @@ before(async () => {
 after(async () => {
   await Promise.all([...containers.values()].map((container) => container.remove()));
   await network.stop();
-  remove();
+  await remove();
 });
 
 function container(service: ServiceName): ServiceContainer {

@@ -171,6 +171,17 @@ describe('everything at once', () => {
   });
 });
 
+test('services are told to refuse models of a hub that is not enabled', async () => {
+  const offline = async (input: Parameters<typeof renderChart>[0]): Promise<(string | undefined)[]> => {
+    const manifests = await renderChart(input);
+    return ['vocabulary-analysis', 'embedding-surgery', 'trainer'].map((name) =>
+      variable(containerOf(manifests, `pemmican-${name}`), 'HF_HUB_OFFLINE'),
+    );
+  };
+  assert.deepEqual(await offline({ valuesFiles: [valuesFile('s3')] }), ['1', '1', '1']);
+  assert.deepEqual(await offline({}), [undefined, undefined, undefined]);
+});
+
 test('a trainer without a shared volume has one of its own for checkpoints', async () => {
   const manifests = await renderChart({ valuesFiles: [valuesFile('s3')] });
   const claims = (name: string): string[] =>

@@ -88,6 +88,9 @@
 {{- end }}
 {{- end }}
 {{- with .Values.hub }}
+{{- if not .enabled }}
+- { name: HF_HUB_OFFLINE, value: '1' }
+{{- end }}
 {{- with .endpoint }}
 - { name: HF_ENDPOINT, value: {{ . | quote }} }
 {{- end }}
