@@ -34,6 +34,10 @@ export function requireDevices(deviceCount: number, { tensorflow, cpuDeviceCount
   if (found !== undefined) throw missingDevices.inEngine(deviceCount, found);
 }
 
+/** What a run is told whose engine is the build for GPUs and finds none: it goes on, slowly. */
+export const NO_GPU_WARNING =
+  "TensorFlow's build for GPUs finds no GPU here, so that this run trains on the CPU. Is the driver there, and was the container given a GPU?";
+
 /** Whether the engine places something on a device: it does so when it opens a session. */
 export function hasDevice(device: string, tensorflow: TensorflowBuild): boolean {
   const builder = new GraphBuilder();

@@ -1,4 +1,5 @@
 import type { DeviceMemorySampler } from '@pemmican/device-memory';
+import type { Logger } from '@pemmican/rpc';
 import type { TrainerConfig } from './config.ts';
 import { missingDevices } from './missing-devices.ts';
 
@@ -21,6 +22,29 @@ export function requireKnownDevices(
   const counts = [sampler.gpuCount(), visible].filter((count) => count !== undefined);
   const gpuCount = Math.min(...counts);
   if (deviceCount > gpuCount) throw missingDevices.ofGpus(deviceCount, gpuCount);
+}
+
+/** Says at the service's start which GPUs there are, where it was told to use them: without one, TensorFlow's build for GPUs uses the CPU. */
+export function reportGpus(
+  logger: Pick<Logger, 'info' | 'warn'>,
+  { tensorflow, environment }: Pick<TrainerConfig, 'tensorflow' | 'environment'>,
+  sampler: Pick<DeviceMemorySampler, 'gpuCount'>,
+): void {
+  if (tensorflow === 'cpu') return;
+  const gpuCount = sampler.gpuCount();
+  const visibleDevices = environment['CUDA_VISIBLE_DEVICES'];
+  const fields = { gpuCount: gpuCount ?? null, ...(visibleDevices === undefined ? {} : { visibleDevices }) };
+  if (gpuCount === undefined)
+    logger.warn(
+      "no GPU is found: NVIDIA's driver (libnvidia-ml.so.1) is not there or does not answer; runs train on the CPU",
+      fields,
+    );
+  else if (gpuCount === 0 || visibleGpuCount(visibleDevices) === 0)
+    logger.warn(
+      'no GPU is found: the driver has none, or CUDA_VISIBLE_DEVICES hides it; runs train on the CPU',
+      fields,
+    );
+  else logger.info('GPUs are found', fields);
 }
 
 /** GPUs that CUDA lets processes see: all up to the first that is none (CUDA C++ Programming Guide, environment variables). */

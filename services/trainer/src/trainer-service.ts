@@ -18,6 +18,7 @@ import { runChild } from './child-process.ts';
 import type { TrainerConfig } from './config.ts';
 import { toSampleMessage } from './convert-sample.ts';
 import { estimateMemory } from './estimate.ts';
+import { reportGpus } from './known-devices.ts';
 import { runKind, type RunTypes } from './run-kind.ts';
 import { RunMetrics } from './run-metrics.ts';
 import { ERROR_RULES } from './status.ts';
@@ -35,6 +36,7 @@ export interface TrainerService {
 export function createTrainerService(config: TrainerConfig): TrainerService {
   const logger = createLogger('trainer', config.logLevel);
   const sampler = new DeviceMemorySampler({ useGpu: config.tensorflow === 'gpu' });
+  reportGpus(logger, config, sampler);
   const processOf = new Map<string, number>();
   const jobs = new JobService<RunTypes>(runKind({ config, sampler, processOf, metrics: new RunMetrics() }), {
     storeFile: path.join(config.stateDirectory, 'runs.sqlite'),

@@ -15,7 +15,7 @@ import {
 import { toTrainingOptions } from '../convert-options.ts';
 import { modelToTrain } from '../model-to-train.ts';
 import { PreconditionError } from '../precondition-error.ts';
-import { requireDevices } from '../devices.ts';
+import { NO_GPU_WARNING, hasDevice, requireDevices } from '../devices.ts';
 import type { EventSink } from './event-sink.ts';
 import { maskingOf, outputRowOf, requireTrainable, restrictedSoftmaxWarning } from './language-modeling.ts';
 import { paddingTokenId } from './model-token-ids.ts';
@@ -75,6 +75,7 @@ async function trainInFolder(context: RunContext, asked: TrainingOptions): Promi
   );
   const session = TensorflowSession.open(program.savedModel, { build: request.tensorflow });
   try {
+    if (request.tensorflow === 'gpu' && !hasDevice('/device:GPU:0', 'gpu')) await sink.log('warning', NO_GPU_WARNING);
     const outputOf = (tensorNames: readonly string[]): Promise<TrainedOutput> =>
       lora === undefined
         ? wholeModelOutput(prepared, data, task, program, tensorNames)

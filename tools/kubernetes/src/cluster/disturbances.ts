@@ -19,10 +19,10 @@ import type { Pod } from './release.ts';
 import { POD_USER_ID } from './storage.ts';
 import { TrainerClient, hasCheckpoint, isFinal } from './trainer-client.ts';
 
-const TIMEOUT_MS = 300_000;
+export const TIMEOUT_MS = 300_000;
 const FORWARDED_PORT = 15_053;
 
-const restartsOf = ({ status }: Pod): number => status.containerStatuses?.[0]?.restartCount ?? 0;
+export const restartsOf = ({ status }: Pod): number => status.containerStatuses?.[0]?.restartCount ?? 0;
 
 /** A run that nothing happens to: what the others have to end as. */
 export async function calmRun(scene: Scene): Promise<string> {
@@ -53,18 +53,27 @@ export async function forwardedPort({ transcript, folder, kubectl, caller }: Sce
   }
 }
 
+/**
+ * Kills all processes of the trainer's container.
+ * @returns its pod before
+ */
+export async function killTrainer({ release, nodes }: Scene): Promise<Pod> {
+  const before = await release.pod('trainer');
+  // The process that gets it is the first of its namespace: SIGKILL from inside would be ignored, from the node it is not.
+  const node = nodes.find((each) => each.name === before.spec.nodeName);
+  const id = before.status.containerStatuses?.[0]?.containerID;
+  assert.ok(node !== undefined && id !== undefined);
+  await node.killContainer(id.replace('containerd://', ''));
+  return before;
+}
+
 /** The container's first process is killed: the kubelet starts another one in the same pod. */
 export async function killedContainer(scene: Scene, expected: string): Promise<void> {
   const { transcript, release } = scene;
   const client = await trainerClient(scene);
   const { name } = await client.create(tinyRun('killed'));
   await client.until(name, hasCheckpoint, TIMEOUT_MS);
-  const before = await release.pod('trainer');
-  // The process that gets it is the first of its namespace: SIGKILL from inside would be ignored, from the node it is not.
-  const node = scene.nodes.find((each) => each.name === before.spec.nodeName);
-  const id = before.status.containerStatuses?.[0]?.containerID;
-  assert.ok(node !== undefined && id !== undefined);
-  await node.killContainer(id.replace('containerd://', ''));
+  const before = await killTrainer(scene);
   const after = await transcript.timed('container killed by SIGKILL in the middle of a run; ready again after', () =>
     release.readyPod('trainer', (pod) => restartsOf(pod) > restartsOf(before)),
   );

@@ -15,6 +15,7 @@ import * as disturbances from './disturbances.ts';
 import { IMAGE_TAG, makeImages } from './images.ts';
 import { Kubectl } from './kubectl.ts';
 import { countedShards } from './counted-shards.ts';
+import { endedService, refusedHub } from './ended-service.ts';
 import { mainJob } from './main-job.ts';
 import { whyNoNode } from './node-requirements.ts';
 import { Node } from './node.ts';
@@ -85,12 +86,14 @@ async function start(folder: string, transcript: Transcript, cleanUp: CleanUp): 
 async function play(scene: Scene): Promise<void> {
   await mainJob(scene);
   const expected = await disturbances.calmRun(scene);
+  await refusedHub(scene);
   await disturbances.forwardedPort(scene);
   await disturbances.killedContainer(scene, expected);
   await disturbances.deletedPod(scene, expected);
   await disturbances.drainedNode(scene, expected);
   await disturbances.badRollout(scene);
   await disturbances.outOfMemory(scene);
+  await endedService(scene);
   await disturbances.restoredBackup(scene);
   await countedShards(scene);
   await disturbances.rotatedCertificate(scene);

@@ -6,6 +6,7 @@ import {
   TrainingOptions,
   type CreateRunRequest,
   type Run,
+  type WatchRunResponse,
 } from '@pemmican/contract/trainer';
 import { DatasetSpec, Split } from '@pemmican/contract/vocabulary';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -92,6 +93,36 @@ export class TrainerClient {
         throw new KubernetesError('TIMEOUT', `${name} after ${timeoutMs / 1000} s: ${last}`);
       await delay(POLL_MS);
     }
+  }
+
+  /**
+   * Follows a run until an event is as asked, over the trainer's absences.
+   * @param resumeToken of the last event that was seen; empty for none
+   * @returns the event's own
+   */
+  async untilEvent(
+    name: string,
+    resumeToken: string,
+    isThere: (event: WatchRunResponse) => boolean,
+    timeoutMs: number,
+  ): Promise<string> {
+    const deadline = Date.now() + timeoutMs;
+    let token = resumeToken;
+    let last = 'no such event';
+    for (; Date.now() < deadline; await delay(POLL_MS)) {
+      try {
+        const events = this.#client.watchRun({ name, resumeToken: token }, this.#metadata, { deadline });
+        for await (const event of events as AsyncIterable<WatchRunResponse>) {
+          token = event.resumeToken;
+          if (isThere(event)) return token;
+        }
+        throw new KubernetesError('TIMEOUT', `${name} ended before the event came`);
+      } catch (error) {
+        if (error instanceof KubernetesError) throw error;
+        last = (error as Error).message;
+      }
+    }
+    throw new KubernetesError('TIMEOUT', `${name} after ${timeoutMs / 1000} s: ${last}`);
   }
 
   close(): void {
