@@ -8,6 +8,7 @@ export { CuttingProxy, type Cut } from './cutting-proxy.ts';
 export { jobErrorCases, statusOfRefusal, testErrors, toldBy, type ErrorCase } from './error-cases.ts';
 export { readErrorsDocument, type ErrorLine } from './errors-document.ts';
 export { describeStatus, refusalOf, type Failure } from './failure.ts';
+export { followEvents, isServiceGone, type Followed, type FollowedEvent, type FollowOptions } from './follow-events.ts';
 export { freePort } from './free-port.ts';
 export { ModelVariants, safetensorsOf } from './model-variants.ts';
 export { endProcess, forkService, type ServiceProcess } from './service-process.ts';

@@ -18,7 +18,7 @@ import {
   testImages,
   type StartedNetwork,
 } from '@pemmican/images/testing';
-import { makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
+import { followEvents, makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
 import { failureOf, runRequest, type RunFields } from './harness.ts';
 
 const TIMEOUT = { timeout: 180_000 };
@@ -89,28 +89,12 @@ function get(name: string): Promise<Run> {
 
 /** Follows a run to its end over every break of its stream: events come once each, in order. */
 async function follow(name: string, onEvent: (event: WatchRunResponse) => void = () => undefined): Promise<Run> {
-  const sequences: number[] = [];
-  let resumeToken = '';
-  for (const deadline = Date.now() + FOLLOW_TIMEOUT_MS; ;) {
-    try {
-      for await (const event of client.watchRun({ name, resumeToken }) as AsyncIterable<WatchRunResponse>) {
-        sequences.push(event.sequence);
-        resumeToken = event.resumeToken;
-        onEvent(event);
-      }
-      const run = await get(name);
-      if (run.state < RunState.SUCCEEDED) continue;
-      assert.deepEqual(
-        sequences,
-        Array.from({ length: sequences.length }, (_, index) => index + 1),
-        'no event is missing or came twice',
-      );
-      return run;
-    } catch (error) {
-      if (error instanceof assert.AssertionError || Date.now() > deadline) throw error;
-      await delay(100); // the service is away; the test brings it back
-    }
-  }
+  await followEvents({
+    watch: (resumeToken): AsyncIterable<WatchRunResponse> => client.watchRun({ name, resumeToken }),
+    onEvent,
+    timeoutMs: FOLLOW_TIMEOUT_MS,
+  });
+  return get(name);
 }
 
 /** Starts a run, and does something once it has made some steps. */

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RunState, type WatchRunResponse } from '@pemmican/contract/trainer';
 import { MAX_STARTS_WITHOUT_PROGRESS } from '@pemmican/jobs';
+import { followEvents } from '@pemmican/testkit';
 import { failureOf, finish, runRequest, type RunFields } from './harness.ts';
 import { tinyTrainer } from './tiny-trainer.ts';
 
@@ -21,19 +22,6 @@ const fields = (output: string, options: RunFields['options']): RunFields => ({
 /** Waits until the run has a process. */
 async function hasProcess(): Promise<void> {
   while (trainer.childIds().length === 0) await delay(2);
-}
-
-/** Follows a run until an event is as asked; false when the run ended before. */
-async function isSeen(
-  name: string,
-  from: WatchRunResponse[],
-  when: (event: WatchRunResponse) => boolean,
-): Promise<boolean> {
-  for await (const event of trainer.watch(name, from.at(-1)?.resumeToken ?? '')) {
-    from.push(event);
-    if (when(event)) return true;
-  }
-  return false;
 }
 
 test(
@@ -69,12 +57,17 @@ test(
     const maxSteps = 400;
     const calm = await finish(trainer, fields('calm', { maxSteps }));
     const { name } = await trainer.create(runRequest(fields('killed', { maxSteps, saveSteps: 20 })));
-    const seen: WatchRunResponse[] = [];
+    let last: WatchRunResponse | undefined;
     for (let furthest = 0, kill = 0; kill <= MAX_STARTS_WITHOUT_PROGRESS; kill++) {
-      const isFurther = await isSeen(name, seen, ({ event }) => event?.$case === 'step' && event.value.step > furthest);
-      const { event } = seen.at(-1) ?? {};
-      assert.ok(isFurther && event?.$case === 'step', `${seen.length} events until kill ${kill}`);
-      furthest = event.value.step;
+      const followed = await followEvents<WatchRunResponse>({
+        watch: (resumeToken) => trainer.watch(name, resumeToken),
+        ...(last === undefined ? {} : { after: last }),
+        onEvent: ({ event }) => event?.$case === 'step' && event.value.step > furthest,
+        timeoutMs: TIMEOUT.timeout,
+      });
+      last = followed.last;
+      assert.ok(!followed.isEnded && last?.event?.$case === 'step', `the run ended after ${kill} kills`);
+      furthest = last.event.value.step;
       await trainer.kill();
       await trainer.start();
     }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { credentials, Client } from '@grpc/grpc-js';
 import { MAX_STARTS_WITHOUT_PROGRESS } from '@pemmican/jobs';
-import { callMethod, type CalledMethod } from '@pemmican/testkit';
+import { callMethod, followEvents, isServiceGone, type CalledMethod, type Followed } from '@pemmican/testkit';
 import type { Random } from '../hostile-requests/random.ts';
 import { ServiceUnderTest } from '../service-under-test.ts';
 
@@ -57,6 +57,8 @@ export interface KillReport {
   readonly problems: readonly string[];
 }
 
+/** Longest time over all deaths of a job's service. */
+const FOLLOW_TIMEOUT_MS = 1_800_000;
 const CONNECTION = { 'grpc.initial_reconnect_backoff_ms': 50, 'grpc.max_reconnect_backoff_ms': 200 };
 
 /** Kills a service at random moments while it works, until that has been done so often and its last job has ended. */
@@ -171,7 +173,7 @@ async function oneJob(
       try {
         return (await callMethod(client, method, [request]))[0] ?? Buffer.alloc(0);
       } catch (error) {
-        if (!isGone(error)) throw error;
+        if (!isServiceGone(error)) throw error;
         await delay(20);
       }
     }
@@ -180,51 +182,40 @@ async function oneJob(
   pace.startJob();
   const name = kind.createdName(await insist(kind.create, kind.request(index)));
   counts.jobs++;
-  const events: SeenEvent[] = [];
-  for (let isEnded = false; !isEnded;) {
-    const before = events.length;
-    isEnded = await follow(kind, client, name, events, pace);
-    if (isEnded || events.length > before) counts.attachments++;
-  }
-  const gap = events.findIndex(({ sequence }, position) => sequence !== position + 1);
-  if (gap >= 0) problems.push(`${name}: event ${gap + 1} of the watcher has sequence ${events[gap]?.sequence}`);
-  const again: SeenEvent[] = [];
-  while (!(await follow(kind, client, name, again))) again.length = 0;
-  if (again.length !== events.length)
-    problems.push(`${name}: its watcher saw ${events.length} events, one that comes later ${again.length}`);
-  counts.events += events.length;
+  let eventCount = 0;
+  const first = await follow(kind, client, name, (event, bytes) => {
+    eventCount = event.sequence;
+    pace.see(kind.progressMark?.(bytes) ?? 0);
+  });
+  counts.attachments += first.attachmentCount;
+  const again = await follow(kind, client, name);
+  if (again.last?.sequence !== eventCount)
+    problems.push(`${name}: its watcher saw ${eventCount} events, one that comes later ${again.last?.sequence}`);
+  counts.events += eventCount;
   const response = await insist(kind.get, { name });
   const { isSucceeded, error } = kind.ended(response);
   if (!isSucceeded) problems.push(`${name}: ended with ${error}`);
   return isSucceeded ? kind.outcome(index, response) : error;
 }
 
-/** Follows from the last event on; false when the service died meanwhile. */
-async function follow(
+/** Follows a job to its end, over all deaths of its service. */
+function follow(
   kind: KilledKind,
   client: Client,
   name: string,
-  events: SeenEvent[],
-  pace?: Pace,
-): Promise<boolean> {
+  onEvent: (event: SeenEvent, bytes: Buffer) => void = () => undefined,
+): Promise<Followed<SeenEvent>> {
   const same = (bytes: Buffer): Buffer => bytes;
-  const request = kind.watch.requestSerialize({ name, resumeToken: events.at(-1)?.resumeToken ?? '' } as never);
-  try {
-    const stream = client.makeServerStreamRequest(kind.watch.path, same, same, request);
-    for await (const bytes of stream) {
-      events.push(kind.seen(bytes as Buffer));
-      pace?.see(kind.progressMark?.(bytes as Buffer) ?? 0);
-    }
-    return true;
-  } catch (error) {
-    if (!isGone(error)) throw error;
-    await delay(20);
-    return false;
-  }
-}
-
-/** UNAVAILABLE and the like: nobody answers. */
-function isGone(error: unknown): boolean {
-  const code = (error as { code?: number }).code;
-  return code === 14 || code === 1 || (code === 13 && /RST_STREAM|ECONNRESET|closed/i.test(String(error)));
+  return followEvents({
+    watch: async function* (resumeToken) {
+      const request = kind.watch.requestSerialize({ name, resumeToken } as never);
+      for await (const bytes of client.makeServerStreamRequest(kind.watch.path, same, same, request)) {
+        const event = kind.seen(bytes as Buffer);
+        onEvent(event, bytes as Buffer);
+        yield event;
+      }
+    },
+    retryDelayMs: 20,
+    timeoutMs: FOLLOW_TIMEOUT_MS,
+  });
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { RunState, type Run } from '@pemmican/contract/trainer';
+import { RunState, type Run, type WatchRunResponse } from '@pemmican/contract/trainer';
 import { MAX_STARTS_WITHOUT_PROGRESS } from '@pemmican/jobs';
 import { describeStatus } from '@pemmican/testkit';
 import { TIMEOUT_MS, killTrainer, restartsOf } from './disturbances.ts';
@@ -28,11 +28,11 @@ export async function endedService(scene: Scene): Promise<void> {
   const run = await transcript.timed(
     `its container is killed whole ${MAX_STARTS_WITHOUT_PROGRESS} times, while the run is about to begin; the run has ended after`,
     async () => {
-      let token = '';
+      let last: WatchRunResponse | undefined;
       for (let kill = 0; kill < MAX_STARTS_WITHOUT_PROGRESS; kill++) {
-        token = await client.untilEvent(
+        last = await client.untilEvent(
           name,
-          token,
+          last,
           ({ event }) => event?.$case === 'phase' && event.value.phase === 'tokenize',
           TIMEOUT_MS,
         );

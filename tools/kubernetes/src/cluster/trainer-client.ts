@@ -9,6 +9,7 @@ import {
   type WatchRunResponse,
 } from '@pemmican/contract/trainer';
 import { DatasetSpec, Split } from '@pemmican/contract/vocabulary';
+import { followEvents } from '@pemmican/testkit';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KubernetesError } from '../error.ts';
 
@@ -97,32 +98,24 @@ export class TrainerClient {
 
   /**
    * Follows a run until an event is as asked, over the trainer's absences.
-   * @param resumeToken of the last event that was seen; empty for none
-   * @returns the event's own
+   * @param after last event that was seen; undefined for none
    */
   async untilEvent(
     name: string,
-    resumeToken: string,
+    after: WatchRunResponse | undefined,
     isThere: (event: WatchRunResponse) => boolean,
     timeoutMs: number,
-  ): Promise<string> {
+  ): Promise<WatchRunResponse> {
     const deadline = Date.now() + timeoutMs;
-    let token = resumeToken;
-    let last = 'no such event';
-    for (; Date.now() < deadline; await delay(POLL_MS)) {
-      try {
-        const events = this.#client.watchRun({ name, resumeToken: token }, this.#metadata, { deadline });
-        for await (const event of events as AsyncIterable<WatchRunResponse>) {
-          token = event.resumeToken;
-          if (isThere(event)) return token;
-        }
-        throw new KubernetesError('TIMEOUT', `${name} ended before the event came`);
-      } catch (error) {
-        if (error instanceof KubernetesError) throw error;
-        last = (error as Error).message;
-      }
-    }
-    throw new KubernetesError('TIMEOUT', `${name} after ${timeoutMs / 1000} s: ${last}`);
+    const { last, isEnded } = await followEvents<WatchRunResponse>({
+      watch: (resumeToken) => this.#client.watchRun({ name, resumeToken }, this.#metadata, { deadline }),
+      ...(after === undefined ? {} : { after }),
+      onEvent: isThere,
+      retryDelayMs: POLL_MS,
+      timeoutMs,
+    });
+    if (isEnded || last === undefined) throw new KubernetesError('TIMEOUT', `${name} ended before the event came`);
+    return last;
   }
 
   close(): void {
