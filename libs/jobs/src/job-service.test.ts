@@ -335,7 +335,10 @@ test('JobService counts no start that was ended in order, by the service or by a
   for (let round = 0; round < 3; round++) {
     const next = await restart(round === 0 ? killedToTheLimit : killedOnce);
     next.kind.hold();
-    while (next.kind.begun.length === 0) await new Promise(setImmediate);
+    while (next.kind.begun.length === 0) {
+      assert.notEqual(next.jobs.get(name).state, FAILED, `round ${round}`);
+      await new Promise(setImmediate);
+    }
     last = next;
   }
   last.jobs.pause(name);

@@ -226,7 +226,7 @@ function serviceKeepsEnding({ name, progress }: Run, startCount: number): RpcErr
     code: grpcStatus.ABORTED,
     reason: 'SERVICE_KEEPS_ENDING',
     message:
-      `The service was ended ${startCount} times while it trained ${name}, each time before the run came further than ever; ` +
+      `The service ended ${startCount} times in a row at work on ${name}, without saying why and before the run made a new step; ` +
       `${checkpointStep === 0 ? 'it has no checkpoint' : `its newest checkpoint is of step ${checkpointStep}`}. Most likely all processes ` +
       `here are killed together when memory runs out, and ${limitBytes} bytes are too little for this run. Take smaller batches, with ` +
       'gradient accumulation for as many records a step, or give the container more memory; a memory budget says before what fits. ' +

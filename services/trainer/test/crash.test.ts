@@ -12,6 +12,7 @@ import {
   type Run,
   type WatchRunResponse,
 } from '@pemmican/contract/trainer';
+import { MAX_STARTS_WITHOUT_PROGRESS } from '@pemmican/jobs';
 import { followEvents, makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
 import { TrainerProcess } from './trainer-process.ts';
 
@@ -71,6 +72,16 @@ async function follow(trainer: TrainerProcess, name: string, events: WatchRunRes
   return trainer.get(name);
 }
 
+function furthestStep(events: readonly WatchRunResponse[]): number {
+  return Math.max(0, ...events.map(({ event }) => (event?.$case === 'step' ? event.value.step : 0)));
+}
+
+/** Deaths of the service since the run was last further than ever. */
+function deathsWithoutProgress(events: readonly WatchRunResponse[], deaths: readonly number[]): number {
+  const furthest = furthestStep(events);
+  return deaths.filter((step) => step === furthest).length;
+}
+
 test('a run that is killed 30 times ends with the very same model', { timeout: 900_000 }, async (t) => {
   await makeTinyModel(path.join(work, 'model'));
   await makeTinyDataset(path.join(work, 'train.jsonl'), 64);
@@ -98,6 +109,8 @@ test('a run that is killed 30 times ends with the very same model', { timeout: 9
     const events: WatchRunResponse[] = [];
     const { name } = await trainer.create(request(output));
     const ended = follow(trainer, name, events);
+    /** How far the run was each time that its service died. */
+    const deaths: number[] = [];
     let isEnded = false;
     void ended.then(() => (isEnded = true));
     // Up to 12 kills a run, then it may end.
@@ -122,6 +135,10 @@ test('a run that is killed 30 times ends with the very same model', { timeout: 9
           process.kill(child, 'SIGKILL');
           counts.child++;
         } else {
+          // A run that does not get further is given up after so many deaths of its service.
+          while (deathsWithoutProgress(events, deaths) >= MAX_STARTS_WITHOUT_PROGRESS - 1 && !isEnded) await delay(20);
+          if (isEnded) break;
+          deaths.push(furthestStep(events));
           await trainer.kill();
           await trainer.start();
           counts.service++;

@@ -42,7 +42,7 @@ test(
     assert.deepEqual([failure.code, failure.reason], ['ABORTED', 'SERVICE_KEEPS_ENDING'], failure.message);
     assert.match(
       failure.message,
-      /^The service was ended 3 times while it trained runs\/\S+, .* it has no checkpoint\. .*smaller batches/,
+      /^The service ended 3 times in a row at work on runs\/\S+, .* it has no checkpoint\. .*smaller batches/,
     );
     assert.equal(run.progress?.step ?? 0, 0);
     for await (const _event of trainer.watch(waiting.name, '')) continue;
