@@ -39,7 +39,7 @@ LABEL org.opencontainers.image.title="pemmican trainer" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 # For GPUs: what is staged with `--device gpu` has CUDA's libraries too; the driver is the host's (NVIDIA's container toolkit).
-# This target has not been built on a machine with a GPU, nor run.
+# It was run where there is no GPU, and never where there is one: docs/benchmarks/images.md.
 FROM common AS gpu
 ENV PEMMICAN_TENSORFLOW=gpu NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 
