@@ -12,8 +12,16 @@ import { withParents } from '../stage/application-entries.ts';
 export const LOCAL_BASE: string = `pemmican/node:${process.versions.node}`;
 const INPUTS_LABEL = 'pemmican.base.inputs';
 
-// Loaded at run time, and so not among what ldd tells of node: names of hosts, and what TensorFlow and other addons want.
-const FURTHER_LIBRARIES = ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2', 'librt.so.1'];
+// Loaded at run time, and so not among what ldd tells of node: names of hosts, what TensorFlow and other addons want, and what
+// cuDNN (libz) and CUPTI (libutil) do, without which TensorFlow uses no GPU.
+const FURTHER_LIBRARIES = [
+  'libnss_dns.so.2',
+  'libnss_files.so.2',
+  'libresolv.so.2',
+  'librt.so.1',
+  'libutil.so.1',
+  'libz.so.1',
+];
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
 
 /**
