@@ -255,6 +255,6 @@ async function endsAs(
   assert.ok((run.progress?.restartCount ?? 0) > 0, 'the run was not interrupted');
   assert.equal(await digestOfModel(storage, output), expected);
   transcript.note(
-    `the run went on by itself (${run.progress?.restartCount} restarts) to the same model, byte for byte`,
+    `the run went on by itself, started again ${run.progress?.restartCount === 1 ? 'once' : `${run.progress?.restartCount} times`}, to the same model, byte for byte`,
   );
 }

@@ -150,7 +150,7 @@ function header(): string {
 Printed by \`node tools/kubernetes/src/cluster/main.ts --output docs/transcripts/kubernetes.md\`: etcd, kube-apiserver, kube-controller-manager,
 kube-scheduler and two kubelets of Kubernetes ${KUBERNETES_VERSION}, built from Go modules, with containerd, runc and the bridge plugin of Debian, on
 one machine (${machine}). There is no kube-proxy and no DNS, so that calls go to pods' addresses, and nothing enforces the
-NetworkPolicies. Volumes are folders of the machine.
+NetworkPolicies. Volumes are folders of the machine. Its load was ${os.loadavg()[2]?.toFixed(0)} over the last quarter of an hour.
 
 `;
 }
