@@ -49,7 +49,11 @@ test('ready tells of a program that ends before, with its exit code and the end 
 
 test('ready tells of a program that cannot be started', async () => {
   const program = node('', { command: path.join(folder, 'nowhere'), askReady: never });
-  await assert.rejects(program.ready(signal), { code: 'ENDED', message: /^helper cannot be started: spawn .*ENOENT/ });
+  await assert.rejects(program.ready(signal), {
+    code: 'ENDED',
+    message:
+      /^helper ended with exit code 127; \S+ ends with:\n {2}setpriv: failed to execute \S+nowhere: No such file/,
+  });
   await program.stop();
 });
 

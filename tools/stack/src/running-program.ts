@@ -35,7 +35,8 @@ export class RunningProgram {
   constructor(plan: ProgramPlan) {
     this.#plan = plan;
     const log = openSync(plan.logFile, 'w', 0o600);
-    this.#child = spawn(plan.command, plan.args, {
+    // The kernel asks it to stop when this process is killed and cannot: nothing is left running.
+    this.#child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', plan.command, ...plan.args], {
       stdio: ['ignore', log, log],
       env: { ...process.env, ...plan.environment },
       // A terminal sends Ctrl-C to its whole process group; programs must only hear of it from the stack, in its order.
@@ -99,9 +100,9 @@ export class RunningProgram {
   }
 
   #endedError(): StackError {
-    const { name, command, logFile } = this.#plan;
+    const { name, logFile } = this.#plan;
     if (this.#startFailure !== undefined)
-      return new StackError('ENDED', `${name} cannot be started: ${this.#startFailure} (${command})`);
+      return new StackError('ENDED', `${name} cannot be started: ${this.#startFailure} (it is in util-linux)`);
     const { exitCode, signalCode } = this.#child;
     const how = signalCode === null ? `with exit code ${exitCode}` : `by ${signalCode}`;
     return new StackError('ENDED', `${name} ended ${how}${tailOf(logFile)}`);

@@ -175,6 +175,13 @@ test('the stack leaves nothing when it is ended while it starts', { timeout: 120
   assert.deepEqual(processesOf(stack.directory), []);
 });
 
+test('programs end when the stack is killed', { timeout: 120_000 }, async (t) => {
+  const stack = startStack(t, { without: SERVICES_ONLY });
+  await untilReady(stack);
+  stack.child.kill('SIGKILL');
+  await until('nothing is left', () => (processesOf(stack.directory).length === 0 ? true : undefined));
+});
+
 test('the stack tells of a port that is taken, and starts nothing', { timeout: 60_000 }, async (t) => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
