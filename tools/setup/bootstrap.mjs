@@ -19,6 +19,7 @@ const setupMain = path.join(repositoryFolder, 'tools/setup/src/main.ts');
 const USAGE = `usage: node tools/setup/bootstrap.mjs VERB
   setup [--gpu]      everything that the demo takes: TensorFlow, a model, labelled sentences
   demo [OPTIONS]     set up what is missing, then \`pemmican demo OPTIONS\`
+  stack [OPTIONS]    services, collector, Prometheus and dashboards on this machine (\`--help\` for more)
   test [WORDS]       set up what is missing, then every check, or those whose name has one of the words
   nx ARGUMENTS       nx under the pinned Node
 `;
@@ -107,7 +108,7 @@ function pinnedEnvironment() {
 }
 
 const [verb, ...rest] = process.argv.slice(2);
-if (!['setup', 'demo', 'test', 'nx'].includes(verb)) {
+if (!['setup', 'demo', 'stack', 'test', 'nx'].includes(verb)) {
   process.stderr.write(verb === undefined ? USAGE : `setup: there is no verb "${verb}"\n${USAGE}`);
   process.exit(2);
 }
@@ -124,6 +125,8 @@ const STEPS = {
     [setupMain, 'demo', ...rest],
     [path.join(repositoryFolder, 'tools/cli/bin/pemmican.mjs'), 'demo', ...rest],
   ],
+  // It sets up what its options leave to be set up.
+  stack: [[path.join(repositoryFolder, 'tools/stack/src/main.ts'), ...rest]],
   test: [
     [setupMain, 'test'],
     [path.join(repositoryFolder, 'tools/checks/src/run-all.ts'), ...rest],

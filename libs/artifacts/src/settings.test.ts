@@ -6,6 +6,7 @@ test('readArtifactSettings has defaults and names every variable that is wrong',
   assert.deepEqual(readArtifactSettings({}), {
     maxArtifactBytes: 256 * 1024 ** 3,
     maxOpenUploads: 16,
+    maxKeptUploads: 1000,
     expiryMs: 86_400_000,
     retentionMs: 7 * 86_400_000,
   });

@@ -85,6 +85,21 @@ test('calls at one time open no more uploads than may be open', async () => {
   await uploads.close();
 });
 
+test('no more uploads are kept than may be, finished ones among them, until one is deleted', async () => {
+  const uploads = newUploads('kept', new FileDigests(), { PEMMICAN_MAX_KEPT_UPLOADS: '2' });
+  const { name } = await uploads.create(requestOf('kept-1'));
+  await uploads.write(messages(name));
+  await uploads.finish(name);
+  await uploads.create(requestOf('kept-2'));
+  await assert.rejects(
+    uploads.create(requestOf('kept-3')),
+    /2 uploads, finished ones among them, are kept, at most 2 may be/,
+  );
+  await uploads.delete(name);
+  await uploads.create(requestOf('kept-3'));
+  await uploads.close();
+});
+
 test('who stops the writers of an upload does not wait for what one reads, and no other begins', async () => {
   // Some 10 seconds to read; a hole takes no room.
   const sizeBytes = 8 * 1024 ** 3;

@@ -163,12 +163,7 @@ export class Uploads {
     const requestDigest = createHash('sha256').update(CreateUploadRequest.encode(request).finish()).digest('hex');
     const earlier = await this.#createdBy(request.requestId, requestDigest);
     if (earlier !== undefined) return earlier.toMessage();
-    const { maxOpenUploads } = this.#options.settings;
-    const openCount =
-      this.#openingCount +
-      [...this.#sessions.values()].filter(({ isFinished, expireTimeMs }) => !isFinished && expireTimeMs >= Date.now())
-        .length;
-    if (openCount >= maxOpenUploads) throw tooManyUploads(openCount, maxOpenUploads);
+    this.#checkCounts();
     this.#openingCount++;
     let session: UploadSession;
     try {
@@ -178,6 +173,20 @@ export class Uploads {
       this.#openingCount--;
     }
     return session.toMessage();
+  }
+
+  #checkCounts(): void {
+    const { maxOpenUploads, maxKeptUploads } = this.#options.settings;
+    const kept = [...this.#sessions.values()].filter(({ expireTimeMs }) => expireTimeMs >= Date.now());
+    const openCount = this.#openingCount + kept.filter(({ isFinished }) => !isFinished).length;
+    if (openCount >= maxOpenUploads) throw tooManyUploads(`${openCount} uploads are open`, 'finish', maxOpenUploads);
+    const keptCount = this.#openingCount + kept.length;
+    if (keptCount >= maxKeptUploads)
+      throw tooManyUploads(
+        `${keptCount} uploads, finished ones among them, are kept`,
+        'wait for one to expire',
+        maxKeptUploads,
+      );
   }
 
   async #open(request: CreateUploadRequest, requestDigest: string): Promise<UploadSession> {
@@ -393,11 +402,11 @@ function incomplete(name: string, missing: readonly string[]): RpcError {
   });
 }
 
-function tooManyUploads(count: number, limit: number): RpcError {
+function tooManyUploads(what: string, remedy: string, limit: number): RpcError {
   return new RpcError({
     code: grpcStatus.RESOURCE_EXHAUSTED,
     reason: 'TOO_MANY_UPLOADS',
-    message: `${count} uploads are open, at most ${limit} may be; finish or delete one`,
+    message: `${what}, at most ${limit} may be; ${remedy}, or delete one`,
     metadata: { limit: String(limit) },
     retryDelayMs: RETRY_DELAY_MS,
   });

@@ -4,7 +4,8 @@ import type { GraphBuilder, TapeEntry } from './graph-builder.ts';
 import { binary } from './ops/arithmetic.ts';
 import { densify } from './ops/embedding.ts';
 import { addRowsInPlace } from './ops/scatter.ts';
-import type { Gradient, Tensor } from './tensor.ts';
+import { identity } from './ops/shape.ts';
+import type { Gradient, GraphNode, Tensor } from './tensor.ts';
 
 /** Gradients of one scalar with respect to the tensors that it was computed from. */
 export class GradientMap {
@@ -56,7 +57,8 @@ export class GradientMap {
    * @param sources what gradients are asked for; no gradient is computed that leads to none of them
    */
   propagate(tape: readonly TapeEntry[], sources: Iterable<Tensor>): void {
-    const needed = dependents(tape, sources);
+    const wanted = new Set(sources);
+    const needed = dependents(tape, wanted);
     for (const entry of tape.toReversed()) {
       if (!entry.outputs.some((output) => needed.has(output))) continue;
       const outputGradients = entry.outputs.map((output) => this.getDense(output));
@@ -64,12 +66,66 @@ export class GradientMap {
       // Nothing reads the outputs' gradients again, so they need not be kept by this map.
       for (const output of entry.outputs) this.#gradients.delete(output);
       const needs = entry.inputs.map((input) => needed.has(input));
-      entry.backward(outputGradients, needs).forEach((gradient, index) => {
-        const input = entry.inputs[index];
-        if (gradient !== undefined && input !== undefined && needed.has(input)) this.accumulate(input, gradient);
-      });
+      const made = entry.backward(this.#inTurn(outputGradients, entry.inputs, needs), needs);
+      this.#accumulateAll(entry.inputs, made, needed, wanted);
     }
   }
+
+  /**
+   * Adds what one call gave to its inputs. What the walk goes on with waits for the gradients that are asked for: an engine with as many
+   * threads as it has chains to follow would else leave those to the end (a bias' gradient is short, so it goes back into the queue), and
+   * keep all that they read.
+   */
+  #accumulateAll(
+    inputs: readonly Tensor[],
+    made: readonly (Gradient | undefined)[],
+    needed: ReadonlySet<Tensor>,
+    wanted: ReadonlySet<Tensor>,
+  ): void {
+    const before = new Set<GraphNode>();
+    inputs.forEach((input, index) => {
+      const gradient = made[index];
+      if (gradient === undefined || !wanted.has(input)) return;
+      this.accumulate(input, gradient);
+      const sum = this.#gradients.get(input);
+      if (sum !== undefined) before.add(nodeOf(sum));
+    });
+    inputs.forEach((input, index) => {
+      const gradient = made[index];
+      if (gradient === undefined || wanted.has(input) || !needed.has(input)) return;
+      const waits = gradient.kind === 'dense' && before.size > 0;
+      this.accumulate(
+        input,
+        waits
+          ? { ...gradient, value: identity(this.#builder, gradient.value, { controlInputs: [...before] }) }
+          : gradient,
+      );
+    });
+  }
+
+  /**
+   * The gradients, once what other readers gave to the same inputs is added up. Left to itself the engine would begin with all readers
+   * of a tensor (queries, keys and values of an attention), and hold what each of them makes.
+   */
+  #inTurn(
+    outputGradients: readonly (Tensor | undefined)[],
+    inputs: readonly Tensor[],
+    needs: readonly boolean[],
+  ): (Tensor | undefined)[] {
+    const sums = inputs.map((input, index) => (needs[index] === true ? this.#gradients.get(input) : undefined));
+    const others = sums.flatMap((sum) => (sum?.kind === 'dense' ? [sum.value] : []));
+    return outputGradients.map((gradient) => {
+      const before = new Set(others.filter((other) => other !== gradient).map(({ node }) => node));
+      return gradient === undefined || before.size === 0
+        ? gradient
+        : identity(this.#builder, gradient, { controlInputs: [...before] });
+    });
+  }
+}
+
+/** The node that a gradient is there after. */
+function nodeOf(gradient: Gradient): GraphNode {
+  return (gradient.kind === 'dense' ? gradient.value : gradient.values).node;
 }
 
 /** The sources and everything on a tape that was computed from them. */

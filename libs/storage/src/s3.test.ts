@@ -148,6 +148,14 @@ test('createFolder refuses a prefix with objects, and replaces it in whole when 
   await assert.rejects(createFolder(`s3://${BUCKET}/`, { overwrite: true }), { code: 'INVALID_URI' });
 });
 
+test('a folder that a console has made, with no files, is empty: nothing to read, and a place to write to', async () => {
+  const uri = `s3://${BUCKET}/made-by-console`;
+  for (const key of ['made-by-console/', 'made-by-console/checkpoints/']) await put(key, '');
+  await assert.rejects(openFolder(uri), { code: 'NOT_FOUND' });
+  await writeFolder(uri, { 'config.json': Buffer.from('{}') });
+  assert.deepEqual(await filesOf(await openFolder(uri)), { 'config.json': Buffer.from('{}') });
+});
+
 test('a folder that somebody else has written meanwhile is not mixed with ours', async () => {
   const uri = `s3://${BUCKET}/raced`;
   const writer = await createFolder(uri);

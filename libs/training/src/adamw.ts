@@ -6,6 +6,7 @@ import {
   dtypeAttribute,
   identity,
   readVariable,
+  reduce,
   sumDuplicateRows,
   unary,
   variable,
@@ -87,8 +88,26 @@ export function globalNorm(builder: GraphBuilder, gradients: readonly Gradient[]
     const value = gradient.kind === 'rows' ? gradient.values : gradient.value;
     return builder.add('L2Loss', [value], { T: dtypeAttribute(value.dtype) }, { dtype: value.dtype, shape: [] });
   });
-  const sum = halves.reduce((total, half) => binary(builder, 'AddV2', total, half));
+  const sum = sumInOrder(builder, halves);
   return unary(builder, 'Sqrt', binary(builder, 'Mul', sum, builder.constant(2, sum.dtype)));
+}
+
+/**
+ * The sum of scalars, whatever the graph around it. A chain of additions the engine would turn into one op, whose operands it sorts by
+ * the names of their nodes, which depend on how many nodes come before: other bits with another number of towers.
+ */
+function sumInOrder(builder: GraphBuilder, scalars: readonly Tensor[]): Tensor {
+  const [first] = scalars;
+  if (first === undefined) throw new RangeError('Nothing to add up');
+  if (scalars.length === 1) return first;
+  const { dtype } = first;
+  const vector = builder.add(
+    'Pack',
+    scalars,
+    { T: dtypeAttribute(dtype), N: { kind: 'int', value: scalars.length } },
+    { dtype, shape: [scalars.length] },
+  );
+  return reduce(builder, 'Sum', vector, [0], false);
 }
 
 /**

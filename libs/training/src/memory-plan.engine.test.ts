@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
+import type { LiveMemory } from '../test/live-memory.ts';
 import { MEMORY_CASES, measureCase } from '../test/memory-cases.ts';
 
 // What a user is told is to be a bound, and a close one.
@@ -16,14 +17,32 @@ for (const one of MEMORY_CASES) {
     `${isEvaluation ? 'planEvaluation is close to' : 'planStep is a close bound of'} what TensorFlow keeps alive: ${name}`,
     { timeout: 300_000 },
     (t) => {
-      const { liveBytes, plan } = measureCase(one);
+      const { liveBytes, plan, otherDevice } = measureCase(one);
       t.diagnostic(`planned ${plan.peakBytes} bytes, live at most ${liveBytes}`);
       // Weights and both moments alone: a log that was not read would show less.
       assert.ok(liveBytes > plan.weightBytes + plan.optimizerBytes, `${liveBytes} bytes are too few`);
+      if (otherDevice !== undefined) {
+        assertIsBoundWithCopies(t, { liveBytes, plan }, plan.weightBytes);
+        assertIsBoundWithCopies(t, otherDevice, plan.weightBytes);
+        return;
+      }
       const share = isEvaluation ? 1 - MAX_SHORTFALL_OF_EVALUATION : 1;
       const excess = isEvaluation ? MAX_EXCESS_OF_EVALUATION : MAX_EXCESS;
       assert.ok(plan.peakBytes >= share * liveBytes, `planned ${plan.peakBytes}, live ${liveBytes}`);
       assert.ok(plan.peakBytes <= (1 + excess) * liveBytes, `planned ${plan.peakBytes}, live ${liveBytes}`);
     },
+  );
+}
+
+/**
+ * Devices of a CPU share their memory: what one sends to another (weights there, gradients back) is the same bytes, where each GPU has to hold a copy. The
+ * plan counts copies.
+ */
+function assertIsBoundWithCopies(t: TestContext, { liveBytes, plan }: LiveMemory, copiedBytes: number): void {
+  t.diagnostic(`a device: planned ${plan.peakBytes} bytes, live at most ${liveBytes}`);
+  assert.ok(plan.peakBytes >= liveBytes, `planned ${plan.peakBytes}, live ${liveBytes}`);
+  assert.ok(
+    plan.peakBytes <= (1 + MAX_EXCESS) * liveBytes + copiedBytes,
+    `planned ${plan.peakBytes}, live ${liveBytes}`,
   );
 }

@@ -3,6 +3,7 @@
  * TensorFlow's memory log goes to stderr, one line of JSON to stdout.
  * @module
  */
+import { writeFileSync } from 'node:fs';
 import { TensorflowSession } from '@pemmican/engine';
 import type { TensorValue } from '@pemmican/graph';
 import {
@@ -15,6 +16,8 @@ import {
   type LoraOptions,
 } from '@pemmican/models';
 import { FEED, FETCH, buildTrainingProgram, targetCountOf, type ProgramOptions } from '../src/mod.ts';
+import { towerPrefix } from '../src/program-feeds.ts';
+import { VirtualDeviceSession } from './virtual-devices.ts';
 
 /** What the child is given. */
 export interface LiveMemoryRequest {
@@ -30,6 +33,8 @@ export interface LiveMemoryRequest {
   readonly stepCount: number;
   /** Evaluate the batch in place of training on it. */
   readonly isEvaluation?: boolean;
+  /** Where to write which device ran what, with {@link ProgramOptions.otherDevices}: `[device, node names][]`. */
+  readonly devicesFile?: string;
 }
 
 const request = JSON.parse(process.argv[2] ?? '') as LiveMemoryRequest;
@@ -37,7 +42,9 @@ const { batchSize, length, targetLength, options } = request;
 const base = freezeParameters(parseModel(request.config, 'config.json'), request.freeze ?? []);
 const model = request.lora === undefined ? base : withLora(base, request.lora);
 const program = buildTrainingProgram(model, options);
-const session = TensorflowSession.open(program.savedModel);
+const virtualDevices = options.otherDevices === undefined ? undefined : new VirtualDeviceSession(program.savedModel, 2);
+if (virtualDevices !== undefined) virtualDevices.isTracing = true;
+const session = virtualDevices ?? TensorflowSession.open(program.savedModel);
 const ports = [
   ...program.parameters.map(({ weight }) => weight),
   ...program.trainedParameters.flatMap(({ moment1, moment2 }) => [moment1, moment2]),
@@ -94,15 +101,28 @@ const optimizer = {
   [FEED.correctedEpsilon]: scalar(1e-8),
   ...(options.hasWeightDecay ? { [FEED.decayFactor]: scalar(0.999) } : {}),
 };
+// Every tower takes the same batch.
+const prefixes = Array.from({ length: program.towerCount }, (_, tower) => (tower === 0 ? '' : towerPrefix(tower)));
+const batches = Object.fromEntries(
+  prefixes.flatMap((prefix) => Object.entries(batch).map(([name, value]) => [prefix + name, value] as const)),
+);
 const evaluationFetches = [...(isLanguageModeling(options.task) ? [] : [FETCH.evaluationLogits]), FETCH.evaluationLoss];
 for (let step = 0; step < request.stepCount; step++) {
   if (request.isEvaluation === true) session.run(batch, evaluationFetches);
-  else if (options.isAccumulating) {
-    session.run(batch, [FETCH.accumulateLoss]);
+  else if (program.accumulators.length > 0) {
+    session.run(
+      batches,
+      prefixes.map((prefix) => prefix + FETCH.accumulateLoss),
+    );
     session.run(optimizer, [FETCH.applyNorm]);
   } else session.run({ ...batch, ...optimizer }, [FETCH.trainLoss, FETCH.trainNorm]);
 }
 const sizes = [batchSize, length, targetLength] as const;
 const plan = request.isEvaluation === true ? program.planEvaluation(...sizes) : program.planStep(...sizes);
-process.stdout.write(`${JSON.stringify(plan)}\n`);
+if (request.devicesFile !== undefined && virtualDevices !== undefined)
+  writeFileSync(
+    request.devicesFile,
+    JSON.stringify([...virtualDevices.nodesOf].map(([name, nodes]) => [name, [...nodes]])),
+  );
+process.stdout.write(`${JSON.stringify({ plan, otherPlan: program.planOtherDevice(...sizes) })}\n`);
 process.exit(0);

@@ -1,8 +1,10 @@
 import type { LoraOptions } from '@pemmican/models';
 import type { ProgramOptions } from '../src/mod.ts';
-import { measureLiveMemory, type LiveMemory } from './live-memory.ts';
+import { measureLiveMemory, type LiveMemoryOfDevices } from './live-memory.ts';
+import type { LiveMemoryRequest } from './live-memory-child.ts';
 
 const STEP_COUNT = 3;
+const SECOND_DEVICE = '/device:CPU:1';
 const LORA: LoraOptions = {
   rank: 8, alpha: 16, dropout: 0, targetModules: [], hasRankStabilization: false, drawnModules: [],
 }; // prettier-ignore
@@ -23,6 +25,8 @@ export interface MemoryCase {
   readonly config?: Record<string, unknown>;
   /** Evaluations in place of steps. */
   readonly isEvaluation?: boolean;
+  /** Ops that the engine runs at a time; as many as there are cores where not given. */
+  readonly interOpThreadCount?: number;
 }
 
 export const MEMORY_CASES: readonly MemoryCase[] = [
@@ -90,40 +94,13 @@ export const MEMORY_CASES: readonly MemoryCase[] = [
     batch: [8, 64],
     config: { model_type: 'gpt2', n_embd: 256, n_layer: 4, n_head: 4, vocab_size: 2000, pad_token_id: 0 },
   },
-  {
-    name: 'DeBERTa v3',
-    rows: 2000,
-    batch: [8, 64],
-    config: {
-      ...bert(4, 256, 2000),
-      model_type: 'deberta-v2',
-      relative_attention: true,
-      position_buckets: 256,
-      share_att_key: true,
-      norm_rel_ebd: 'layer_norm',
-      pos_att_type: 'p2c|c2p',
-      position_biased_input: false,
-      type_vocab_size: 0,
-    },
-  },
+  { name: 'DeBERTa v3', rows: 2000, batch: [8, 64], config: debertaV3({}) },
   {
     name: "DeBERTa v2's convolution",
     rows: 2000,
     batch: [8, 64],
     options: { dropout: 0.1 },
-    config: {
-      ...bert(4, 256, 2000),
-      model_type: 'deberta-v2',
-      relative_attention: true,
-      position_buckets: 256,
-      share_att_key: true,
-      norm_rel_ebd: 'layer_norm',
-      pos_att_type: 'p2c|c2p',
-      position_biased_input: false,
-      type_vocab_size: 0,
-      conv_kernel_size: 3,
-      conv_act: 'gelu',
-    },
+    config: debertaV3({ conv_kernel_size: 3, conv_act: 'gelu' }),
   },
   { name: 'frozen embeddings, many rows', rows: 20_000, batch: [4, 32], freeze: ['*.word_embeddings.weight'] },
   {
@@ -175,6 +152,73 @@ export const MEMORY_CASES: readonly MemoryCase[] = [
     config: t5(9000, { feed_forward_proj: 'gated-gelu', tie_word_embeddings: false }),
     lora: { dropout: 0.1 },
   },
+  {
+    name: 'products in bfloat16, recomputation, dropout',
+    rows: 2000,
+    batch: [16, 64],
+    options: { bf16: true, gradientCheckpointing: true, dropout: 0.1 },
+  },
+  {
+    name: 'causal language model, untied, products in bfloat16, recomputation',
+    rows: 9000,
+    batch: [8, 64],
+    options: { task: 'causal-lm', gradientCheckpointing: true, bf16: true },
+    config: llama(9000, { tie_word_embeddings: false }),
+  },
+  {
+    name: 'masked language model, products in bfloat16',
+    rows: 20_000,
+    batch: [8, 64],
+    options: { task: 'masked-lm', bf16: true },
+  },
+  {
+    name: 'T5, tied, dropout, recomputation, few tokens',
+    rows: 9000,
+    batch: [2, 16],
+    targetLength: 8,
+    options: { task: 'seq2seq-lm', dropout: 0.1, gradientCheckpointing: true },
+    config: t5(9000, { feed_forward_proj: 'relu' }),
+  },
+  // As on a machine, or in a container, of one core.
+  {
+    name: 'one op at a time: recomputation, dropout',
+    rows: 2000,
+    batch: [16, 64],
+    options: { gradientCheckpointing: true, dropout: 0.1 },
+    interOpThreadCount: 1,
+  },
+  {
+    name: 'one op at a time: causal language model, untied, recomputation',
+    rows: 9000,
+    batch: [8, 64],
+    options: { task: 'causal-lm', gradientCheckpointing: true },
+    config: llama(9000, { tie_word_embeddings: false }),
+    interOpThreadCount: 1,
+  },
+  {
+    name: 'one op at a time: T5, tied, dropout, targets shorter than sources',
+    rows: 9000,
+    batch: [8, 64],
+    targetLength: 24,
+    options: { task: 'seq2seq-lm', dropout: 0.1 },
+    config: t5(9000, { feed_forward_proj: 'relu' }),
+    interOpThreadCount: 1,
+  },
+  { name: 'one op at a time: DeBERTa v3', rows: 2000, batch: [8, 64], config: debertaV3({}), interOpThreadCount: 1 },
+  { name: 'two devices', rows: 2000, batch: [16, 64], options: { otherDevices: [SECOND_DEVICE] } },
+  {
+    name: 'two devices, recomputation, dropout',
+    rows: 2000,
+    batch: [16, 64],
+    options: { otherDevices: [SECOND_DEVICE], gradientCheckpointing: true, dropout: 0.1 },
+  },
+  {
+    name: 'two devices, causal language model, untied, recomputation',
+    rows: 9000,
+    batch: [8, 64],
+    options: { task: 'causal-lm', otherDevices: [SECOND_DEVICE], gradientCheckpointing: true },
+    config: llama(9000, { tie_word_embeddings: false }),
+  },
   { name: 'evaluation', rows: 2000, batch: [16, 64], isEvaluation: true },
   {
     name: 'evaluation of a causal language model, beside accumulators',
@@ -211,7 +255,7 @@ const MEASUREMENT_COUNT = 3;
  * What the engine kept alive in a few steps, or evaluations, of a case, beside the plan. More than was planned is measured again; the
  * least counts.
  */
-export function measureCase(one: MemoryCase): LiveMemory {
+export function measureCase(one: MemoryCase): LiveMemoryOfDevices {
   let least = measureOnce(one);
   for (let count = 1; count < MEASUREMENT_COUNT && least.liveBytes > least.plan.peakBytes; count++) {
     const next = measureOnce(one);
@@ -220,10 +264,10 @@ export function measureCase(one: MemoryCase): LiveMemory {
   return least;
 }
 
-function measureOnce(one: MemoryCase): LiveMemory {
+function measureOnce(one: MemoryCase): LiveMemoryOfDevices {
   const { rows, batch, layers = 4, hidden = 256, options, config, freeze = [], lora, isEvaluation = false } = one;
-  const { targetLength } = one;
-  return measureLiveMemory({
+  const { targetLength, interOpThreadCount } = one;
+  const request: LiveMemoryRequest = {
     config: config ?? bert(layers, hidden, rows),
     options: {
       task: 'sequence-classification', labelCount: 2, vocabRows: rows, paddingIndex: 0, dropout: 0, gradientCheckpointing: false, bf16: false,
@@ -236,7 +280,8 @@ function measureOnce(one: MemoryCase): LiveMemory {
     ...(targetLength === undefined ? {} : { targetLength }),
     stepCount: STEP_COUNT,
     isEvaluation,
-  });
+  };
+  return measureLiveMemory(request, interOpThreadCount);
 }
 
 function bert(layers: number, hidden: number, rows: number): Record<string, unknown> {
@@ -244,6 +289,13 @@ function bert(layers: number, hidden: number, rows: number): Record<string, unkn
     model_type: 'bert', hidden_size: hidden, num_hidden_layers: layers, num_attention_heads: hidden / 64, intermediate_size: 4 * hidden, vocab_size: rows,
     max_position_embeddings: 512, type_vocab_size: 2, layer_norm_eps: 1e-12, hidden_act: 'gelu', pad_token_id: 0, hidden_dropout_prob: 0.1,
     attention_probs_dropout_prob: 0.1,
+  }; // prettier-ignore
+}
+
+function debertaV3(changes: Record<string, unknown>): Record<string, unknown> {
+  return {
+    ...bert(4, 256, 2000), model_type: 'deberta-v2', relative_attention: true, position_buckets: 256, share_att_key: true, norm_rel_ebd: 'layer_norm',
+    pos_att_type: 'p2c|c2p', position_biased_input: false, type_vocab_size: 0, ...changes,
   }; // prettier-ignore
 }
 

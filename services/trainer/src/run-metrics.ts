@@ -1,10 +1,11 @@
-import { metrics, type Attributes, type ObservableResult } from '@opentelemetry/api';
+import { metrics, type Attributes } from '@opentelemetry/api';
 import {
   DeviceMemorySource,
   type DeviceMemorySample,
   type StepMetrics,
   type WatchRunResponse,
 } from '@pemmican/contract/trainer';
+import { observeLiving, type Observe } from './living-gauge.ts';
 
 /** Bounds in seconds of an optimizer step. */
 const STEP_BOUNDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120];
@@ -40,9 +41,9 @@ export class RunMetrics {
       advice: { explicitBucketBoundaries: STEP_BOUNDS },
     });
     const gauge = (name: string, unit: string, description: string, value: (step: StepMetrics) => number): void => {
-      meter.createObservableGauge(name, { unit, description }).addCallback((result) => {
+      observeLiving(meter.createObservableGauge(name, { unit, description }), (observe) => {
         for (const { slot, step } of this.#runs.values())
-          if (step !== undefined) result.observe(value(step), { 'pemmican.slot': slot });
+          if (step !== undefined) observe(value(step), { 'pemmican.slot': slot });
       });
     };
     gauge('pemmican.training.loss', '1', 'Loss of the latest step', (step) => step.loss);
@@ -58,28 +59,28 @@ export class RunMetrics {
       name: string,
       unit: string,
       description: string,
-      observe: (sample: DeviceMemorySample, slot: number, result: ObservableResult) => void,
+      observeSample: (sample: DeviceMemorySample, slot: number, observe: Observe) => void,
     ): void => {
-      meter.createObservableGauge(name, { unit, description }).addCallback((result) => {
+      observeLiving(meter.createObservableGauge(name, { unit, description }), (observe) => {
         for (const { slot, samples } of this.#runs.values())
-          for (const sample of samples.values()) observe(sample, slot, result);
+          for (const sample of samples.values()) observeSample(sample, slot, observe);
       });
     };
-    ofDevices('hw.gpu.memory.usage', 'By', 'Memory of the GPU in use', (sample, _, result) => {
-      if (isGpu(sample)) result.observe(sample.usedBytes, gpuAttributes(sample));
+    ofDevices('hw.gpu.memory.usage', 'By', 'Memory of the GPU in use', (sample, _, observe) => {
+      if (isGpu(sample)) observe(sample.usedBytes, gpuAttributes(sample));
     });
-    ofDevices('hw.gpu.memory.limit', 'By', 'Memory of the GPU', (sample, _, result) => {
-      if (isGpu(sample)) result.observe(sample.totalBytes, gpuAttributes(sample));
+    ofDevices('hw.gpu.memory.limit', 'By', 'Memory of the GPU', (sample, _, observe) => {
+      if (isGpu(sample)) observe(sample.totalBytes, gpuAttributes(sample));
     });
-    ofDevices('hw.gpu.utilization', '1', 'Share of the time in which the GPU computed', (sample, _, result) => {
-      if (isGpu(sample) && sample.utilization !== undefined) result.observe(sample.utilization, gpuAttributes(sample));
+    ofDevices('hw.gpu.utilization', '1', 'Share of the time in which the GPU computed', (sample, _, observe) => {
+      if (isGpu(sample) && sample.utilization !== undefined) observe(sample.utilization, gpuAttributes(sample));
     });
     ofDevices(
       'pemmican.run.memory.usage',
       'By',
       "Memory of the run's process on the device",
-      (sample, slot, result) => {
-        result.observe(sample.processBytes, {
+      (sample, slot, observe) => {
+        observe(sample.processBytes, {
           'pemmican.slot': slot,
           'pemmican.memory.source': isGpu(sample) ? 'nvml' : 'host',
           'hw.id': String(sample.deviceIndex),

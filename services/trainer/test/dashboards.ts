@@ -12,6 +12,12 @@ export interface Panel {
   readonly targets: readonly { readonly expr: string; readonly legendFormat: string }[];
 }
 
+/** Panels under a heading, which Grafana shows when it is clicked. */
+interface Row {
+  readonly type: 'row';
+  readonly panels: readonly Panel[];
+}
+
 /** A Grafana dashboard, as far as tests read it. */
 export interface Dashboard {
   /** Its file. */
@@ -20,6 +26,7 @@ export interface Dashboard {
   readonly templating: {
     readonly list: readonly { readonly name: string; readonly type: string; readonly query: string }[];
   };
+  /** Those of rows among them. */
   readonly panels: readonly Panel[];
 }
 
@@ -33,10 +40,12 @@ export function readDashboards(): Dashboard[] {
   const folder = path.join(OBSERVABILITY_FOLDER, 'grafana');
   const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
   if (names.length === 0) throw new Error(`${folder} has no dashboards`);
-  return names.map((name) => ({
-    ...(JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as Omit<Dashboard, 'name'>),
-    name,
-  }));
+  return names.map((name) => {
+    const file = JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as Omit<Dashboard, 'name' | 'panels'> & {
+      readonly panels: readonly (Panel | Row)[];
+    };
+    return { ...file, name, panels: file.panels.flatMap((panel) => ('targets' in panel ? [panel] : panel.panels)) };
+  });
 }
 
 /** An expression as Grafana asks it: variables replaced by what stands for all of their values. */

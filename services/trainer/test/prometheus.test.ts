@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ensurePrometheus, type FoundProgram } from '@pemmican/setup/observability';
 import { freePort, makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
 import { OBSERVABILITY_FOLDER, askedExpression, readDashboards } from './dashboards.ts';
 import { runRequest } from './harness.ts';
 import { TrainerProcess } from './trainer-process.ts';
 
-// Debian's package "prometheus", or where it has been unpacked.
-const PROMETHEUS = process.env['PEMMICAN_PROMETHEUS'] ?? 'prometheus';
-const isThere = spawnSync(PROMETHEUS, ['--version']).status === 0;
-const skip = isThere ? false : `no \`${PROMETHEUS}\` (apt-get install prometheus, or PEMMICAN_PROMETHEUS)`;
+// Debian's package, unpacked into the cache where there is none on the machine and it can be had.
+const found: FoundProgram | Error = await ensurePrometheus().catch((error: Error) => error);
+const skip = found instanceof Error ? found.message : false;
 
 interface Answer {
   readonly status: string;
@@ -26,6 +26,7 @@ async function ask(port: number, question: string): Promise<Answer> {
 }
 
 test('a real Prometheus scrapes a run and answers what the dashboards ask', { timeout: 300_000, skip }, async (t) => {
+  assert.ok(!(found instanceof Error));
   const work = mkdtempSync(path.join(tmpdir(), 'pemmican-prometheus-'));
   const [port, prometheusPort] = [await freePort(), await freePort()];
   const trainer = new TrainerProcess(work, {
@@ -42,7 +43,8 @@ test('a real Prometheus scrapes a run and answers what the dashboards ask', { ti
     scrape_configs: [{ job_name: 'pemmican-trainer', static_configs: [{ targets: [`127.0.0.1:${port}`] }] }],
   };
   writeFileSync(path.join(work, 'prometheus.yml'), JSON.stringify(config));
-  const prometheus = spawn(PROMETHEUS, [
+  const prometheus = spawn(found.command, [
+    ...found.args,
     `--config.file=${path.join(work, 'prometheus.yml')}`,
     `--storage.tsdb.path=${path.join(work, 'prometheus')}`,
     `--web.listen-address=127.0.0.1:${prometheusPort}`,

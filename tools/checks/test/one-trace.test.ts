@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile, spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,12 +7,12 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { findCollector } from '@pemmican/setup/observability';
 import { freePort, makeTinyDataset, makeTinyModel, startOtlpReceiver, type OtlpReceiver } from '@pemmican/testkit';
 import { REPOSITORY_ROOT } from '../src/step.ts';
 
 // The OpenTelemetry Collector with the components that deploy/observability/collector names.
-const COLLECTOR = process.env['PEMMICAN_OTEL_COLLECTOR'] ?? 'otelcol';
-const hasCollector = spawnSync(COLLECTOR, ['components']).status === 0;
+const collectorProgram = await findCollector();
 const CONFIG = path.join(REPOSITORY_ROOT, 'deploy/observability/collector/collector.yaml');
 const SERVICES = ['pemmican-vocabulary-analysis', 'pemmican-embedding-surgery', 'pemmican-trainer'];
 
@@ -103,21 +103,28 @@ test(
   'an OpenTelemetry Collector passes on the trace, the logs and the metrics of a run',
   {
     timeout: 300_000,
-    skip: hasCollector ? false : `no \`${COLLECTOR}\` (an OpenTelemetry Collector; PEMMICAN_OTEL_COLLECTOR names one)`,
+    skip:
+      collectorProgram === undefined &&
+      'no OpenTelemetry Collector (`npm run stack` builds one; PEMMICAN_OTEL_COLLECTOR names another)',
   },
   async (t) => {
+    assert.ok(collectorProgram !== undefined);
     const receiver = await startOtlpReceiver();
     const [grpcPort, httpPort] = [await freePort(), await freePort()];
-    const collector = spawn(COLLECTOR, ['--config', CONFIG, '--set=service::telemetry::logs::level=warn'], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: {
-        ...process.env,
-        OTLP_GRPC_LISTEN: `127.0.0.1:${grpcPort}`,
-        OTLP_HTTP_LISTEN: `127.0.0.1:${httpPort}`,
-        OTLP_BACKEND: receiver.endpoint,
-        OTLP_BACKEND_ENCODING: 'json',
+    const collector = spawn(
+      collectorProgram.command,
+      ['--config', CONFIG, '--set=service::telemetry::logs::level=warn'],
+      {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: {
+          ...process.env,
+          OTLP_GRPC_LISTEN: `127.0.0.1:${grpcPort}`,
+          OTLP_HTTP_LISTEN: `127.0.0.1:${httpPort}`,
+          OTLP_BACKEND: receiver.endpoint,
+          OTLP_BACKEND_ENCODING: 'json',
+        },
       },
-    });
+    );
     t.after(() => {
       collector.kill();
       receiver.close();

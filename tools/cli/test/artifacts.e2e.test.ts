@@ -199,5 +199,8 @@ test('what cannot be transferred is told with what is wrong', TIMEOUT, async () 
   await fails(2, /is not below a folder that this service may use/, 'upload', at('small'), '--output', '/etc/x', ...server); // prettier-ignore
   await fails(2, /is not below a folder/, 'download', '/etc', '--output', at('etc'), ...server);
   await fails(2, /no such file or folder/, 'download', path.join(root, 'none'), '--output', at('none'), ...server);
+  // As another command leaves it that is at work: process 1 is always there.
+  writeFileSync(at('.taken.pemmican-download.lock'), '1\n');
+  await fails(3, /another pemmican \(process 1\) is at work/, 'download', root, '--output', at('taken'), ...server);
   await fails(4, /artifacts cannot be reached/, 'download', '/x', '--output', at('x'), '--server', '127.0.0.1:1');
 });

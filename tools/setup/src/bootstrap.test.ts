@@ -49,6 +49,7 @@ beforeEach(async () => {
   await mkdir(path.join(root, 'tools/setup/src'), { recursive: true });
   await mkdir(path.join(root, 'tools/checks/src'), { recursive: true });
   await mkdir(path.join(root, 'tools/cli/bin'), { recursive: true });
+  await mkdir(path.join(root, 'tools/stack/src'), { recursive: true });
   for (const file of ['bootstrap.mjs', 'lock.mjs']) {
     await cp(path.join(SETUP_FOLDER, file), path.join(root, 'tools/setup', file));
   }
@@ -56,6 +57,7 @@ beforeEach(async () => {
     setup: 'tools/setup/src/main.ts',
     checks: 'tools/checks/src/run-all.ts',
     cli: 'tools/cli/bin/pemmican.mjs',
+    stack: 'tools/stack/src/main.ts',
   };
   for (const [name, file] of Object.entries(parts)) {
     await writeFile(path.join(root, file), PART.replace('PART', JSON.stringify(name)));
@@ -139,6 +141,14 @@ test('bootstrap sets up before the demo and the checks, and stops when that fail
   const failed = await bootstrap(['demo', '--exit=7']);
   assert.equal(failed.code, 7);
   assert.equal(failed.calls.length, 1);
+});
+
+test('bootstrap leaves it to the stack what is set up for it', async () => {
+  const { calls } = await bootstrap(['stack', '--without', 'collector']);
+  assert.deepEqual(
+    calls.map(({ part, args }) => [part, args]),
+    [['stack', ['--without', 'collector']]],
+  );
 });
 
 test('bootstrap installs again when the lock file changed', async () => {

@@ -27,6 +27,11 @@ function convert(builder: GraphBuilder, x: Tensor, dtype: 'float32' | 'float64' 
   return converted;
 }
 
+/** What {@link product} multiplies in place of `x`: for a tensor that meets several others, and that nothing else reads. */
+export function asOperand(builder: GraphBuilder, x: Tensor): Tensor {
+  return convert(builder, x, builder.matmulDtype);
+}
+
 /** A product of (batches of) matrices without a gradient, computed in the builder's `matmulDtype`. */
 export function product(builder: GraphBuilder, a: Tensor, b: Tensor, transposes: Transposes): Tensor {
   const { transposeA = false, transposeB = false } = transposes;

@@ -30,7 +30,7 @@ export function layerNorm(builder: GraphBuilder, x: Tensor, gamma: Tensor, beta:
   builder.record({
     inputs: [x, gamma, beta],
     output,
-    backward: (dy) => {
+    backward: (dy, [, needsGamma = true]) => {
       const normalized = normalize(identity(builder, x, { controlInputs: [dy.node] }));
       const betaGradient = builder.add(
         'BiasAddGrad',
@@ -39,7 +39,8 @@ export function layerNorm(builder: GraphBuilder, x: Tensor, gamma: Tensor, beta:
         { dtype: dy.dtype, shape: beta.shape },
       );
       const gammaGradient = reduce(builder, 'Sum', binary(builder, 'Mul', dy, normalized), [0], false);
-      const scaled = binary(builder, 'Mul', dy, gamma);
+      const later = afterNormalized(builder, dy, needsGamma ? gammaGradient : normalized);
+      const scaled = binary(builder, 'Mul', later, gamma);
       const meanScaled = reduce(builder, 'Mean', scaled, [1], true);
       const meanProjected = reduce(builder, 'Mean', binary(builder, 'Mul', scaled, normalized), [1], true);
       const centred = binary(
@@ -73,16 +74,24 @@ export function rmsNorm(builder: GraphBuilder, x: Tensor, gamma: Tensor, epsilon
   builder.record({
     inputs: [x, gamma],
     output,
-    backward: (dy) => {
-      const later = identity(builder, x, { controlInputs: [dy.node] });
-      const normalized = binary(builder, 'Mul', later, inverse);
+    backward: (dy, [, needsGamma = true]) => {
+      const normalized = binary(builder, 'Mul', identity(builder, x, { controlInputs: [dy.node] }), inverse);
       const leading = Array.from({ length: axis }, (_, index) => index);
       const gammaGradient = reduce(builder, 'Sum', binary(builder, 'Mul', dy, normalized), leading, false);
-      const scaled = binary(builder, 'Mul', dy, factor);
+      const later = afterNormalized(builder, dy, needsGamma ? gammaGradient : normalized);
+      const scaled = binary(builder, 'Mul', later, factor);
       const meanProjected = reduce(builder, 'Mean', binary(builder, 'Mul', scaled, normalized), [axis], true);
       const centred = binary(builder, 'Sub', scaled, binary(builder, 'Mul', normalized, meanProjected));
       return [dense(binary(builder, 'Mul', centred, inverse)), dense(gammaGradient)];
     },
   });
   return output;
+}
+
+/**
+ * The gradient once what it meets is there. Left to itself the engine would begin with its product with gamma, which needs nothing else, and
+ * hold that through all of a recomputation of `x`.
+ */
+function afterNormalized(builder: GraphBuilder, dy: Tensor, before: Tensor): Tensor {
+  return identity(builder, dy, { controlInputs: [before.node] });
 }

@@ -4,7 +4,7 @@ import type { GraphBuilder } from '../graph-builder.ts';
 import type { Tensor } from '../tensor.ts';
 import { binary, concat, dense, dtypeAttribute, gather, reduce, segmentSum, unary } from './arithmetic.ts';
 import { countOf } from './loss.ts';
-import { product } from './matmul.ts';
+import { asOperand, product } from './matmul.ts';
 import { addRowsInPlace, setRowsInPlace } from './scatter.ts';
 import { dimensionAt, identity } from './shape.ts';
 
@@ -42,7 +42,7 @@ export function vocabularyCrossEntropyMean(
     inputs: bias === undefined ? [hidden, matrix] : [hidden, matrix, bias],
     output,
     backward: (dy, [, needsMatrix = true]) => {
-      const gradients = loss.backward(dy, logDenominators, needsMatrix);
+      const gradients = loss.backward(dy, output, logDenominators, needsMatrix);
       // Nothing else reads the matrix' gradient: where it is tied, the input side's rows are added into it.
       return [
         dense(gradients.hidden),
@@ -135,28 +135,33 @@ class VocabularyLoss {
   }
 
   /** Gradients of `hidden`, of the matrix where it is asked for, and of the bias where there is one. */
-  backward(dy: Tensor, logDenominators: Tensor, needsMatrix: boolean): LossGradients {
+  backward(dy: Tensor, output: Tensor, logDenominators: Tensor, needsMatrix: boolean): LossGradients {
     const builder = this.#builder;
     const scale = binary(builder, 'RealDiv', dy, countOf(builder, this.#labels));
     // The control edges keep the engine from merging these logits with the forward pass' ones, and so from keeping them, and
-    // from making the first of them beside the last ones there.
-    const hidden = identity(builder, this.#hidden, { controlInputs: [dy.node, logDenominators.node] });
-    let matrixGradient = needsMatrix ? this.#empty() : undefined;
+    // from making the first of them before the loss is done.
+    const hidden = identity(builder, this.#hidden, { controlInputs: [dy.node, output.node] });
+    let matrixGradient = needsMatrix ? this.#empty(hidden) : undefined;
     let hiddenGradient: Tensor | undefined;
     const biasGradients: Tensor[] = [];
     for (const chunk of this.#chunks) {
-      const before = [matrixGradient, hiddenGradient].filter((tensor) => tensor !== undefined);
+      const before = [matrixGradient, hiddenGradient ?? hidden].filter((tensor) => tensor !== undefined);
       const rows = this.#rows(chunk, before);
       const { value, slope } = this.#logits(hidden, rows, this.#biasOf(chunk));
       const probabilities = unary(builder, 'Exp', binary(builder, 'Sub', value, logDenominators));
       let logitGradient = binary(builder, 'Mul', probabilities, scale);
       if (slope !== undefined) logitGradient = binary(builder, 'Mul', logitGradient, slope);
-      if (this.#bias !== undefined) biasGradients.push(reduce(builder, 'Sum', logitGradient, [0], false));
-      const part = product(builder, logitGradient, rows, {});
+      if (this.#bias !== undefined) {
+        const biasGradient = reduce(builder, 'Sum', logitGradient, [0], false);
+        biasGradients.push(biasGradient);
+        logitGradient = identity(builder, logitGradient, { controlInputs: [biasGradient.node] });
+      }
+      const operand = asOperand(builder, logitGradient);
+      const part = product(builder, operand, rows, {});
       hiddenGradient = hiddenGradient === undefined ? part : binary(builder, 'AddV2', hiddenGradient, part);
       if (matrixGradient === undefined) continue;
       // One product after the other.
-      const later = identity(builder, logitGradient, { controlInputs: [hiddenGradient.node] });
+      const later = identity(builder, operand, { controlInputs: [hiddenGradient.node] });
       const rowsGradient = product(builder, later, hidden, { transposeA: true });
       matrixGradient = setRowsInPlace(builder, matrixGradient, this.#rowIds(chunk), rowsGradient);
     }
@@ -288,8 +293,8 @@ class VocabularyLoss {
     );
   }
 
-  /** Room for the matrix' gradient; every row is written. */
-  #empty(): Tensor {
+  /** Room for the matrix' gradient; every row is written. It needs nothing, and would be taken when the step begins. */
+  #empty(after: Tensor): Tensor {
     const { dtype, shape } = this.#matrix;
     const sizes = shape.map((size) => (typeof size === 'number' ? size : 0));
     return this.#builder.add(
@@ -297,6 +302,7 @@ class VocabularyLoss {
       [this.#builder.constant(sizes, 'int32')],
       { dtype: dtypeAttribute(dtype), init: { kind: 'bool', value: false } },
       { dtype, shape },
+      { controlInputs: [after.node] },
     );
   }
 

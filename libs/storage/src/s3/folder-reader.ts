@@ -15,10 +15,11 @@ import { listObjects } from './listing.ts';
 export async function openS3Folder(client: S3Client, location: S3Location): Promise<FolderReader> {
   const name = s3Name(location);
   const listed = await listObjects(client, location);
-  if (listed.length === 0) throw new StorageError('NOT_FOUND', name, 'there are no objects below this prefix');
   const etags = new Map(
     listed.filter(({ fileName }) => isFile(fileName)).map(({ fileName, etag }) => [fileName, etag]),
   );
+  if (listed.every(({ fileName }) => isFolderMarker(fileName)))
+    throw new StorageError('NOT_FOUND', name, 'there are no objects below this prefix');
   return {
     name,
     list: () => Promise.resolve([...etags.keys()].sort()),
@@ -28,6 +29,11 @@ export async function openS3Folder(client: S3Client, location: S3Location): Prom
       return openS3ByteSource(client, { ...location, key: keyOf(location, fileName) }, etags.get(fileName));
     },
   };
+}
+
+/** Whether an object is what consoles make to show a folder without files: an empty one whose key ends with a slash. */
+export function isFolderMarker(fileName: string): boolean {
+  return fileName === '' || fileName.endsWith('/');
 }
 
 /** The key of a file of a folder. */

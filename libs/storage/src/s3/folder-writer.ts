@@ -5,12 +5,14 @@ import { StorageError } from '../error.ts';
 import { checkFileName } from '../file-name.ts';
 import { s3Name, type S3Location } from '../uri.ts';
 import { withS3Errors } from './error.ts';
-import { keyOf } from './folder-reader.ts';
+import { isFolderMarker, keyOf } from './folder-reader.ts';
 import { listObjects } from './listing.ts';
 import { S3Upload } from './upload.ts';
 
 /** What makes a folder a model or an adapter: whoever finds these may read the rest. The one that most go by comes last. */
 const MARKER_FILE_NAMES: readonly string[] = ['adapter_config.json', 'config.json'];
+// A prefix with as many markers of folders is somebody's, whether there are files or not.
+const MAX_MARKER_COUNT = 100;
 // Beyond, small files are sent before the commit, too.
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
 
@@ -35,7 +37,8 @@ export async function createS3Folder(
 }
 
 async function refuseObjects(client: S3Client, location: S3Location): Promise<void> {
-  if ((await listObjects(client, location, 1)).length > 0)
+  const listed = await listObjects(client, location, MAX_MARKER_COUNT);
+  if (listed.length === MAX_MARKER_COUNT || !listed.every(({ fileName }) => isFolderMarker(fileName)))
     throw new StorageError(
       'DESTINATION_EXISTS',
       s3Name(location),

@@ -21,6 +21,7 @@ import type { Progress } from '../progress/progress.ts';
 import { startProgress } from '../progress/progress.ts';
 import { callUnary } from '../services/call.ts';
 import type { Patience } from '../services/patience.ts';
+import { lockFile } from '../workspace/lock-file.ts';
 import { outputExists } from '../workspace/output-exists.ts';
 import { SERVICE, patienceBeside, type ArtifactContext } from './artifact-connection.ts';
 import { FileFetch } from './file-fetch.ts';
@@ -106,20 +107,30 @@ class Download {
     const expectedBytes = Math.max(0, totalSizeBytes - (await receivedBytes(temporaryName(output), names)));
     const place = await prepareDestination(output, { overwrite, expectedBytes });
     const temporary = temporaryName(place);
+    return whileLocked(temporary, output, async () => {
+      const files = await this.#collect(artifact, names, temporary);
+      await putFolderInPlace(temporary, place, { name: output, overwrite });
+      return { output, artifact, files, resumedBytes: this.#resumedBytes };
+    });
+  }
+
+  /** Fetches files into a folder, and leaves nothing else there. */
+  async #collect(artifact: Artifact, names: readonly string[], temporary: string): Promise<ArtifactFile[]> {
     await makeFolder(temporary);
     const files: ArtifactFile[] = [];
+    const folders = new Set([temporary]);
     let wholeBytes = 0;
     for (const fileName of names) {
       const file = path.join(temporary, checkFileName(artifact.artifactUri, fileName));
       await mkdir(path.dirname(file), { recursive: true });
+      for (let folder = path.dirname(file); folder !== temporary; folder = path.dirname(folder)) folders.add(folder);
       const fetched = await this.#fetch(artifact, fileName, file, wholeBytes);
       wholeBytes += fetched.sizeBytes;
       files.push(fetched);
     }
     await removeOthers(temporary, names);
-    await syncFolder(temporary);
-    await putFolderInPlace(temporary, place, { name: output, overwrite });
-    return { output, artifact, files, resumedBytes: this.#resumedBytes };
+    for (const folder of folders) await syncFolder(folder);
+    return files;
   }
 
   async #file(artifact: Artifact, asked: string, overwrite: boolean): Promise<DownloadOutcome> {
@@ -128,10 +139,12 @@ class Download {
     if (existsSync(output) && !overwrite) throw toCliError(new StorageError('DESTINATION_EXISTS', output, 'is there'));
     await makeFolder(path.dirname(output));
     const temporary = temporaryName(output);
-    const fetched = await this.#fetch(artifact, '', temporary, 0);
-    await rename(temporary, output);
-    await syncFolder(path.dirname(output));
-    return { output, artifact, files: [fetched], resumedBytes: this.#resumedBytes };
+    return whileLocked(temporary, output, async () => {
+      const fetched = await this.#fetch(artifact, '', temporary, 0);
+      await rename(temporary, output);
+      await syncFolder(path.dirname(output));
+      return { output, artifact, files: [fetched], resumedBytes: this.#resumedBytes };
+    });
   }
 
   async #fetch(artifact: Artifact, fileName: string, file: string, wholeBytes: number): Promise<ArtifactFile> {
@@ -181,6 +194,17 @@ class Download {
 /** Where a download collects what it has received, the same each time. */
 function temporaryName(place: string): string {
   return path.join(path.dirname(place), `.${path.basename(place)}.pemmican-download`);
+}
+
+/** Does what only one command may do with a place at a time. */
+async function whileLocked<Result>(temporary: string, output: string, action: () => Promise<Result>): Promise<Result> {
+  const lock = `${temporary}.lock`;
+  await lockFile(lock, output);
+  try {
+    return await action();
+  } finally {
+    await rm(lock, { force: true });
+  }
 }
 
 /** What an earlier command has received of some files. */

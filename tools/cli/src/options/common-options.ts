@@ -45,12 +45,22 @@ export function addCommonOptions(command: Command, services: readonly ServiceNam
     ),
   );
   if (services.includes('vocabulary-analysis')) {
-    command.option('--vocabulary-server <address>', 'address of vocabulary-analysis alone');
+    command.addOption(
+      new Option('--vocabulary-server <address>', 'address of vocabulary-analysis alone').env(
+        'PEMMICAN_VOCABULARY_SERVER',
+      ),
+    );
   }
   if (services.includes('embedding-surgery')) {
-    command.option('--surgery-server <address>', 'address of embedding-surgery alone');
+    command.addOption(
+      new Option('--surgery-server <address>', 'address of embedding-surgery alone').env('PEMMICAN_SURGERY_SERVER'),
+    );
   }
-  if (services.includes('trainer')) command.option('--trainer-server <address>', 'address of trainer alone');
+  if (services.includes('trainer')) {
+    command.addOption(
+      new Option('--trainer-server <address>', 'address of trainer alone').env('PEMMICAN_TRAINER_SERVER'),
+    );
+  }
   return command
     .option('--tls-ca <file>', 'call over TLS and trust these certificate authorities (PEM)')
     .option('--tls-certificate <file>', "the client's certificate chain for mutual TLS (PEM)")

@@ -17,13 +17,13 @@ use([
   SVGRenderer,
 ]);
 
-/** Width of every plot in its own units; the page scales it. */
+/** Width of the report's plots in their own units; the page scales them. */
 export const PLOT_WIDTH = 640;
 const FONT = 'ui-sans-serif, system-ui, sans-serif';
 
 /** Renders a plot to an SVG element without a browser. */
-export function renderPlot(option: EChartsCoreOption, height = 300): string {
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width: PLOT_WIDTH, height });
+export function renderPlot(option: EChartsCoreOption, height = 300, width: number = PLOT_WIDTH): string {
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width, height });
   try {
     chart.setOption({
       animation: false,

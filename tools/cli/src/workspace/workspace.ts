@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { makeFolder } from '@pemmican/storage';
 
-import { CliError, EXIT_CODE, usageError } from '../cli-error.ts';
+import { usageError } from '../cli-error.ts';
 import { isS3, isUri } from '../options/location.ts';
 import { Journal } from './journal.ts';
+import { lockFile } from './lock-file.ts';
 import { outputExists } from './output-exists.ts';
 
 /** Work in progress lives here, inside the output folder: the same file system, so that finished files can be moved. */
@@ -76,12 +77,15 @@ export class Workspace implements AsyncDisposable {
   readonly outputName: string;
   readonly folder: string;
   readonly journal: Journal;
+  /** Whether the output folder was made for this work. */
+  readonly #isOutputNew: boolean;
 
-  private constructor(output: string, outputName: string, folder: string, journal: Journal) {
+  private constructor(output: string, outputName: string, journal: Journal, isOutputNew: boolean) {
     this.output = output;
     this.outputName = outputName;
-    this.folder = folder;
+    this.folder = path.join(output, WORKSPACE_NAME);
     this.journal = journal;
+    this.#isOutputNew = isOutputNew;
   }
 
   /**
@@ -91,18 +95,20 @@ export class Workspace implements AsyncDisposable {
   static async open(policy: OutputPolicy): Promise<Workspace> {
     const output = checkOutput(policy);
     const folder = path.join(output, WORKSPACE_NAME);
+    const isOutputNew = !existsSync(output);
     try {
       await makeFolder(folder);
     } catch (cause) {
       throw usageError(`--output cannot be written: ${(cause as Error).message}`, { cause });
     }
-    await lock(path.join(folder, LOCK_NAME), output);
+    await lockFile(path.join(folder, LOCK_NAME), output);
     if (!policy.isResuming) {
       for (const name of readdirSync(folder)) {
         if (name !== LOCK_NAME) await rm(path.join(folder, name), { recursive: true, force: true });
       }
     }
-    return new Workspace(output, policy.name ?? output, folder, await Journal.open(path.join(folder, 'journal.json')));
+    const journal = await Journal.open(path.join(folder, 'journal.json'));
+    return new Workspace(output, policy.name ?? output, journal, isOutputNew);
   }
 
   get vocabularyFile(): string {
@@ -141,40 +147,11 @@ export class Workspace implements AsyncDisposable {
     await rm(this.folder, { recursive: true, force: true });
   }
 
+  /** Lets go of the work. A run that was refused before it had made anything leaves no folder that looks like an interrupted run's. */
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(path.join(this.folder, LOCK_NAME), { force: true });
-  }
-}
-
-/** Two commands must not work in one folder; a lock whose process is gone belongs to nobody. */
-async function lock(file: string, output: string): Promise<void> {
-  for (;;) {
-    try {
-      await writeFile(file, `${process.pid}\n`, { flag: 'wx' });
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    const holder = Number((await readFile(file, 'utf8').catch(() => '')).trim());
-    if (isOtherProcessAlive(holder)) {
-      throw new CliError(
-        EXIT_CODE.PRECONDITION,
-        `${output}: another pemmican (process ${holder}) is at work in this folder`,
-        {
-          reason: 'OUTPUT_IN_USE',
-        },
-      );
-    }
-    await rm(file, { force: true });
-  }
-}
-
-function isOtherProcessAlive(processId: number): boolean {
-  if (!Number.isSafeInteger(processId) || processId <= 0 || processId === process.pid) return false;
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    for (const folder of [this.folder, ...(this.#isOutputNew ? [this.output] : [])])
+      // Fails where there is something in it.
+      await rmdir(folder).catch(() => undefined);
   }
 }
