@@ -179,13 +179,19 @@ export class Uploads {
     const { maxOpenUploads, maxKeptUploads } = this.#options.settings;
     const kept = [...this.#sessions.values()].filter(({ expireTimeMs }) => expireTimeMs >= Date.now());
     const openCount = this.#openingCount + kept.filter(({ isFinished }) => !isFinished).length;
-    if (openCount >= maxOpenUploads) throw tooManyUploads(`${openCount} uploads are open`, 'finish', maxOpenUploads);
+    if (openCount >= maxOpenUploads)
+      throw tooManyUploads(
+        `${openCount} uploads are open, at most ${maxOpenUploads} may be; finish or delete one`,
+        maxOpenUploads,
+        RETRY_DELAY_MS,
+      );
     const keptCount = this.#openingCount + kept.length;
     if (keptCount >= maxKeptUploads)
       throw tooManyUploads(
-        `${keptCount} uploads, finished ones among them, are kept`,
-        'wait for one to expire',
+        `${keptCount} uploads, finished ones among them, are kept, at most ${maxKeptUploads} may be; one that is deleted or ` +
+          'expires makes room, and an artifact at a place that the service chose goes with it',
         maxKeptUploads,
+        Math.max(RETRY_DELAY_MS, Math.min(...kept.map(({ expireTimeMs }) => expireTimeMs)) - Date.now()),
       );
   }
 
@@ -402,12 +408,12 @@ function incomplete(name: string, missing: readonly string[]): RpcError {
   });
 }
 
-function tooManyUploads(what: string, remedy: string, limit: number): RpcError {
+function tooManyUploads(message: string, limit: number, retryDelayMs: number): RpcError {
   return new RpcError({
     code: grpcStatus.RESOURCE_EXHAUSTED,
     reason: 'TOO_MANY_UPLOADS',
-    message: `${what}, at most ${limit} may be; ${remedy}, or delete one`,
+    message,
     metadata: { limit: String(limit) },
-    retryDelayMs: RETRY_DELAY_MS,
+    retryDelayMs,
   });
 }

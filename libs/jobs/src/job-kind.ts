@@ -67,6 +67,8 @@ export interface JobContext<Types extends JobTypes> {
   readonly name: string;
   readonly uid: string;
   readonly spec: Types['spec'];
+  /** How far the job was when it was last at work; undefined where it never was. */
+  readonly progress: Types['progress'] | undefined;
   /** Aborted by Cancel and Pause (reasons: {@link JobCancelledError}, {@link JobPausedError}) and when the service stops. */
   readonly signal: AbortSignal;
   /** Whether this job ran before: until an earlier process of the service ended, or until it was paused. */

@@ -200,6 +200,8 @@ export class JobService<Types extends JobTypes> {
     this.#refuseFinal(stored);
     if (stored.state !== JOB_STATE.PAUSED) throw this.#precondition('NOT_PAUSED', name, 'is not paused');
     this.#checkQueue();
+    // Somebody wants it to be tried again, with more memory, say.
+    this.#forgetStarts(name);
     this.#change(name, { state: JOB_STATE.QUEUED });
     this.#enqueue(stored, this.#hasStarted(name));
     return this.get(name);
@@ -210,14 +212,28 @@ export class JobService<Types extends JobTypes> {
     const reason = new ServiceStoppingError();
     this.#stopping.abort(reason);
     for (const [name, controller] of this.#running) {
-      // Now, and not when the job has stopped: should that take too long, the process is killed, and no job is to blame.
-      this.#store.forgetStarts(name);
       controller.abort(reason);
+      this.#forgetStarts(name);
     }
     await this.#queue.close();
     await this.#maintenance?.close();
     this.#metrics.close();
     this.#store.close();
+  }
+
+  /**
+   * Before a job has stopped: should that take too long, the process is killed, and no job is to blame. A store that cannot be written keeps
+   * no job from being stopped.
+   */
+  #forgetStarts(name: string): void {
+    try {
+      this.#store.forgetStarts(name);
+    } catch (error) {
+      this.#options.logger.warn('the count of starts of a job cannot be set to zero', {
+        job: name,
+        error: String(error),
+      });
+    }
   }
 
   #hasStarted(name: string): boolean {
@@ -314,6 +330,7 @@ export class JobService<Types extends JobTypes> {
         name,
         uid: resource.uid,
         spec: resource.spec,
+        progress: resource.progress,
         signal: controller.signal,
         isRecovered,
         emit: (event, progress) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -156,8 +156,11 @@ test('openFolder asks no hub where it is told not to, and says so for what it do
   await assert.rejects(openFolder(`hf:owner/small@${COMMIT}`, options(offline)), { code: 'HUB_DISABLED' });
   assert.deepEqual(requests, []);
   await openFolder('hf:owner/small', options({ HF_HUB_OFFLINE: '0' }));
+  // As a branch whose name has a slash is noted.
+  await mkdir(join(home(), 'refs/refs/pr'), { recursive: true });
+  await writeFile(join(home(), 'refs/refs/pr/1'), COMMIT);
   requests.length = 0;
-  for (const uri of ['hf:owner/small', `hf:owner/small@${COMMIT}`])
+  for (const uri of ['hf:owner/small', `hf:owner/small@${COMMIT}`, 'hf:owner/small@refs/pr/1'])
     assert.equal((await (await openFolder(uri, options(offline))).list()).length, 3);
   await assert.rejects(openFolder('hf:owner/small@v1', options(offline)), { code: 'HUB_DISABLED' });
   assert.deepEqual(requests, []);

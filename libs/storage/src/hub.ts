@@ -47,8 +47,8 @@ export async function downloadModel(repository: string, revision: string, option
   try {
     if (COMMIT.test(revision) && (await isFolder(join(home, revision)))) return join(home, revision);
     const reference = join(home, 'refs', revision);
-    if (options.isOffline === true) return await cachedFolder(reference, name);
-    const commit = await resolveCommit(repository, revision, reference, options);
+    if (options.isOffline === true) return await cachedFolder(home, reference, name);
+    const commit = await resolveCommit(repository, revision, { home, reference }, options);
     const folder = join(home, commit);
     if (!(await isFolder(folder))) await fillFolder(repository, commit, folder, options);
     await mkdir(dirname(reference), { recursive: true });
@@ -60,15 +60,16 @@ export async function downloadModel(repository: string, revision: string, option
 }
 
 /** What a branch or tag was when it was last fetched. */
-async function cachedFolder(reference: string, name: string): Promise<string> {
-  const known = await knownFolder(reference);
+async function cachedFolder(home: string, reference: string, name: string): Promise<string> {
+  const known = await knownFolder(home, reference);
   if (known !== undefined) return known;
   throw new StorageError('HUB_DISABLED', name, 'models are not fetched from the hub here (HF_HUB_OFFLINE is set)');
 }
 
-async function knownFolder(reference: string): Promise<string | undefined> {
+/** @param reference of a revision whose name may have slashes: `refs/pr/1` */
+async function knownFolder(home: string, reference: string): Promise<string | undefined> {
   const commit = (await readFile(reference, 'utf8').catch(() => '')).trim();
-  const folder = join(dirname(reference), '..', commit);
+  const folder = join(home, commit);
   return COMMIT.test(commit) && (await isFolder(folder)) ? folder : undefined;
 }
 
@@ -76,7 +77,7 @@ async function knownFolder(reference: string): Promise<string | undefined> {
 async function resolveCommit(
   repository: string,
   revision: string,
-  reference: string,
+  { home, reference }: { readonly home: string; readonly reference: string },
   options: HubOptions,
 ): Promise<string> {
   try {
@@ -86,7 +87,7 @@ async function resolveCommit(
     return sha;
   } catch (error) {
     if (error instanceof HubApiError || error instanceof StorageError || options.signal?.aborted === true) throw error;
-    const known = await knownFolder(reference);
+    const known = await knownFolder(home, reference);
     if (known === undefined) throw error;
     return basename(known);
   }

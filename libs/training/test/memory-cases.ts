@@ -1,6 +1,6 @@
 import type { LoraOptions } from '@pemmican/models';
 import type { ProgramOptions } from '../src/mod.ts';
-import { measureLiveMemory, type LiveMemoryOfDevices } from './live-memory.ts';
+import { measureLiveMemory, type LiveMemory, type LiveMemoryOfDevices } from './live-memory.ts';
 import type { LiveMemoryRequest } from './live-memory-child.ts';
 
 const STEP_COUNT = 3;
@@ -257,11 +257,24 @@ const MEASUREMENT_COUNT = 3;
  */
 export function measureCase(one: MemoryCase): LiveMemoryOfDevices {
   let least = measureOnce(one);
-  for (let count = 1; count < MEASUREMENT_COUNT && least.liveBytes > least.plan.peakBytes; count++) {
+  for (let count = 1; count < MEASUREMENT_COUNT && devicesOf(least).some(isAbovePlan); count++) {
     const next = measureOnce(one);
-    if (next.liveBytes < least.liveBytes) least = next;
+    const [first, other] = devicesOf(least).map((device, index) => lesser(device, devicesOf(next)[index] ?? device));
+    least = { ...(first ?? least), ...(other === undefined ? {} : { otherDevice: other }) };
   }
   return least;
+}
+
+function devicesOf({ liveBytes, plan, otherDevice }: LiveMemoryOfDevices): LiveMemory[] {
+  return [{ liveBytes, plan }, ...(otherDevice === undefined ? [] : [otherDevice])];
+}
+
+function isAbovePlan({ liveBytes, plan }: LiveMemory): boolean {
+  return liveBytes > plan.peakBytes;
+}
+
+function lesser(a: LiveMemory, b: LiveMemory): LiveMemory {
+  return a.liveBytes <= b.liveBytes ? a : b;
 }
 
 function measureOnce(one: MemoryCase): LiveMemoryOfDevices {

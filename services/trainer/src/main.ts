@@ -15,6 +15,7 @@ const STOP_GRACE_MS = 2_000;
 const config = readConfig(process.env);
 const telemetry = startTelemetry({ serviceName: 'pemmican-trainer', serviceVersion: '0.1.0', hasMetrics: true });
 const service = createTrainerService(config);
+// Runs that were taken up are not to blame where there can be no server (a port that is taken, a certificate that cannot be read).
 const server = await startServer({
   services: service.services,
   listen: config.listen,
@@ -22,6 +23,9 @@ const server = await startServer({
   logger: createLogger('trainer', config.logLevel),
   interceptors: [serverTracing, serverMetrics()],
   descriptorSet: readDescriptorSet(),
+}).catch(async (error: unknown) => {
+  await service.close();
+  throw error;
 });
 
 let isStopping = false;

@@ -90,11 +90,14 @@ export function runKind(environment: RunEnvironment): JobKind<RunTypes> {
 class RunExecution {
   readonly #environment: RunEnvironment;
   readonly #context: JobContext<RunTypes>;
-  #progress: RunProgress = { step: 0, totalSteps: 0, epoch: 0, restartCount: 0, checkpointStep: 0 };
+  /** Begins with the newest checkpoint: a process knows of none until it has read it, and may be killed before. */
+  #progress: RunProgress;
 
   constructor(environment: RunEnvironment, context: JobContext<RunTypes>) {
     this.#environment = environment;
     this.#context = context;
+    const checkpointStep = context.progress?.checkpointStep ?? 0;
+    this.#progress = { step: 0, totalSteps: 0, epoch: 0, restartCount: 0, checkpointStep };
   }
 
   async execute(): Promise<RunResult> {

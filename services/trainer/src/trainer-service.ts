@@ -38,6 +38,9 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
   const sampler = new DeviceMemorySampler({ useGpu: config.tensorflow === 'gpu' });
   reportGpus(logger, config, sampler);
   const processOf = new Map<string, number>();
+  const { artifactRoots: roots, stateDirectory } = config;
+  const artifacts = createArtifactService({ roots, stateDirectory, settings: config.artifacts, logger });
+  // Takes up unfinished runs, so that nothing may fail after it.
   const jobs = new JobService<RunTypes>(runKind({ config, sampler, processOf, metrics: new RunMetrics() }), {
     storeFile: path.join(config.stateDirectory, 'runs.sqlite'),
     concurrency: config.maxConcurrentRuns,
@@ -45,8 +48,6 @@ export function createTrainerService(config: TrainerConfig): TrainerService {
     logger,
     maintenance: config.maintenance,
   });
-  const { artifactRoots: roots, stateDirectory } = config;
-  const artifacts = createArtifactService({ roots, stateDirectory, settings: config.artifacts, logger });
   const handlers = new Handlers({
     rules: ERROR_RULES,
     logger,

@@ -1,5 +1,7 @@
 // What a run meets whose service is killed with it: where memory runs out in a container, the kernel may kill all of its processes.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,6 +12,7 @@ import { failureOf, finish, runRequest, type RunFields } from './harness.ts';
 import { tinyTrainer } from './tiny-trainer.ts';
 
 const TIMEOUT = { timeout: 300_000 };
+const MAX_WAIT_MS = 60_000;
 const { trainer, work, model, train } = tinyTrainer('service-kills');
 
 const fields = (output: string, options: RunFields['options']): RunFields => ({
@@ -21,7 +24,11 @@ const fields = (output: string, options: RunFields['options']): RunFields => ({
 
 /** Waits until the run has a process. */
 async function hasProcess(): Promise<void> {
-  while (trainer.childIds().length === 0) await delay(2);
+  const deadline = performance.now() + MAX_WAIT_MS;
+  while (trainer.childIds().length === 0) {
+    assert.ok(performance.now() < deadline, `the run has no process within ${MAX_WAIT_MS / 1000} s: has it ended?`);
+    await delay(2);
+  }
 }
 
 test(
@@ -77,6 +84,46 @@ test(
     assert.equal(run.result?.finalLoss, calm.run.result?.finalLoss);
   },
 );
+
+test(
+  'a run that ends its service after a checkpoint fails with the step of it, whoever has not read it yet',
+  TIMEOUT,
+  async () => {
+    const { name } = await trainer.create(runRequest(fields('late', { maxSteps: 100_000, saveSteps: 5 })));
+    const followed = await followEvents<WatchRunResponse>({
+      watch: (resumeToken) => trainer.watch(name, resumeToken),
+      onEvent: ({ event }) => event?.$case === 'checkpoint',
+      timeoutMs: TIMEOUT.timeout,
+    });
+    assert.ok(!followed.isEnded, 'the run has a checkpoint');
+    // The first of these starts is counted anew, for there was progress before it.
+    for (let kill = 0; kill <= MAX_STARTS_WITHOUT_PROGRESS; kill++) {
+      await hasProcess();
+      await trainer.kill();
+      await trainer.start();
+    }
+    for await (const _event of trainer.watch(name, '')) continue;
+    const failure = failureOf(await trainer.get(name));
+    assert.equal(failure.reason, 'SERVICE_KEEPS_ENDING', failure.message);
+    const step = Number(/its newest checkpoint is of step (\d+)/.exec(failure.message)?.[1]);
+    assert.ok(step >= 5, failure.message);
+  },
+);
+
+test('a service that cannot listen does not count as a start of its run', TIMEOUT, async () => {
+  const { name } = await trainer.create(runRequest(fields('unbound', { maxSteps: 2 })));
+  await trainer.kill();
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  for (let attempt = 0; attempt <= MAX_STARTS_WITHOUT_PROGRESS; attempt++)
+    await assert.rejects(trainer.start({ PEMMICAN_LISTEN: `127.0.0.1:${port}` }), /ended with 1 before it listened/);
+  server.close();
+  await trainer.start();
+  for await (const _event of trainer.watch(name, '')) continue;
+  const run = await trainer.get(name);
+  assert.equal(run.state, RunState.SUCCEEDED, run.error?.message);
+});
 
 test('a service that is ended in order, before each step of a run, does not fail it', TIMEOUT, async () => {
   const { name } = await trainer.create(runRequest(fields('drained', { maxSteps: 2 })));

@@ -34,8 +34,9 @@ export class TrainerProcess {
     };
   }
 
-  async start(): Promise<void> {
-    const { child, listening } = forkService('trainer', this.#environment);
+  /** @param environment what it is told this time, beside or in place of what it is told always */
+  async start(environment: Record<string, string> = {}): Promise<void> {
+    const { child, listening } = forkService('trainer', { ...this.#environment, ...environment });
     this.#process = child;
     await listening;
     this.#client?.close();
