@@ -203,6 +203,23 @@ test('predict --json prints logits in file order and the names of the labels', a
   }
 });
 
+test('--server on the command line outdoes addresses of single services in the environment', async () => {
+  const services = await ScriptedServices.start();
+  process.env['PEMMICAN_TRAINER_SERVER'] = '127.0.0.1:1';
+  try {
+    const argv = ['predict', '--model', '/m', '--file', '/f'];
+    const result = await runCli([...argv, '--server', services.address]);
+    assert.equal(result.exitCode, 0, result.stderr);
+    process.env['PEMMICAN_TRAINER_SERVER'] = services.address;
+    process.env['PEMMICAN_SERVER'] = '127.0.0.1:1';
+    assert.equal((await runCli(argv)).exitCode, 0, 'of the environment the address of the one service counts');
+  } finally {
+    delete process.env['PEMMICAN_TRAINER_SERVER'];
+    delete process.env['PEMMICAN_SERVER'];
+    services.stop();
+  }
+});
+
 test('token-classification asks for words, under the column names of Hugging Face unless others are given', async () => {
   const task = ['--task', 'token-classification'];
   const words = await requestOfTrain(...task, '--label-names', 'O, B-PER,I-PER', '--label-all-tokens');

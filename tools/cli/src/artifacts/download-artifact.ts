@@ -136,11 +136,17 @@ class Download {
   async #file(artifact: Artifact, asked: string, overwrite: boolean): Promise<DownloadOutcome> {
     const isInFolder = existsSync(asked) && statSync(asked).isDirectory();
     const output = isInFolder ? path.join(asked, path.basename(artifact.artifactUri)) : asked;
-    if (existsSync(output) && !overwrite) throw toCliError(new StorageError('DESTINATION_EXISTS', output, 'is there'));
+    const refuse = (): void => {
+      if (!overwrite && existsSync(output))
+        throw toCliError(new StorageError('DESTINATION_EXISTS', output, 'is there'));
+    };
+    refuse();
     await makeFolder(path.dirname(output));
     const temporary = temporaryName(output);
     return whileLocked(temporary, output, async () => {
       const fetched = await this.#fetch(artifact, '', temporary, 0);
+      // A file may have come meanwhile: a transfer may take hours.
+      refuse();
       await rename(temporary, output);
       await syncFolder(path.dirname(output));
       return { output, artifact, files: [fetched], resumedBytes: this.#resumedBytes };
@@ -198,12 +204,11 @@ function temporaryName(place: string): string {
 
 /** Does what only one command may do with a place at a time. */
 async function whileLocked<Result>(temporary: string, output: string, action: () => Promise<Result>): Promise<Result> {
-  const lock = `${temporary}.lock`;
-  await lockFile(lock, output);
+  const unlock = await lockFile(`${temporary}.lock`, output);
   try {
     return await action();
   } finally {
-    await rm(lock, { force: true });
+    await unlock();
   }
 }
 

@@ -61,6 +61,12 @@ export function addCommonOptions(command: Command, services: readonly ServiceNam
       new Option('--trainer-server <address>', 'address of trainer alone').env('PEMMICAN_TRAINER_SERVER'),
     );
   }
+  // What is said here and now is meant: not what a shell was told of single services earlier.
+  command.hook('preAction', (_, action) => {
+    if (action.getOptionValueSource('server') !== 'cli') return;
+    for (const name of ['vocabularyServer', 'surgeryServer', 'trainerServer'])
+      if (action.getOptionValueSource(name) === 'env') action.setOptionValue(name, undefined);
+  });
   return command
     .option('--tls-ca <file>', 'call over TLS and trust these certificate authorities (PEM)')
     .option('--tls-certificate <file>', "the client's certificate chain for mutual TLS (PEM)")

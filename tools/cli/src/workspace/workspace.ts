@@ -80,12 +80,21 @@ export class Workspace implements AsyncDisposable {
   /** Whether the output folder was made for this work. */
   readonly #isOutputNew: boolean;
 
-  private constructor(output: string, outputName: string, journal: Journal, isOutputNew: boolean) {
-    this.output = output;
-    this.outputName = outputName;
-    this.folder = path.join(output, WORKSPACE_NAME);
-    this.journal = journal;
-    this.#isOutputNew = isOutputNew;
+  readonly #unlock: () => Promise<void>;
+
+  private constructor(of: {
+    output: string;
+    outputName: string;
+    journal: Journal;
+    isOutputNew: boolean;
+    unlock: () => Promise<void>;
+  }) {
+    this.output = of.output;
+    this.outputName = of.outputName;
+    this.folder = path.join(of.output, WORKSPACE_NAME);
+    this.journal = of.journal;
+    this.#isOutputNew = of.isOutputNew;
+    this.#unlock = of.unlock;
   }
 
   /**
@@ -101,14 +110,14 @@ export class Workspace implements AsyncDisposable {
     } catch (cause) {
       throw usageError(`--output cannot be written: ${(cause as Error).message}`, { cause });
     }
-    await lockFile(path.join(folder, LOCK_NAME), output);
+    const unlock = await lockFile(path.join(folder, LOCK_NAME), output);
     if (!policy.isResuming) {
       for (const name of readdirSync(folder)) {
         if (name !== LOCK_NAME) await rm(path.join(folder, name), { recursive: true, force: true });
       }
     }
     const journal = await Journal.open(path.join(folder, 'journal.json'));
-    return new Workspace(output, policy.name ?? output, journal, isOutputNew);
+    return new Workspace({ output, outputName: policy.name ?? output, journal, isOutputNew, unlock });
   }
 
   get vocabularyFile(): string {
@@ -149,7 +158,7 @@ export class Workspace implements AsyncDisposable {
 
   /** Lets go of the work. A run that was refused before it had made anything leaves no folder that looks like an interrupted run's. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(path.join(this.folder, LOCK_NAME), { force: true });
+    await this.#unlock();
     for (const folder of [this.folder, ...(this.#isOutputNew ? [this.output] : [])])
       // Fails where there is something in it.
       await rmdir(folder).catch(() => undefined);
