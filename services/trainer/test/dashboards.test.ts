@@ -22,15 +22,25 @@ function readExpression(expression: string): { metrics: string[]; labels: string
   return found;
 }
 
+/** Labels that label_replace makes, each with the one that it reads. */
+function replacedLabels(expression: string): (readonly [made: string, read: string])[] {
+  return [...expression.matchAll(/, "(\w+)", "[^"]*", "(\w+)", "[^"]*"\)/g)].map(
+    ([, made = '', read = '']) => [made, read] as const,
+  );
+}
+
 /** What of an expression does not exist. */
 function findProblems(expression: string, existing: ReadonlyMap<string, ReadonlySet<string>>): string[] {
   const { metrics, labels, errors } = readExpression(expression);
   const known = new Set(metrics.flatMap((metric) => [...(existing.get(metric) ?? [])]));
+  const replaced = replacedLabels(expression);
+  const made = new Set(replaced.map(([label]) => label));
+  const used = [...labels.filter((label) => !made.has(label)), ...replaced.map(([, read]) => read)];
   return [
     ...errors.map((error) => `syntax ${error}`),
     ...(metrics.length === 0 ? ['no metric'] : []),
     ...metrics.filter((metric) => !existing.has(metric)).map((metric) => `no metric ${metric}`),
-    ...labels.filter((label) => !known.has(label)).map((label) => `no label ${label}`),
+    ...used.filter((label) => !known.has(label)).map((label) => `no label ${label}`),
   ];
 }
 
@@ -40,6 +50,10 @@ test('findProblems tells metrics, labels and syntax that are wrong', async () =>
   assert.deepEqual(findProblems('rate(pemmican_steps_total[5m])', existing), ['no metric pemmican_steps_total']);
   assert.deepEqual(findProblems('sum by (gpu) (hw_gpu_memory_usage)', existing), ['no label gpu']);
   assert.match(findProblems('sum by (hw_id) (hw_gpu_memory_usage', existing).join(), /syntax/);
+  const renamed = (read: string): string =>
+    `sum by (x) (label_replace(hw_gpu_memory_usage, "x", "$1", "${read}", "(.*)"))`;
+  assert.deepEqual(findProblems(renamed('hw_id'), existing), []);
+  assert.deepEqual(findProblems(renamed('gpu'), existing), ['no label gpu']);
 });
 
 test('dashboards ask for metrics and labels that the services have', async () => {

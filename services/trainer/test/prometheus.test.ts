@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensurePrometheus, type FoundProgram } from '@pemmican/setup/observability';
-import { freePort, makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
+import { callRaw, freePort, makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
 import { OBSERVABILITY_FOLDER, askedExpression, readDashboards } from './dashboards.ts';
 import { runRequest } from './harness.ts';
 import { TrainerProcess } from './trainer-process.ts';
@@ -14,6 +14,8 @@ import { TrainerProcess } from './trainer-process.ts';
 // Debian's package, unpacked into the cache where there is none on the machine and it can be had.
 const found: FoundProgram | Error = await ensurePrometheus().catch((error: Error) => error);
 const skip = found instanceof Error ? found.message : false;
+
+const MAX_WAIT_MS = 60_000;
 
 interface Answer {
   readonly status: string;
@@ -23,6 +25,23 @@ interface Answer {
 
 async function ask(port: number, question: string): Promise<Answer> {
   return (await (await fetch(`http://127.0.0.1:${port}/api/v1/${question}`)).json()) as Answer;
+}
+
+/**
+ * Asks until there is a result.
+ * @param endOf why there will be none any more
+ */
+async function untilAnswered(port: number, expression: string, endOf: () => string | undefined): Promise<void> {
+  const deadline = performance.now() + MAX_WAIT_MS;
+  for (;;) {
+    const last = await ask(port, `query?query=${encodeURIComponent(expression)}`).catch((error: Error) => error);
+    if (!(last instanceof Error) && (last.data?.result.length ?? 0) > 0) return;
+    const end = endOf();
+    assert.ok(end === undefined, end);
+    const said = last instanceof Error ? `${last.message}: ${String(last.cause)}` : JSON.stringify(last);
+    assert.ok(performance.now() < deadline, `${expression} has no result after ${MAX_WAIT_MS / 1000} s: ${said}`);
+    await delay(200);
+  }
 }
 
 test('a real Prometheus scrapes a run and answers what the dashboards ask', { timeout: 300_000, skip }, async (t) => {
@@ -50,6 +69,9 @@ test('a real Prometheus scrapes a run and answers what the dashboards ask', { ti
     `--web.listen-address=127.0.0.1:${prometheusPort}`,
     '--log.level=error',
   ]);
+  let complaints = '';
+  prometheus.stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text));
+  prometheus.on('error', ({ message }) => (complaints += message));
   t.after(async () => {
     prometheus.kill();
     await trainer.stop();
@@ -62,13 +84,17 @@ test('a real Prometheus scrapes a run and answers what the dashboards ask', { ti
   };
   const { name } = await trainer.create(runRequest({ ...files, options: { maxSteps: 100_000 } }));
   await assert.rejects(trainer.get('runs/none'));
+  // Both have the same name without their package, which panels show, and must not be two series of that name.
+  for (const version of ['v1', 'v1alpha'])
+    await callRaw(trainer.client, `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`, []);
   // Rates need two scrapes of a run that makes steps.
-  const rate = encodeURIComponent('rate(pemmican_training_steps_total[1m]) > 0');
-  for (;;) {
-    const answer = await ask(prometheusPort, `query?query=${rate}`).catch(() => undefined);
-    if ((answer?.data?.result.length ?? 0) > 0) break;
-    await delay(200);
-  }
+  const rate = 'rate(pemmican_training_steps_total[1m]) > 0';
+  await untilAnswered(prometheusPort, rate, () => {
+    const { exitCode, signalCode } = prometheus;
+    return exitCode === null && signalCode === null
+      ? undefined
+      : `Prometheus ended (${signalCode ?? exitCode}): ${complaints}`;
+  });
   for (const { name: dashboard, panels } of readDashboards())
     for (const { title, targets } of panels)
       for (const { expr } of targets) {

@@ -33,7 +33,7 @@ async function start({ directory, ports, without }: StackArguments): Promise<voi
   };
   const prometheus = await optional('prometheus', ensurePrometheus);
   const collector = await optional('collector', ensureCollector);
-  // Signals end the process by themselves until there is something to stop.
+  // Signals end the process by themselves until there is something to stop; a build of the collector ends with it.
   const interrupt = new Interrupt();
   interrupt.listen();
   const { signal } = interrupt;

@@ -16,6 +16,8 @@ export interface StackPlaces {
   /** State of the services and of Prometheus: what a later start goes on with. */
   readonly directory: string;
   readonly logs: string;
+  /** Locked by the stack that has the folders in use. */
+  readonly lockFile: string;
   /** What a shell reads to use the stack. */
   readonly environmentFile: string;
 }
@@ -28,6 +30,7 @@ export function makePlaces(directory: string): StackPlaces {
     servicesFolder: path.join(REPOSITORY_FOLDER, 'services'),
     directory,
     logs,
+    lockFile: path.join(directory, 'stack-lock'),
     environmentFile: path.join(directory, 'environment'),
   };
 }

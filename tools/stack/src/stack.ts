@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { SERVICE_NAMES } from '@pemmican/images';
+import { tryLockFile } from '@pemmican/run-store';
 import type { FoundProgram } from '@pemmican/setup/observability';
 import { startDashboards, type DashboardServer } from './dashboards/server.ts';
+import { StackError } from './error.ts';
 import { makePlaces, type StackPlaces } from './places.ts';
 import { collectorEnvironment, collectorPlan, prometheusPlan, servicePlan } from './plans.ts';
 import { HOST, choosePorts, type PortName, type Ports } from './ports.ts';
@@ -23,21 +25,31 @@ export class Stack {
   readonly ports: Ports;
   readonly places: StackPlaces;
   readonly options: StackOptions;
+  readonly #unlock: () => void;
   readonly #programs: RunningProgram[] = [];
   #dashboards: DashboardServer | undefined;
 
-  private constructor(options: StackOptions, ports: Ports, places: StackPlaces) {
+  private constructor(options: StackOptions, ports: Ports, places: StackPlaces, unlock: () => void) {
     this.options = options;
     this.ports = ports;
     this.places = places;
+    this.#unlock = unlock;
   }
 
   /**
-   * Finds a port for everything and makes the folders.
-   * @throws StackError PORT_TAKEN
+   * Finds a port for everything, makes the folders and takes them for this stack until it is stopped.
+   * @throws StackError PORT_TAKEN, DIRECTORY_IN_USE
    */
   static async prepare(options: StackOptions): Promise<Stack> {
-    return new Stack(options, await choosePorts(options.ports, listeningNames(options)), makePlaces(options.directory));
+    const ports = await choosePorts(options.ports, listeningNames(options));
+    const places = makePlaces(options.directory);
+    const unlock = tryLockFile(places.lockFile);
+    if (unlock === undefined)
+      throw new StackError(
+        'DIRECTORY_IN_USE',
+        `Another stack has ${options.directory} in use; stop that one, or give this one a --directory of its own`,
+      );
+    return new Stack(options, ports, places, unlock);
   }
 
   /**
@@ -80,6 +92,7 @@ export class Stack {
     const serviceCount = SERVICE_NAMES.length;
     await Promise.all(this.#programs.slice(0, serviceCount).map((program) => program.stop()));
     await Promise.all(this.#programs.slice(serviceCount).map((program) => program.stop()));
+    this.#unlock();
   }
 
   /** Ends all at once. */

@@ -17,6 +17,7 @@ interface ComposeFile {
       string,
       {
         readonly image: string;
+        readonly pull_policy?: string;
         readonly ports: readonly string[];
         readonly volumes: readonly string[];
         readonly environment?: Readonly<Record<string, string>>;
@@ -56,6 +57,8 @@ test('compose.yaml starts the images that tools/images builds, on the ports that
   for (const name of SERVICE_NAMES) {
     const service = compose.services[name];
     assert.equal(service?.image, imageName(name, manifest.version));
+    // An image of this name that somebody puts into a registry is not ours.
+    assert.equal(service?.pull_policy, 'never');
     assert.deepEqual(service?.ports, [`127.0.0.1:${SERVICE_PORTS[name]}:${SERVICE_PORTS[name]}`]);
     assert.equal(DEFAULT_PORTS[name], SERVICE_PORTS[name]);
   }

@@ -15,6 +15,7 @@ import { makeTinyDataset, makeTinyModel } from '@pemmican/testkit';
 const MAIN = path.resolve(import.meta.dirname, '../src/main.ts');
 const COMMAND = path.resolve(import.meta.dirname, '../../cli/bin/pemmican.mjs');
 const MAX_WAIT_MS = 60_000;
+const STEPS_PER_SECOND = /<h2>Steps per second<\/h2>\s*<p class="caption">[^<]*<\/p>\s*<p class="value">\d/;
 
 // Prometheus takes seconds to download; a collector takes minutes to build, so that only one that is there is taken.
 const [prometheus, collector] = await Promise.all([ensurePrometheus().catch((error: Error) => error), findCollector()]);
@@ -34,10 +35,13 @@ interface StartOptions {
   readonly without?: readonly string[];
   readonly args?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** One of its own where none is given. */
+  readonly directory?: string;
 }
 
-function startStack(t: TestContext, { without = [], args = [], environment }: StartOptions): StartedStack {
-  const directory = mkdtempSync(path.join(tmpdir(), 'pemmican-stack-'));
+function startStack(t: TestContext, options: StartOptions): StartedStack {
+  const { without = [], args = [], environment } = options;
+  const directory = options.directory ?? mkdtempSync(path.join(tmpdir(), 'pemmican-stack-'));
   const omitted = without.length === 0 ? [] : ['--without', ...without];
   const child = spawn(process.execPath, [MAIN, '--free-ports', '--directory', directory, ...args, ...omitted], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -125,11 +129,17 @@ test('the stack serves a run, measures it, and leaves nothing on Ctrl-C', { time
     await until('the run’s 24 steps are in Prometheus', async () =>
       (await query(url, 'sum(pemmican_training_steps_total)')) === 24 ? true : undefined,
     );
-    assert.equal(await query(url, 'count(up == 1)'), collector === undefined ? 3 : 4);
+    const targetCount = collector === undefined ? 3 : 4;
+    await until(`${targetCount} targets are up`, async () =>
+      (await query(url, 'count(up == 1)')) === targetCount ? true : undefined,
+    );
     const rules = (await (await fetch(`${url}/api/v1/rules`)).json()) as { data: { groups: { name: string }[] } };
     assert.deepEqual(rules.data.groups.map(({ name }) => name), ['pemmican']); // prettier-ignore
-    const page = await (await fetch(`${addressOf(output, 'dashboards')}/training?range=5m`)).text();
-    assert.match(page, /<h2>Loss<\/h2>\s*<p class="caption">[^<]*<\/p>\s*<div class="plot"><svg/);
+    // A rate needs two scrapes, and stays, while a loss may come and go between two.
+    await until('a page shows steps per second', async () => {
+      const page = await (await fetch(`${addressOf(output, 'dashboards')}/training?range=5m`)).text();
+      return STEPS_PER_SECOND.test(page) ? true : undefined;
+    });
     if (collector !== undefined)
       await until('the run’s spans are in the collector', async () => {
         const count = await query(url, 'sum({__name__=~"otelcol_receiver_accepted_spans.*"})');
@@ -173,6 +183,30 @@ test('the stack leaves nothing when it is ended while it starts', { timeout: 120
   assert.equal(await stack.exitCode, 0);
   assert.doesNotMatch(stack.output(), /address/);
   assert.deepEqual(processesOf(stack.directory), []);
+});
+
+test('a second stack leaves the folders of the first alone, and has them after it', { timeout: 180_000 }, async (t) => {
+  const first = startStack(t, { without: SERVICES_ONLY });
+  await untilReady(first);
+  const { directory } = first;
+  const log = path.join(directory, 'logs/trainer.log');
+  const before = readFileSync(log, 'utf8');
+  assert.notEqual(before, '');
+  const second = startStack(t, { without: SERVICES_ONLY, directory });
+  assert.equal(await second.exitCode, 1);
+  assert.ok(
+    second
+      .output()
+      .includes(`stack: Another stack has ${directory} in use; stop that one, or give this one a --directory`),
+    second.output(),
+  );
+  assert.ok(readFileSync(log, 'utf8').startsWith(before), 'the log of the first is still there');
+  first.child.kill('SIGINT');
+  assert.equal(await first.exitCode, 0, first.output());
+  const third = startStack(t, { without: SERVICES_ONLY, directory });
+  await untilReady(third);
+  third.child.kill('SIGINT');
+  assert.equal(await third.exitCode, 0, third.output());
 });
 
 test('programs end when the stack is killed', { timeout: 120_000 }, async (t) => {

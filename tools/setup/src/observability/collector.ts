@@ -39,7 +39,7 @@ async function build(folder: string, options: SetupOptions): Promise<void> {
       ...['-n', '19', 'go', 'run', `go.opentelemetry.io/collector/cmd/builder@v${VERSION}`],
       ...['--config', MANIFEST, '--output-path', sources],
     ],
-    { folder, environment: { CGO_ENABLED: '0', GOWORK: 'off' } },
+    { folder, environment: { CGO_ENABLED: '0', GOWORK: 'off' }, isEndedWithUs: true },
   );
   if (code !== 0) throw new SetupError('BUILD_FAILED', `Go could not build the collector:\n${output.trim()}`);
   await rename(path.join(sources, 'otelcol'), path.join(folder, 'otelcol'));

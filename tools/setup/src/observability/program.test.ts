@@ -113,6 +113,7 @@ test('ensurePrometheus says what is missing, and leaves nothing half', async () 
 
 test('ensureCollector says that Go is missing, and what Go said', async () => {
   await assert.rejects(ensureCollector(), { code: 'MISSING_TOOL', message: /`go version` fails: install Go/ });
+  await addProgram('setpriv', 'shift 3; PATH="$(dirname "$0")" exec "$@"');
   await addProgram('nice', 'shift 2; PATH="$(dirname "$0")" exec "$@"');
   await addProgram('go', '[ "$1" = version ] || { echo "no network" >&2; exit 1; }');
   await assert.rejects(ensureCollector(), {
@@ -122,6 +123,7 @@ test('ensureCollector says that Go is missing, and what Go said', async () => {
 });
 
 test('ensureCollector builds with the builder of the release that it builds', async () => {
+  await addProgram('setpriv', 'shift 3; PATH="$(dirname "$0")" exec "$@"');
   await addProgram('nice', 'shift 2; PATH="$(dirname "$0")" exec "$@"');
   await addProgram('go', '[ "$1" = version ] && exit; echo "$2" > asked; mkdir -p "$6"; echo program > "$6/otelcol"');
   const { command } = await ensureCollector();

@@ -11,6 +11,10 @@ const DEPENDENCIES_ONLY = ['recommends', 'suggests', 'conflicts', 'breaks', 'rep
   (kind) => `--no-${kind}`,
 );
 
+/** A network that drops what is sent to it should not hold a set-up, or a test, for ever. */
+const DOWNLOAD_TIMEOUT_MS = 120_000;
+const LOCAL_TIMEOUT_MS = 60_000;
+
 /** The distribution's own package, which apt checks by the distribution's signature; unpacked, not installed. */
 const PROMETHEUS: ProgramSource = {
   name: 'prometheus',
@@ -27,7 +31,9 @@ const PROMETHEUS: ProgramSource = {
 
 async function unpackPackages(folder: string, options: SetupOptions): Promise<void> {
   options.onProgress?.("prometheus: downloading the distribution's package (20 MB)");
-  const listed = await runCommand('apt-cache', ['depends', '--recurse', ...DEPENDENCIES_ONLY, 'prometheus']);
+  const listed = await runCommand('apt-cache', ['depends', '--recurse', ...DEPENDENCIES_ONLY, 'prometheus'], {
+    timeoutMs: LOCAL_TIMEOUT_MS,
+  });
   if (listed.code !== 0)
     throw new SetupError(
       'MISSING_TOOL',
@@ -36,11 +42,14 @@ async function unpackPackages(folder: string, options: SetupOptions): Promise<vo
     );
   const names = ['prometheus', ...new Set(listed.stdout.match(PAGE_PACKAGE))];
   // apt's own check of who reads the folder is no business of a download that changes nothing.
-  const { code, output } = await runCommand('apt-get', ['-qq', 'download', ...names], { folder });
+  const { code, output } = await runCommand('apt-get', ['-qq', 'download', ...names], {
+    folder,
+    timeoutMs: DOWNLOAD_TIMEOUT_MS,
+  });
   if (code !== 0) throw new SetupError('DOWNLOAD_FAILED', `apt-get could not download prometheus:\n${output.trim()}`);
   const packages = (await readdir(folder)).filter((name) => name.endsWith('.deb'));
   for (const file of packages) {
-    const unpacked = await runCommand('dpkg-deb', ['--extract', file, '.'], { folder });
+    const unpacked = await runCommand('dpkg-deb', ['--extract', file, '.'], { folder, timeoutMs: LOCAL_TIMEOUT_MS });
     if (unpacked.code !== 0) throw new SetupError('MALFORMED', `${file}:\n${unpacked.output.trim()}`);
     await rm(path.join(folder, file));
   }

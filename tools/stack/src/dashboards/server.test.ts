@@ -91,4 +91,7 @@ test('the server leads to a dashboard, and refuses what is none', async () => {
     [404, 'There is no such page; there are /services and /training\n'],
   );
   assert.equal((await fetch(`${url}/training?range=soon`)).status, 400);
+  const unreadable = await fetch(`${url}//`);
+  assert.deepEqual([unreadable.status, await unreadable.text()], [400, 'There is no such address: //\n']);
+  assert.equal((await fetch(`${url}/training`)).status, 200);
 });

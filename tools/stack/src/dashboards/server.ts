@@ -19,7 +19,7 @@ export async function startDashboards(options: {
 }): Promise<DashboardServer> {
   const scrapeSeconds = parseDuration(readPrometheusConfig().global.scrape_interval) ?? 15;
   const server = createServer((request, response) => {
-    answer(new URL(request.url ?? '/', `http://${HOST}`), options.prometheusUrl, scrapeSeconds).then(
+    answer(request.url ?? '/', options.prometheusUrl, scrapeSeconds).then(
       ({ status, headers, body }) => response.writeHead(status, headers).end(body),
       (error: Error) => response.writeHead(500, PLAIN_TEXT).end(`${error.message}\n`),
     );
@@ -44,7 +44,9 @@ const PAGE = {
 } as const;
 
 /** `/NAME?range=15m` is a dashboard, `/` leads to one. */
-async function answer(url: URL, prometheusUrl: string, scrapeSeconds: number): Promise<PageAnswer> {
+async function answer(target: string, prometheusUrl: string, scrapeSeconds: number): Promise<PageAnswer> {
+  const url = URL.parse(target, `http://${HOST}`);
+  if (url === null) return { status: 400, headers: PLAIN_TEXT, body: `There is no such address: ${target}\n` };
   const all = readDashboards();
   if (url.pathname === '/') return { status: 302, headers: { location: '/training' }, body: '' };
   const dashboard = all.find(({ name }) => url.pathname === `/${name}`);
