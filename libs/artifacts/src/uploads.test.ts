@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { CreateUploadRequest, type WriteArtifactRequest } from '@pemmican/contract/artifacts';
-import { createLogger } from '@pemmican/rpc';
+import { RpcError, createLogger } from '@pemmican/rpc';
 import { ArtifactRoots } from '@pemmican/storage';
 import { FileDigests } from './file-digests.ts';
 import { readArtifactSettings } from './settings.ts';
@@ -97,6 +97,16 @@ test('no more uploads are kept than may be, finished ones among them, until one 
   );
   await uploads.delete(name);
   await uploads.create(requestOf('kept-3'));
+  await uploads.close();
+});
+
+test('where all room for uploads is being opened, a call says when to try again', async () => {
+  const uploads = newUploads('opening', new FileDigests(), { PEMMICAN_MAX_KEPT_UPLOADS: '1' });
+  const [, second] = await Promise.allSettled([1, 2].map((index) => uploads.create(requestOf(`opening-${index}`))));
+  assert.ok(second?.status === 'rejected' && second.reason instanceof RpcError);
+  assert.equal(second.reason.reason, 'TOO_MANY_UPLOADS');
+  const { retryDelayMs = Infinity } = second.reason.options;
+  assert.ok(retryDelayMs <= readArtifactSettings({}).expiryMs, `${retryDelayMs} ms`);
   await uploads.close();
 });
 

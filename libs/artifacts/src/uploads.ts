@@ -176,8 +176,9 @@ export class Uploads {
   }
 
   #checkCounts(): void {
-    const { maxOpenUploads, maxKeptUploads } = this.#options.settings;
-    const kept = [...this.#sessions.values()].filter(({ expireTimeMs }) => expireTimeMs >= Date.now());
+    const { maxOpenUploads, maxKeptUploads, expiryMs } = this.#options.settings;
+    const now = Date.now();
+    const kept = [...this.#sessions.values()].filter(({ expireTimeMs }) => expireTimeMs >= now);
     const openCount = this.#openingCount + kept.filter(({ isFinished }) => !isFinished).length;
     if (openCount >= maxOpenUploads)
       throw tooManyUploads(
@@ -186,13 +187,16 @@ export class Uploads {
         RETRY_DELAY_MS,
       );
     const keptCount = this.#openingCount + kept.length;
-    if (keptCount >= maxKeptUploads)
+    if (keptCount >= maxKeptUploads) {
+      // What is being opened has no expiry yet; it will have this one, or a later one.
+      const firstExpiryMs = kept.reduce((first, { expireTimeMs }) => Math.min(first, expireTimeMs), now + expiryMs);
       throw tooManyUploads(
         `${keptCount} uploads, finished ones among them, are kept, at most ${maxKeptUploads} may be; one that is deleted or ` +
           'expires makes room, and an artifact at a place that the service chose goes with it',
         maxKeptUploads,
-        Math.max(RETRY_DELAY_MS, Math.min(...kept.map(({ expireTimeMs }) => expireTimeMs)) - Date.now()),
+        Math.max(RETRY_DELAY_MS, firstExpiryMs - now),
       );
+    }
   }
 
   async #open(request: CreateUploadRequest, requestDigest: string): Promise<UploadSession> {
