@@ -79,7 +79,6 @@ export class Workspace implements AsyncDisposable {
   readonly journal: Journal;
   /** Whether the output folder was made for this work. */
   readonly #isOutputNew: boolean;
-
   readonly #unlock: () => Promise<void>;
 
   private constructor(of: {
@@ -113,7 +112,8 @@ export class Workspace implements AsyncDisposable {
     const unlock = await lockFile(path.join(folder, LOCK_NAME), output);
     if (!policy.isResuming) {
       for (const name of readdirSync(folder)) {
-        if (name !== LOCK_NAME) await rm(path.join(folder, name), { recursive: true, force: true });
+        // The lock, and what another command would make one of.
+        if (!name.startsWith(LOCK_NAME)) await rm(path.join(folder, name), { recursive: true, force: true });
       }
     }
     const journal = await Journal.open(path.join(folder, 'journal.json'));
