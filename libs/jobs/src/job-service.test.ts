@@ -331,7 +331,7 @@ test('JobService counts no start that was ended in order, by the service or by a
   const killedToTheLimit = (store: RunStore): void => {
     for (let start = 1; start < MAX_STARTS_WITHOUT_PROGRESS; start++) store.recordStart(name);
   };
-  // Each service that is closed, and each pause, forgets what the killed ones before it left.
+  // Each service that is closed, and each resume after a pause, forgets what the killed ones before it left.
   for (let round = 0; round < 3; round++) {
     const next = await restart(round === 0 ? killedToTheLimit : killedOnce);
     next.kind.hold();

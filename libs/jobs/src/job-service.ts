@@ -354,10 +354,8 @@ export class JobService<Types extends JobTypes> {
     try {
       if (reason instanceof JobCancelledError || this.#cancelled.has(name))
         this.#change(name, { state: JOB_STATE.CANCELLED, endTime: new Date() });
-      else if (reason instanceof JobPausedError) {
-        this.#store.forgetStarts(name);
-        this.#change(name, { state: JOB_STATE.PAUSED });
-      } else this.#change(name, { state: JOB_STATE.FAILED, error: this.#kind.toStatus(error), endTime: new Date() });
+      else if (reason instanceof JobPausedError) this.#change(name, { state: JOB_STATE.PAUSED });
+      else this.#change(name, { state: JOB_STATE.FAILED, error: this.#kind.toStatus(error), endTime: new Date() });
     } catch (storeError) {
       this.#options.logger.error('cannot store the end of a job', { job: name, error: String(storeError) });
     }

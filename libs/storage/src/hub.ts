@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { HubApiError, listFiles, modelInfo, type ListFileEntry } from '@huggingface/hub';
 
@@ -61,16 +61,15 @@ export async function downloadModel(repository: string, revision: string, option
 
 /** What a branch or tag was when it was last fetched. */
 async function cachedFolder(home: string, reference: string, name: string): Promise<string> {
-  const known = await knownFolder(home, reference);
-  if (known !== undefined) return known;
+  const known = await knownCommit(home, reference);
+  if (known !== undefined) return join(home, known);
   throw new StorageError('HUB_DISABLED', name, 'models are not fetched from the hub here (HF_HUB_OFFLINE is set)');
 }
 
-/** @param reference of a revision whose name may have slashes: `refs/pr/1` */
-async function knownFolder(home: string, reference: string): Promise<string | undefined> {
+/** The commit that a reference was last known to be, where its folder is there. */
+async function knownCommit(home: string, reference: string): Promise<string | undefined> {
   const commit = (await readFile(reference, 'utf8').catch(() => '')).trim();
-  const folder = join(home, commit);
-  return COMMIT.test(commit) && (await isFolder(folder)) ? folder : undefined;
+  return COMMIT.test(commit) && (await isFolder(join(home, commit))) ? commit : undefined;
 }
 
 /** The commit of a branch or tag; when the hub cannot be reached, the one it was when last fetched. */
@@ -87,9 +86,9 @@ async function resolveCommit(
     return sha;
   } catch (error) {
     if (error instanceof HubApiError || error instanceof StorageError || options.signal?.aborted === true) throw error;
-    const known = await knownFolder(home, reference);
+    const known = await knownCommit(home, reference);
     if (known === undefined) throw error;
-    return basename(known);
+    return known;
   }
 }
 

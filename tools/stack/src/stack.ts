@@ -76,11 +76,6 @@ export class Stack {
     writeFileSync(places.environmentFile, lines.join(''));
   }
 
-  /** Process ids by the order of their start, for tests. */
-  get processIds(): readonly number[] {
-    return this.#programs.flatMap(({ processId }) => processId ?? []);
-  }
-
   /** Rejects when a program ends by itself. */
   async failure(): Promise<never> {
     throw await Promise.race(this.#programs.map((program) => program.ended()));

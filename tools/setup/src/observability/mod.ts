@@ -4,4 +4,4 @@
  */
 export { ensureCollector, findCollector } from './collector.ts';
 export type { FoundProgram } from './program.ts';
-export { ensurePrometheus, findPrometheus } from './prometheus.ts';
+export { ensurePrometheus } from './prometheus.ts';

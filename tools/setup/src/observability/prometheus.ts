@@ -3,7 +3,7 @@ import path from 'node:path';
 import { SetupError } from '../error.ts';
 import type { SetupOptions } from '../progress.ts';
 import { runCommand } from '../run-command.ts';
-import { ensureProgram, findProgram, type FoundProgram, type ProgramSource } from './program.ts';
+import { ensureProgram, type FoundProgram, type ProgramSource } from './program.ts';
 
 // What Debian leaves out of the package, as other packages have it too: the page's scripts and symbols.
 const PAGE_PACKAGE = /^(?:libjs|fonts)-\S+$/gm;
@@ -56,13 +56,9 @@ async function unpackPackages(folder: string, options: SetupOptions): Promise<vo
   await rm(path.join(folder, 'usr/bin/promtool'), { force: true });
 }
 
-/** Prometheus: what `PEMMICAN_PROMETHEUS` names, else the path's, else the one in the cache. */
-export function findPrometheus(): Promise<FoundProgram | undefined> {
-  return findProgram(PROMETHEUS);
-}
-
 /**
- * Prometheus, from the distribution's packages where it is nowhere yet: some seconds.
+ * Prometheus: what `PEMMICAN_PROMETHEUS` names, else the path's, else the one in the cache, made of the distribution's packages where it
+ * is nowhere yet: some seconds.
  * @throws SetupError MISSING_TOOL, DOWNLOAD_FAILED, MALFORMED, NO_SPACE
  */
 export function ensurePrometheus(options: SetupOptions = {}): Promise<FoundProgram> {
