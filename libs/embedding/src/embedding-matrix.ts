@@ -82,6 +82,11 @@ export function findEmbeddingMatrix(checkpoint: Checkpoint, config: ModelConfig)
   return { tensor, others, rowCount, rowBytes: tensor.lengthBytes / rowCount, hiddenSize };
 }
 
+/** Whether a tensor of this name is the input word embedding. */
+export function isInputEmbedding(name: string): boolean {
+  return INPUT_EMBEDDING.test(name);
+}
+
 /** The names of a checkpoint's output matrices, be they of their own or copies of the embedding matrix. */
 export function outputMatrixNames(checkpoint: Checkpoint): string[] {
   return checkpoint.tensorNames.filter((name) => OUTPUT_MATRIX.test(name));

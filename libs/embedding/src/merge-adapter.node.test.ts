@@ -17,6 +17,8 @@ const ADAPTER: AdapterFile = {
   tensorPrefix: PREFIX,
   scaling: 2,
   isInputMajor: false,
+  rowsSuffix: '.token_adapter.trainable_tokens_delta',
+  tokenIds: undefined,
 };
 
 async function adapterFolder(
@@ -131,7 +133,7 @@ test('mergeAdapter refuses an adapter of another model and leaves nothing', asyn
 interface MergedCase {
   readonly family: string;
   readonly case: string;
-  readonly given: { rank: number; alpha: number; useRslora: boolean };
+  readonly given: { rank: number; alpha: number; useRslora: boolean; tokenIds?: number[] };
   readonly saved: Record<string, { shape: number[]; value: number[] }>;
   readonly merged: { name: string; value: number[] };
 }
@@ -140,8 +142,8 @@ const FIXTURES = path.resolve(import.meta.dirname, '../../models/fixtures');
 const fixture = <Content>(name: string): Content =>
   JSON.parse(gunzipSync(readFileSync(path.join(FIXTURES, `${name}.json.gz`))).toString()) as Content;
 
-test("mergeAdapter has PEFT's merged weights in every family", async () => {
-  const { cases } = fixture<{ cases: MergedCase[] }>('lora');
+test("mergeAdapter has PEFT's merged weights and embedding rows in every family", async () => {
+  const cases = ['lora', 'lora-rows'].flatMap((name) => fixture<{ cases: MergedCase[] }>(name).cases);
   for (const one of cases) {
     const base = fixture<{ cases: { name: string; parameters: MergedCase['saved'] }[] }>(one.family).cases.find(
       ({ name }) => name === one.case,
@@ -154,9 +156,14 @@ test("mergeAdapter has PEFT's merged weights in every family", async () => {
     const trained = await adapterFolder(
       Object.entries(one.saved).map(([name, saved]) => tensor(name.slice(PREFIX.length), saved)),
     );
-    const { rank, alpha, useRslora } = one.given;
+    const { rank, alpha, useRslora, tokenIds } = one.given;
     const scaling = alpha / (useRslora ? Math.sqrt(rank) : rank);
-    const { checkpoint } = await merge(source, trained, { ...ADAPTER, scaling, isInputMajor: one.family === 'gpt2' });
+    const { checkpoint } = await merge(source, trained, {
+      ...ADAPTER,
+      scaling,
+      isInputMajor: one.family === 'gpt2',
+      tokenIds: tokenIds === undefined ? undefined : Uint32Array.from(tokenIds),
+    });
     const actual = await values(checkpoint, one.merged.name);
     const largest = Math.max(...one.merged.value.map(Math.abs));
     // One rounding to float32.

@@ -8,8 +8,11 @@ import {
 } from '@pemmican/safetensors';
 import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
 
+import { adaptedRowsPart, fullTokenIdsOf, type AdapterRows } from './adapter-rows.ts';
 import { convertPart } from './byte-part.ts';
 import { CONFIG_FILE_NAME, ModelConfig } from './config-file.ts';
+import { findEmbeddingMatrix, isInputEmbedding } from './embedding-matrix.ts';
+import { embeddingNames } from './embedding-names.ts';
 import { EmbeddingError } from './error.ts';
 import { checkpointFingerprint } from './fingerprint.ts';
 import { readManifest } from './manifest-check.ts';
@@ -31,6 +34,10 @@ export interface AdapterFile {
   readonly scaling: number;
   /** Matrices of the model are `[inputSize, outputSize]` (GPT-2's Conv1D). */
   readonly isInputMajor: boolean;
+  /** What follows the embedding module's name where it has some rows in place of the model's. */
+  readonly rowsSuffix: string;
+  /** The tokens of these rows in the file's order, in the id space that {@link fullTokenIdsOf} takes. */
+  readonly tokenIds: Uint32Array | undefined;
 }
 
 export interface MergeOptions extends SurgeryTarget {
@@ -44,12 +51,14 @@ export interface MergeResult {
   readonly writtenBytes: number;
   /** Matrices that an adapter was merged into. */
   readonly mergedModuleCount: number;
+  /** Embedding rows that came from the adapter. */
+  readonly mergedRowCount: number;
   readonly vocabSize: number;
 }
 
 /**
  * Writes the model with an adapter merged in: `W + scaling * B A` where there is one, the adapter's own tensors for what was
- * trained whole (a head), and everything else byte for byte as in the source. Names, dtypes, shards and tokenizer are the
+ * trained whole (a head), its rows of the embedding matrix in their places, and everything else byte for byte as in the source. Names, dtypes, shards and tokenizer are the
  * source's; config.json has the task's fields of the adapter's folder where that has one.
  * @throws EmbeddingError MANIFEST_MISMATCH where the adapter was trained on a reduction of another model; MISSING_TENSOR,
  *   SHAPE_MISMATCH; SafetensorsError. Nothing is left of the destination then
@@ -80,6 +89,7 @@ async function merge(source: Checkpoint, file: SafetensorsFile, options: MergeOp
   await checkBase(source, options.trained);
   const config = await ModelConfig.read(options.source);
   const planned = new AdaptedTensors(source, file, config, options);
+  await planned.findEmbedding(config);
   const shards = [];
   for (const like of source.shards) {
     const tensors: PlannedTensor[] = [];
@@ -94,6 +104,7 @@ async function merge(source: Checkpoint, file: SafetensorsFile, options: MergeOp
   return {
     writtenBytes: await writeModelFolder(model, options),
     mergedModuleCount: planned.mergedCount,
+    mergedRowCount: options.adapter.tokenIds?.length ?? 0,
     vocabSize: config.getCount('vocab_size') ?? 0,
   };
 }
@@ -121,6 +132,10 @@ class AdaptedTensors {
   readonly #whole = new Map<string, TensorInfo>();
   readonly #adapters = new Map<string, { readonly down: TensorInfo; readonly up: TensorInfo }>();
   readonly #isPrefixed: boolean;
+  /** The adapter's rows of the embedding matrix, as its file has them. */
+  #rowsTensor: TensorInfo | undefined;
+  /** The same, and the names of the source's tensors that get them. */
+  #embedding: (AdapterRows & { readonly names: ReadonlySet<string> }) | undefined;
   mergedCount = 0;
 
   constructor(source: Checkpoint, file: SafetensorsFile, config: ModelConfig, options: MergeOptions) {
@@ -142,15 +157,37 @@ class AdaptedTensors {
         );
   }
 
+  /** Finds what the source calls its embedding matrix, be it by several names. Call it before any tensor is planned. */
+  async findEmbedding(config: ModelConfig): Promise<void> {
+    const { trained, signal, adapter } = this.#options;
+    const { tokenIds } = adapter;
+    if (tokenIds === undefined) return;
+    const tensor = this.#rowsTensor;
+    if (tensor === undefined)
+      throw new EmbeddingError(
+        'MISSING_TENSOR',
+        trained.name,
+        `has no embedding rows, of which its config names ${tokenIds.length}`,
+      );
+    const { names } = await embeddingNames(this.#source, config, findEmbeddingMatrix(this.#source, config), signal);
+    const rows = { tensor, source: this.#file.source };
+    this.#embedding = { rows, names, matrixRows: Int32Array.from(await fullTokenIdsOf(trained, tokenIds)) };
+  }
+
   #add(tensor: TensorInfo): void {
-    const { tensorPrefix } = this.#options.adapter;
+    const { tensorPrefix, rowsSuffix, tokenIds } = this.#options.adapter;
     const fail = (problem: string): never => {
       throw new EmbeddingError('MISSING_TENSOR', this.#options.trained.name, `tensor "${tensor.name}" ${problem}`);
     };
     if (!tensor.name.startsWith(tensorPrefix)) fail(`is not named ${tensorPrefix}*`);
     if (!isConvertible(tensor.dtype)) fail(`is ${tensor.dtype}, not a floating dtype`);
     const name = tensor.name.slice(tensorPrefix.length);
-    if (name.endsWith(UP)) {
+    if (name.endsWith(rowsSuffix)) {
+      if (tokenIds === undefined) fail('has embedding rows, of which its config names none');
+      const matrixName = `${name.slice(0, -rowsSuffix.length)}.weight`;
+      if (!isInputEmbedding(matrixName)) fail(`has rows of "${matrixName}", which is not the input embedding matrix`);
+      this.#rowsTensor = tensor;
+    } else if (name.endsWith(UP)) {
       if (!this.#file.tensors.has(tensor.name.slice(0, -UP.length) + DOWN)) fail('has no lora_A beside it');
     } else if (name.endsWith(DOWN)) {
       const up = this.#file.tensors.get(tensor.name.slice(0, -DOWN.length) + UP) ?? fail('has no lora_B beside it');
@@ -164,6 +201,11 @@ class AdaptedTensors {
     const whole = this.#whole.get(name);
     this.#whole.delete(name);
     if (whole !== undefined) return this.#converted(whole, tensor.name, tensor);
+    if (this.#embedding?.names.has(tensor.name) === true) {
+      const matrix = { tensor, source: this.#source.sourceOf(tensor.name) };
+      const { dtype, shape } = tensor;
+      return { name: tensor.name, dtype, shape, part: adaptedRowsPart(matrix, this.#embedding, dtype) };
+    }
     const adapter = this.#adapters.get(name);
     return adapter === undefined
       ? copyTensor(this.#source, tensor, tensor.name)

@@ -60,6 +60,8 @@ export interface MergeRowsOptions {
   readonly fullVocabSize: number;
   readonly hiddenSize: number;
   readonly keptTokenIds: Uint32Array;
+  /** The trained row of each kept id; not given where they are in the order of the kept ids. */
+  readonly trainedRows?: Uint32Array;
   /** Dtype of the output. */
   readonly dtype: Dtype;
   /** What rows that are not kept are multiplied by. */
@@ -69,6 +71,8 @@ export interface MergeRowsOptions {
 /** The full matrix with the kept rows replaced by the trained ones. */
 export function mergeRowsPart(options: MergeRowsOptions): BytePart {
   const { full, trained, fullVocabSize, hiddenSize, keptTokenIds, dtype, unusedRowDecay } = options;
+  const trainedRowOf =
+    options.trainedRows?.some((row, index) => row !== index) === true ? options.trainedRows : undefined;
   const rowBytes = full.dtype === dtype ? full.rowBytes : hiddenSize * elementBytes(dtype);
   return {
     lengthBytes: fullVocabSize * rowBytes,
@@ -78,7 +82,9 @@ export function mergeRowsPart(options: MergeRowsOptions): BytePart {
       const first = lowerBound(keptTokenIds, firstRow);
       const end = lowerBound(keptTokenIds, endRow);
       const [trainedRows] = await Promise.all([
-        readRows(trained, first, end - first, dtype),
+        trainedRowOf === undefined
+          ? readRows(trained, first, end - first, dtype)
+          : readScattered(trained, trainedRowOf.subarray(first, end), dtype),
         first + (endRow - firstRow) === end ? undefined : readUnused(full, offsetBytes, target, dtype, unusedRowDecay),
       ]);
       for (let index = first; index < end; index++) {
@@ -97,6 +103,21 @@ async function readRows(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(rowCount * matrix.rowBytes);
   await matrix.source.read(matrix.startBytes + firstRow * matrix.rowBytes, bytes);
+  return convert(bytes, matrix.dtype, dtype, matrix.source.name);
+}
+
+async function readScattered(
+  matrix: RowSource,
+  rowNumbers: Uint32Array,
+  dtype: Dtype,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { rowBytes } = matrix;
+  const bytes = new Uint8Array(rowNumbers.length * rowBytes);
+  for (const [index, row] of rowNumbers.entries())
+    await matrix.source.read(
+      matrix.startBytes + row * rowBytes,
+      bytes.subarray(index * rowBytes, (index + 1) * rowBytes),
+    );
   return convert(bytes, matrix.dtype, dtype, matrix.source.name);
 }
 

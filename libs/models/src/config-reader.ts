@@ -70,10 +70,11 @@ export class ConfigReader {
     return name ?? this.fail(field, `one of ${names.join(', ')}`);
   }
 
-  fail(field: string, expected: string): never {
+  /** @param value what is wrong, where that is not the whole field */
+  fail(field: string, expected: string, value = this.#fields[field]): never {
     throw new ModelError(
       'INVALID_CONFIG',
-      `${this.fileName}: ${field} is ${JSON.stringify(this.#fields[field])}, expected ${expected}`,
+      `${this.fileName}: ${field} is ${JSON.stringify(value)}, expected ${expected}`,
     );
   }
 }

@@ -7,20 +7,25 @@ import {
 } from '../test/model-graph.ts'; // prettier-ignore
 import { slopeError } from '../test/slope-error.ts';
 import {
+  ADAPTER_TENSOR_PREFIX,
   SUPPORTED_MODEL_TYPES,
   SeededRandom,
   adapterConfig,
   adapterTensorName,
+  isTrainedByRows,
   parseAdapterConfig,
   withLora,
   type LoraOptions,
+  type ParameterSpec,
 } from './mod.ts';
 
 /** One run of PEFT 0.21 (tools/oracles/src/models/make_lora_fixtures.py), float64. */
 interface LoraCase {
   readonly family: string;
   readonly case: string;
-  readonly given: { rank: number; alpha: number; useRslora: boolean; targetModules: string[] };
+  readonly given: {
+    rank: number; alpha: number; useRslora: boolean; targetModules: string[]; tokenIds?: number[];
+  }; // prettier-ignore
   readonly adapterConfig: { task_type: string | null; modules_to_save: string[]; target_modules: string[] };
   readonly loss: number;
   readonly logits: number[];
@@ -30,7 +35,7 @@ interface LoraCase {
 
 const FAMILIES = familyFixtures();
 const ANSWERS = questionAnsweringFixture();
-const CASES = ['lora', 'lora-seq2seq', 'lora-tokens'].flatMap(
+const CASES = ['lora', 'lora-seq2seq', 'lora-tokens', 'lora-rows'].flatMap(
   (name) => (readFixture(name) as { cases: LoraCase[] }).cases,
 );
 const DROPOUT = 0.4;
@@ -42,6 +47,7 @@ const optionsOf = ({ given }: LoraCase, dropout = 0): LoraOptions => ({
   targetModules: given.targetModules,
   hasRankStabilization: given.useRslora,
   drawnModules: [],
+  trainsEmbeddings: given.tokenIds !== undefined,
 });
 
 const fixtureOf = (lora: LoraCase): Fixture =>
@@ -53,6 +59,16 @@ function baseOf(lora: LoraCase): Case {
   return fixtureOf(lora).cases.find(({ name }) => name === lora.case)!;
 }
 
+/** The embedding matrix with an adapter's rows in it, or 0 but for them. */
+function withRows(base: readonly number[], rows: readonly number[], tokenIds: readonly number[]): number[] {
+  const values = [...base];
+  const hiddenSize = rows.length / tokenIds.length;
+  tokenIds.forEach((id, row) => {
+    values.splice(id * hiddenSize, hiddenSize, ...rows.slice(row * hiddenSize, (row + 1) * hiddenSize));
+  });
+  return values;
+}
+
 function compare(lora: LoraCase, gradientCheckpointing: boolean): void {
   const fixture = fixtureOf(lora);
   const one = baseOf(lora);
@@ -62,12 +78,17 @@ function compare(lora: LoraCase, gradientCheckpointing: boolean): void {
   const model = withLora(base, optionsOf(lora));
   const specs = model.parameters(one.task, one.labelCount, fixture.vocabRows);
   const trained = specs.filter(({ isFrozen }) => isFrozen !== true);
-  assert.deepEqual(trained.map(({ name }) => adapterTensorName(name)).sort(), Object.keys(lora.saved).sort());
+  const savedName = (spec: ParameterSpec): string => adapterTensorName(spec, optionsOf(lora));
+  assert.deepEqual(trained.map(savedName).sort(), Object.keys(lora.saved).sort());
+  const { tokenIds = [] } = lora.given;
+  const isByRows = (spec: ParameterSpec): boolean => isTrainedByRows(spec, optionsOf(lora));
   const weights = new Map<string, Tensor>();
-  for (const { name, shape, isFrozen } of specs) {
-    const own = isFrozen === true ? one.parameters[name]! : lora.saved[adapterTensorName(name)]!;
-    assert.deepEqual(shape, own.shape, name);
-    weights.set(name, identity(builder, builder.constant(own.value, 'float64', shape)));
+  for (const spec of specs) {
+    const { name, shape } = spec;
+    const own = spec.isFrozen === true ? one.parameters[name]! : lora.saved[savedName(spec)]!;
+    assert.deepEqual(isByRows(spec) ? [tokenIds.length, shape[1]] : shape, own.shape, name);
+    const value = isByRows(spec) ? withRows(one.parameters[name]!.value, own.value, tokenIds) : own.value;
+    weights.set(name, identity(builder, builder.constant(value, 'float64', shape)));
   }
   const options = { task: one.task, isTraining: true, gradientCheckpointing, ...paddingOf(model) };
   const output = model.forward(builder, graph.dimensions, weights, graph.inputs, options);
@@ -83,8 +104,12 @@ function compare(lora: LoraCase, gradientCheckpointing: boolean): void {
   assert.ok(relativeDifference(values[0]!.data, lora.logits) < tolerance, 'logits');
   assert.ok(Math.abs(values[1]!.data[0]! - lora.loss) < tolerance * lora.loss, 'loss');
   const scale = Math.max(...Object.values(lora.saved).flatMap(({ gradient }) => gradient.map(Math.abs)));
-  trained.forEach(({ name }, index) => {
-    const { gradient: expected } = lora.saved[adapterTensorName(name)]!;
+  trained.forEach((spec, index) => {
+    const { name } = spec;
+    const { gradient } = lora.saved[savedName(spec)]!;
+    // Rows that no text has, which PEFT has no gradient for, have one of 0.
+    const zeros = new Array<number>(values[index + 2]!.data.length).fill(0);
+    const expected = isByRows(spec) ? withRows(zeros, gradient, tokenIds) : gradient;
     const actual = values[index + 2]!.data;
     const largest = Math.max(...expected.map(Math.abs));
     if (name === 'qa_outputs.bias') {
@@ -105,7 +130,7 @@ test('every supported model type has reference values of its default adapters', 
 
 for (const lora of CASES)
   for (const gradientCheckpointing of [false, true])
-    test(`withLora has PEFT's loss, logits and gradients: ${lora.family}, ${lora.case}, ${lora.given.targetModules.join(' ') || 'default'}${gradientCheckpointing ? ', recomputed' : ''}`, () => {
+    test(`withLora has PEFT's loss, logits and gradients: ${lora.family}, ${lora.case}, ${lora.given.targetModules.join(' ') || 'default'}${lora.given.tokenIds === undefined ? '' : `, ${lora.given.tokenIds.length} embedding rows`}${gradientCheckpointing ? ', recomputed' : ''}`, () => {
       compare(lora, gradientCheckpointing);
     });
 
@@ -113,7 +138,14 @@ test("adapterConfig names what PEFT's own config names, and parseAdapterConfig r
   for (const lora of CASES) {
     const one = baseOf(lora);
     const options = optionsOf(lora, 0.1);
-    const run = { task: one.task, labelCount: one.labelCount, baseModelName: 'base' };
+    const { tokenIds: given } = lora.given;
+    const tokenIds = given === undefined ? undefined : Uint32Array.from(given);
+    const run = {
+      task: one.task,
+      labelCount: one.labelCount,
+      baseModelName: 'base',
+      ...(tokenIds === undefined ? {} : { tokenIds }),
+    };
     const config = adapterConfig(modelOf(one), options, run);
     const expected = lora.adapterConfig;
     assert.equal(config['task_type'], expected.task_type);
@@ -127,6 +159,7 @@ test("adapterConfig names what PEFT's own config names, and parseAdapterConfig r
     assert.equal(config['fan_in_fan_out'], lora.family === 'gpt2');
     const parsed = parseAdapterConfig(JSON.parse(JSON.stringify(config)), 'adapter_config.json');
     assert.equal(parsed.baseModelName, 'base');
+    assert.deepEqual(parsed.tokenIds, tokenIds);
     assert.deepEqual(parsed.lora, { ...options, targetModules: config['target_modules'] });
   }
 });
@@ -142,7 +175,7 @@ for (const gradientCheckpointing of [false, true])
     const specs = model.parameters(one.task, one.labelCount, fixture.vocabRows);
     const random = new SeededRandom(5, 'direction');
     const points = specs.map(({ name, shape, isFrozen = false }) => {
-      const own = isFrozen ? one.parameters[name]! : lora.saved[adapterTensorName(name)]!;
+      const own = isFrozen ? one.parameters[name]! : lora.saved[ADAPTER_TENSOR_PREFIX + name]!;
       const direction = own.value.map(() => random.normal());
       return {
         value: identity(builder, builder.constant(own.value, 'float64', shape)),

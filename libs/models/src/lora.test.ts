@@ -14,7 +14,7 @@ const SIZES = {
 }; // prettier-ignore
 const bert = parseModel({ model_type: 'bert', type_vocab_size: 2, ...SIZES }, 'config.json');
 const LORA = {
-  rank: 4, alpha: 8, dropout: 0, targetModules: [] as string[], hasRankStabilization: false, drawnModules: [] as string[],
+  rank: 4, alpha: 8, dropout: 0, targetModules: [] as string[], hasRankStabilization: false, drawnModules: [] as string[], trainsEmbeddings: false,
 }; // prettier-ignore
 
 const trainedNames = (changes: Partial<typeof LORA>, task: Task): string[] =>
@@ -45,6 +45,16 @@ test('withLora trains a head and what no checkpoint has whole, and adapts neithe
   // Neither of them is one that only a drawn module would be.
   const saved = { peft_type: 'LORA', base_model_name_or_path: 'x', modules_to_save: ['qa_outputs'] };
   assert.deepEqual(parseAdapterConfig(saved, 'adapter_config.json').lora.drawnModules, []);
+});
+
+test('withLora trains the embedding matrix beside adapters where asked to, tied or not', () => {
+  for (const task of ['sequence-classification', 'masked-lm'] as const) {
+    const without = trainedNames({}, task);
+    assert.deepEqual(
+      trainedNames({ trainsEmbeddings: true }, task).filter((name) => !without.includes(name)),
+      ['bert.embeddings.word_embeddings.weight'],
+    );
+  }
 });
 
 test('a target is a whole name or the last part of one', () => {
@@ -94,6 +104,7 @@ test('parseAdapterConfig takes PEFT defaults and refuses what would be another m
     lora: { ...LORA, rank: 8, targetModules: ['query'] },
     baseModelName: 'base',
     isInputMajor: false,
+    tokenIds: undefined,
   });
   for (const [change, message] of [
     [{ peft_type: 'IA3' }, /^adapter_config\.json: peft_type is "IA3", expected one of LORA/],
@@ -102,15 +113,27 @@ test('parseAdapterConfig takes PEFT defaults and refuses what would be another m
     [{ bias: 'all' }, /bias is "all", expected one of none/],
     [{ target_modules: '.*(q|v)' }, /target_modules is "\.\*\(q\|v\)", expected a list of names/],
     [{ r: 0 }, /r is 0, expected an integer from 1/],
+    [{ trainable_token_indices: [] as number[], ensure_weight_tying: true }, /ensure_weight_tying is true/],
+    [{ trainable_token_indices: { embed_tokens: [1], lm_head: [1] } }, /trainable_token_indices is \{"embed_tokens":\[1\],"lm_head":\[1\]\}, expected a list of token ids, of one embedding matrix/],
+    [{ trainable_token_indices: { embed_tokens: [] } }, /trainable_token_indices is \{"embed_tokens":\[\]\}, expected a list/],
+    [{ trainable_token_indices: 7 }, /trainable_token_indices is 7, expected a list of token ids/],
+    [{ trainable_token_indices: [3, -1] }, /trainable_token_indices\[1\] is -1, expected a token id from 0 to 2147483647/],
+    [{ trainable_token_indices: [2 ** 31] }, /trainable_token_indices\[0\] is 2147483648, expected a token id from 0/],
+    [{ trainable_token_indices: ['7'] }, /trainable_token_indices\[0\] is "7", expected a token id/],
+    [{ trainable_token_indices: [5, 3, 5] }, /trainable_token_indices\[2\] is 5, expected no token id twice/],
     [{ base_model_name_or_path: null }, /base_model_name_or_path is null, expected the name of a model/],
   ] as const)
     assert.throws(() => parseAdapterConfig({ ...config, ...change }, 'adapter_config.json'), refusal('INVALID_CONFIG', message)); // prettier-ignore
+  for (const trainable_token_indices of [[7, 2], { embed_tokens: [7, 2] }]) {
+    const { tokenIds, lora } = parseAdapterConfig({ ...config, trainable_token_indices }, 'adapter_config.json');
+    assert.deepEqual([tokenIds, lora.trainsEmbeddings], [Uint32Array.of(7, 2), true], 'in the order of the rows');
+  }
   // Empty is what PEFT writes where nothing is set.
   parseAdapterConfig({ ...config, rank_pattern: {}, use_dora: false, exclude_modules: null }, 'adapter_config.json');
 });
 
 test('checkAdapterTensors refuses a tensor that would be left aside, and one that would be drawn', () => {
-  const trained = ['a.lora_A.weight'];
+  const trained = ['base_model.model.a.lora_A.weight'];
   checkAdapterTensors('file', ['base_model.model.a.lora_A.weight'], trained);
   assert.throws(
     () => {

@@ -16,6 +16,11 @@ export interface LoraOptions {
   readonly hasRankStabilization: boolean;
   /** Modules beside the head that are trained whole, because no checkpoint has them. */
   readonly drawnModules: readonly string[];
+  /**
+   * Whether the embedding matrix is trained beside the adapters, all rows that the model has of it. A tied output matrix is
+   * the same matrix.
+   */
+  readonly trainsEmbeddings: boolean;
 }
 
 const A = 'lora_A';
@@ -42,8 +47,8 @@ export function loraModulesOf(
 }
 
 /**
- * The model with adapters: its own parameters are frozen, but for a classification head, and adapters follow them. A is
- * drawn as PEFT draws it (kaiming_uniform with a = sqrt(5)), B is 0, so that training begins with the model as it is.
+ * The model with adapters: its own parameters are frozen, but for a classification head and an embedding matrix that is to be
+ * trained, and adapters follow them. A is drawn as PEFT draws it (kaiming_uniform with a = sqrt(5)), B is 0, so that training begins with the model as it is.
  */
 export function withLora(model: Model, lora: LoraOptions): Model {
   const { generation } = model;
@@ -56,8 +61,10 @@ export function withLora(model: Model, lora: LoraOptions): Model {
     parameters: (task, labelCount, ...rows) => {
       const specs = model.parameters(task, labelCount, ...rows);
       const { adapted: modules, trained } = loraModulesOf(model, task, specs, lora);
+      const isTrained = (spec: ParameterSpec): boolean =>
+        isWithin(moduleOf(spec), trained) || (lora.trainsEmbeddings && spec.isEmbeddingMatrix === true);
       return [
-        ...specs.map((spec) => (isWithin(moduleOf(spec), trained) ? spec : { ...spec, isFrozen: true })),
+        ...specs.map((spec) => (isTrained(spec) ? spec : { ...spec, isFrozen: true })),
         ...modules.flatMap((spec) => adapterSpecs(spec, lora.rank)),
       ];
     },

@@ -21,12 +21,13 @@ export { adapterNames, loraScaling, withLora, type LoraOptions } from './lora.ts
 export { ALL_LINEAR, moduleOf } from './lora-modules.ts';
 export {
   ADAPTER_CONFIG_FILE_NAME,
+  ADAPTER_ROWS_SUFFIX,
   ADAPTER_TENSOR_PREFIX,
   ADAPTER_WEIGHTS_FILE_NAME,
   adapterConfig,
-  adapterParameterName,
   adapterTensorName,
   checkAdapterTensors,
+  isTrainedByRows,
   parseAdapterConfig,
   type ParsedAdapter,
 } from './peft-adapter.ts';

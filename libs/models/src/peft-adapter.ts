@@ -1,8 +1,8 @@
 import { ConfigReader } from './config-reader.ts';
 import { ModelError } from './error.ts';
 import { loraModulesOf, type LoraOptions } from './lora.ts';
-import { HEAD_MODULES, isWithin } from './lora-modules.ts';
-import type { Model, Task } from './model-family.ts';
+import { HEAD_MODULES, isWithin, moduleOf } from './lora-modules.ts';
+import type { Model, ParameterSpec, Task } from './model-family.ts';
 
 /*
  * The folder in which PEFT keeps an adapter: these two files. Tensors have the names of the model's own parameters, and of
@@ -11,6 +11,10 @@ import type { Model, Task } from './model-family.ts';
 export const ADAPTER_CONFIG_FILE_NAME = 'adapter_config.json';
 export const ADAPTER_WEIGHTS_FILE_NAME = 'adapter_model.safetensors';
 export const ADAPTER_TENSOR_PREFIX = 'base_model.model.';
+/** What follows the embedding module's name where an adapter has some rows of it: they take the place of the model's own. */
+export const ADAPTER_ROWS_SUFFIX = '.token_adapter.trainable_tokens_delta';
+/** Largest token id that an adapter may name; the largest vocabularies have a few hundred thousand. */
+const MAX_TOKEN_ID = 2 ** 31 - 1;
 
 const TASK_TYPES: Readonly<Record<Task, string | null>> = {
   'sequence-classification': 'SEQ_CLS',
@@ -23,25 +27,34 @@ const TASK_TYPES: Readonly<Record<Task, string | null>> = {
   'masked-lm': null,
 };
 
-/** The name of a parameter's tensor in an adapter's file. */
-export function adapterTensorName(parameterName: string): string {
-  return ADAPTER_TENSOR_PREFIX + parameterName;
+/** Whether an adapter's file has rows of a parameter in place of the whole. */
+export function isTrainedByRows(
+  spec: ParameterSpec,
+  { trainsEmbeddings }: Pick<LoraOptions, 'trainsEmbeddings'>,
+): boolean {
+  return trainsEmbeddings && spec.isEmbeddingMatrix === true;
 }
 
-/** The parameter of a tensor in an adapter's file; undefined where the name is of no parameter. */
-export function adapterParameterName(tensorName: string): string | undefined {
-  return tensorName.startsWith(ADAPTER_TENSOR_PREFIX) ? tensorName.slice(ADAPTER_TENSOR_PREFIX.length) : undefined;
+/** The name of a parameter's tensor in an adapter's file. */
+export function adapterTensorName(spec: ParameterSpec, lora: Pick<LoraOptions, 'trainsEmbeddings'>): string {
+  return ADAPTER_TENSOR_PREFIX + (isTrainedByRows(spec, lora) ? moduleOf(spec) + ADAPTER_ROWS_SUFFIX : spec.name);
 }
 
 /**
  * What PEFT's LoraConfig writes of an adapter.
  * @param model without adapters
- * @param baseModelName folder or hub name of the model that the adapter is for
+ * @param run `baseModelName`: folder or hub name of the model that the adapter is for; `tokenIds`: of the rows that an adapter
+ *   with an embedding matrix has, in their order and in the id space of that model
  */
 export function adapterConfig(
   model: Model,
   lora: LoraOptions,
-  run: { readonly task: Task; readonly labelCount: number; readonly baseModelName: string },
+  run: {
+    readonly task: Task;
+    readonly labelCount: number;
+    readonly baseModelName: string;
+    readonly tokenIds?: Uint32Array;
+  },
 ): Record<string, unknown> {
   const specs = model.parameters(run.task, run.labelCount, model.vocabSize);
   const { targets, trained } = loraModulesOf(model, run.task, specs, lora);
@@ -59,6 +72,7 @@ export function adapterConfig(
     fan_in_fan_out: specs.some(({ linear }) => linear === 'input-major'),
     bias: 'none',
     init_lora_weights: true,
+    ...(run.tokenIds === undefined ? {} : { trainable_token_indices: [...run.tokenIds] }),
   };
 }
 
@@ -69,12 +83,14 @@ export interface ParsedAdapter {
   readonly baseModelName: string;
   /** Whether the model's matrices are `[inputSize, outputSize]`. */
   readonly isInputMajor: boolean;
+  /** Token ids of the embedding rows that the adapter has, in its rows' order; undefined where it has none. */
+  readonly tokenIds: Uint32Array | undefined;
 }
 
 // Fields that make another method of it when they are set.
 const UNSUPPORTED_FIELDS = [
   'use_dora', 'use_qalora', 'alora_invocation_tokens', 'lora_bias', 'rank_pattern', 'alpha_pattern', 'layers_to_transform', 'layer_replication',
-  'exclude_modules', 'target_parameters', 'trainable_token_indices', 'megatron_config', 'ensure_weight_tying', 'arrow_config',
+  'exclude_modules', 'target_parameters', 'megatron_config', 'ensure_weight_tying', 'arrow_config',
 ] as const; // prettier-ignore
 
 /**
@@ -87,6 +103,7 @@ export function parseAdapterConfig(fields: unknown, fileName: string): ParsedAda
   reader.choice('bias', 'none', ['none']);
   for (const field of UNSUPPORTED_FIELDS) if (isSet(reader.get(field))) reader.fail(field, 'not to be set');
   const saved = names(reader, 'modules_to_save');
+  const tokenIds = tokenIdsOf(reader);
   return {
     lora: {
       rank: reader.count('r', 8),
@@ -95,10 +112,31 @@ export function parseAdapterConfig(fields: unknown, fileName: string): ParsedAda
       hasRankStabilization: reader.flag('use_rslora', false),
       targetModules: names(reader, 'target_modules'),
       drawnModules: saved.filter((module) => !isWithin(module, HEAD_MODULES)),
+      trainsEmbeddings: tokenIds !== undefined,
     },
     baseModelName: text(reader, 'base_model_name_or_path'),
     isInputMajor: reader.flag('fan_in_fan_out', false),
+    tokenIds,
   };
+}
+
+/** A list, of the input embedding's rows, or an object that names the embedding module. */
+function tokenIdsOf(reader: ConfigReader): Uint32Array | undefined {
+  const field = 'trainable_token_indices';
+  const value = reader.get(field);
+  if (!isSet(value)) return undefined;
+  const lists = Array.isArray(value) ? [value] : Object.values(value as object);
+  const [list] = lists as unknown[];
+  if (lists.length !== 1 || !Array.isArray(list) || list.length === 0)
+    return reader.fail(field, 'a list of token ids, of one embedding matrix');
+  const seen = new Set<number>();
+  for (const [index, id] of (list as unknown[]).entries()) {
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > MAX_TOKEN_ID)
+      return reader.fail(`${field}[${index}]`, `a token id from 0 to ${MAX_TOKEN_ID}`, id);
+    if (seen.has(id)) return reader.fail(`${field}[${index}]`, 'no token id twice', id);
+    seen.add(id);
+  }
+  return Uint32Array.from(seen);
 }
 
 function isSet(value: unknown): boolean {
@@ -122,15 +160,14 @@ function text(reader: ConfigReader, field: string): string {
 /**
  * Checks that an adapter's file has the tensors of a model's trained parameters and no others: with one that was left aside or
  * drawn anew it would be another model.
- * @param trained names of the parameters that are not frozen
+ * @param expected names of the tensors of the parameters that are not frozen
  * @throws ModelError MISSING_TENSOR
  */
 export function checkAdapterTensors(
   fileName: string,
   tensorNames: readonly string[],
-  trained: readonly string[],
+  expected: readonly string[],
 ): void {
-  const expected = trained.map(adapterTensorName);
   const missing = expected.find((name) => !tensorNames.includes(name));
   if (missing !== undefined)
     throw new ModelError(

@@ -116,6 +116,7 @@ test('generate writes with adapters: fresh ones change nothing', async () => {
     targetModules: ['q', 'v', 'wo'],
     hasRankStabilization: false,
     drawnModules: [],
+    trainsEmbeddings: false,
   };
   assert.deepEqual(await writtenBy(one, {}, withLora(model, lora)), one.sequences);
 });

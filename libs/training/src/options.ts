@@ -206,7 +206,7 @@ export function findOptionProblems(options: TrainingOptions): OptionProblem[] {
   return problems;
 }
 
-function findLoraProblems(lora: LoraTrainingOptions, { freeze }: TrainingOptions): OptionProblem[] {
+function findLoraProblems(lora: LoraTrainingOptions, { freeze, freezeEmbeddings }: TrainingOptions): OptionProblem[] {
   const problems: OptionProblem[] = [];
   for (const [name, range] of Object.entries(LORA_RANGES) as [keyof typeof LORA_RANGES, Range][]) {
     if (!isInside(lora[name], range))
@@ -217,6 +217,8 @@ function findLoraProblems(lora: LoraTrainingOptions, { freeze }: TrainingOptions
       field: 'freeze',
       message: `freeze is "${freeze.join(' ')}", expected nothing beside lora, which freezes all but adapters and head`,
     });
+  if (freezeEmbeddings && lora.trainsEmbeddings)
+    problems.push({ field: 'freezeEmbeddings', message: 'freezeEmbeddings is true beside lora.trainsEmbeddings' });
   return problems;
 }
 

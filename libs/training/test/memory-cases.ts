@@ -6,7 +6,7 @@ import type { LiveMemoryRequest } from './live-memory-child.ts';
 const STEP_COUNT = 3;
 const SECOND_DEVICE = '/device:CPU:1';
 const LORA: LoraOptions = {
-  rank: 8, alpha: 16, dropout: 0, targetModules: [], hasRankStabilization: false, drawnModules: [],
+  rank: 8, alpha: 16, dropout: 0, targetModules: [], hasRankStabilization: false, drawnModules: [], trainsEmbeddings: false,
 }; // prettier-ignore
 
 /** A program whose planned memory is held against TensorFlow's log. */

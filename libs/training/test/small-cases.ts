@@ -17,6 +17,7 @@ const LORA = {
   targetModules: ['all-linear'],
   hasRankStabilization: false,
   drawnModules: [],
+  trainsEmbeddings: false,
 };
 
 export const SMALL_CASES: Readonly<Record<string, SmallCase>> = {

@@ -7,6 +7,7 @@ import {
 } from '@pemmican/embedding';
 import {
   ADAPTER_CONFIG_FILE_NAME,
+  ADAPTER_ROWS_SUFFIX,
   ADAPTER_TENSOR_PREFIX,
   ADAPTER_WEIGHTS_FILE_NAME,
   loraScaling,
@@ -27,12 +28,14 @@ const MAX_CONFIG_BYTES = 10_000_000;
 export async function readAdapter(trained: FolderReader): Promise<AdapterFile | undefined> {
   const fields = await readJson(trained, ADAPTER_CONFIG_FILE_NAME, { maxBytes: MAX_CONFIG_BYTES });
   if (fields === undefined) return undefined;
-  const { lora, isInputMajor } = parseAdapterConfig(fields, `${trained.name}/${ADAPTER_CONFIG_FILE_NAME}`);
+  const { lora, isInputMajor, tokenIds } = parseAdapterConfig(fields, `${trained.name}/${ADAPTER_CONFIG_FILE_NAME}`);
   return {
     fileName: ADAPTER_WEIGHTS_FILE_NAME,
     tensorPrefix: ADAPTER_TENSOR_PREFIX,
     scaling: loraScaling(lora),
     isInputMajor,
+    rowsSuffix: ADAPTER_ROWS_SUFFIX,
+    tokenIds,
   };
 }
 
@@ -57,7 +60,7 @@ export async function mergeJob(spec: RestoreSpec, adapter: AdapterFile, hooks: S
       mergeAdapter({ ...inputs, destination, signal: hooks.signal }),
     );
   };
-  const { writtenBytes, mergedModuleCount, vocabSize } = done ?? (await merge());
+  const { writtenBytes, mergedModuleCount, mergedRowCount, vocabSize } = done ?? (await merge());
   return {
     fullVocabSize: vocabSize,
     reducedVocabSize: vocabSize,
@@ -68,5 +71,6 @@ export async function mergeJob(spec: RestoreSpec, adapter: AdapterFile, hooks: S
     outputUri: artifactName(spec.outputUri),
     unusedRowFactor: 1,
     mergedModuleCount,
+    mergedRowCount,
   };
 }

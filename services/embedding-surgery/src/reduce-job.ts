@@ -98,5 +98,6 @@ function toResult(spec: ReduceSpec, plan: ReducePlan, manifest: TokenIdMapManife
     outputUri: artifactName(spec.outputUri),
     unusedRowFactor: 1,
     mergedModuleCount: 0,
+    mergedRowCount: 0,
   };
 }

@@ -67,6 +67,7 @@ function toResult(spec: RestoreSpec, plan: RestorePlan, outputBytes: number): Su
     outputUri: artifactName(spec.outputUri),
     unusedRowFactor: plan.inputs.unusedRowDecay,
     mergedModuleCount: 0,
+    mergedRowCount: 0,
   };
 }
 

@@ -104,5 +104,6 @@ function toLoraOptions(message: LoraOptions): LoraTrainingOptions {
     dropout: message.dropout,
     targetModules: message.targetModules,
     hasRankStabilization: message.useRslora,
+    trainsEmbeddings: message.trainEmbeddings,
   };
 }

@@ -34,6 +34,10 @@ export const ERROR_RULES: readonly ErrorRule[] = [
       '*': FAILED_PRECONDITION,
     },
   },
+  {
+    name: 'EmbeddingError',
+    codes: { MISSING_FILE: NOT_FOUND, INVALID_CONFIG: INVALID_ARGUMENT, '*': FAILED_PRECONDITION },
+  },
   { name: 'PreconditionError', codes: { INVALID_JSON: INVALID_ARGUMENT, '*': FAILED_PRECONDITION } },
   {
     name: 'EngineError',

@@ -19,8 +19,13 @@ export interface TinyTrainer {
 /**
  * Makes it before the tests of the calling file, and removes it after them.
  * @param environment see {@link TrainerProcess}
+ * @param prepare what is done to model and data once they are there: hooks of one file run side by side
  */
-export function tinyTrainer(name: string, environment: Record<string, string> = {}): TinyTrainer {
+export function tinyTrainer(
+  name: string,
+  environment: Record<string, string> = {},
+  prepare?: () => Promise<void>,
+): TinyTrainer {
   const work = mkdtempSync(path.join(tmpdir(), `pemmican-${name}-`));
   const model = path.join(work, 'model');
   const train = path.join(work, 'train.jsonl');
@@ -30,6 +35,7 @@ export function tinyTrainer(name: string, environment: Record<string, string> = 
     await makeTinyModel(model);
     await makeTinyDataset(train, 64);
     await makeTinyDataset(validation, 32, 2);
+    await prepare?.();
     await trainer.start();
   });
   after(async () => {

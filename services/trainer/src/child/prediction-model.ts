@@ -2,13 +2,16 @@ import { existsSync } from 'node:fs';
 import type { GraphSession } from '@pemmican/graph';
 import {
   ADAPTER_CONFIG_FILE_NAME,
+  ADAPTER_TENSOR_PREFIX,
   ADAPTER_WEIGHTS_FILE_NAME,
   adapterTensorName,
   checkAdapterTensors,
+  isTrainedByRows,
   parseAdapterConfig,
   resolveParameters,
   withLora,
   type Model,
+  type ParameterSpec,
   type Task,
   type TensorReader,
 } from '@pemmican/models';
@@ -16,6 +19,7 @@ import { SafetensorsFile, type FolderReader } from '@pemmican/safetensors';
 import { StorageError, openFolder, readJson, type ArtifactRoots, type HubOptions } from '@pemmican/storage';
 import { loadWeights, type PredictionProgram } from '@pemmican/training';
 import { MAX_CONFIG_BYTES } from '../model-config.ts';
+import { withAdapterRows } from './adapter-rows.ts';
 import { locateParameters, prepareModel, type PreparedModel } from './prepared-model.ts';
 
 /** A model that predicts: a whole one, or one with an adapter beside it. */
@@ -77,7 +81,7 @@ async function adapted(
   { hub, artifactRoots }: ModelPlaces,
   task: Task,
 ): Promise<PredictionModel> {
-  const { lora, baseModelName } = parseAdapterConfig(fields, `${folder.name}/${ADAPTER_CONFIG_FILE_NAME}`);
+  const { lora, baseModelName, tokenIds } = parseAdapterConfig(fields, `${folder.name}/${ADAPTER_CONFIG_FILE_NAME}`);
   const baseUri = baseModelUri === '' ? locationOf(baseModelName) : baseModelUri;
   artifactRoots?.checkRequest({ baseUri });
   const base = await prepareModel(baseUri, hub, task);
@@ -92,7 +96,7 @@ async function adapted(
     readRange: (...range) => file.readRange(...range),
   };
   const model = withLora(base.model, lora);
-  const head = adapterTensorName(model.headWeightName(task));
+  const head = ADAPTER_TENSOR_PREFIX + model.headWeightName(task);
   const config = await readJson(folder, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
   return {
     base,
@@ -101,18 +105,30 @@ async function adapted(
     headLabelCount: file.tensors.has(head) ? file.get(head).shape[0] : base.headLabelCount,
     load: async (session, program, task, labelCount) => {
       const trained = program.parameters.filter(({ spec }) => spec.isFrozen !== true);
-      const specs = trained.map(({ spec }) => spec);
       checkAdapterTensors(
         fileName,
         [...file.tensors.keys()],
-        specs.map(({ name }) => name),
+        trained.map(({ spec }) => adapterTensorName(spec, lora)),
       );
-      const names = { checkpointNames: (name: string) => [adapterTensorName(name)] };
-      await loadWeights(session, trained, resolveParameters(names, reader, specs), reader, 0);
-      const frozen = program.parameters.filter(({ spec }) => spec.isFrozen === true);
-      const sources = locateParameters({ ...base, model }, task, labelCount).sources;
-      const ofBase = sources.filter(({ spec }) => spec.isFrozen === true);
-      await loadWeights(session, frozen, ofBase, base.checkpoint, 0);
+      const whole = trained.filter(({ spec }) => !isTrainedByRows(spec, lora));
+      const names = { checkpointNames: (name: string) => [ADAPTER_TENSOR_PREFIX + name] };
+      const specs = whole.map(({ spec }) => spec);
+      await loadWeights(session, whole, resolveParameters(names, reader, specs), reader, 0);
+      const isOfBase = ({ spec }: { spec: ParameterSpec }): boolean =>
+        spec.isFrozen === true || isTrainedByRows(spec, lora);
+      const ofBase = locateParameters({ ...base, model }, task, labelCount).sources.filter(isOfBase);
+      const weights = program.parameters.filter(isOfBase);
+      const matrix = ofBase.find(({ spec }) => isTrainedByRows(spec, lora));
+      const values =
+        matrix?.checkpointName === undefined || tokenIds === undefined
+          ? base.checkpoint
+          : await withAdapterRows(base, matrix.checkpointName, {
+              folder,
+              file,
+              tensorName: adapterTensorName(matrix.spec, lora),
+              tokenIds,
+            });
+      await loadWeights(session, weights, ofBase, values, 0);
     },
     close: async () => {
       await source.close();

@@ -15,6 +15,7 @@ import {
 import { toTrainingOptions } from '../convert-options.ts';
 import { modelToTrain } from '../model-to-train.ts';
 import { PreconditionError } from '../precondition-error.ts';
+import { adapterRowsWarning } from './adapter-rows.ts';
 import { NO_GPU_WARNING, hasDevice, requireDevices } from '../devices.ts';
 import type { EventSink } from './event-sink.ts';
 import { maskingOf, outputRowOf, requireTrainable, restrictedSoftmaxWarning } from './language-modeling.ts';
@@ -69,6 +70,8 @@ async function trainInFolder(context: RunContext, asked: TrainingOptions): Promi
     vocabRows: loaded.vocabRows,
     outputRows: outputRows(loaded, task),
   });
+  const rowsWarning = lora?.trainsEmbeddings === true ? adapterRowsWarning(model, task) : undefined;
+  if (rowsWarning !== undefined) await sink.log('warning', rowsWarning);
   const prepared = { ...loaded, model };
   const { program, options, batchSizeSearch } = await phases.run('build-graph', () =>
     fittingProgram(prepared, data, context, asked),

@@ -14,6 +14,7 @@ import { StorageError, artifactName, openFolder, parseLocation, type HubOptions 
 import { WEIGHTS_FILE_NAME, type CompanionFiles, type TrainingProgram, type WeightsFile } from '@pemmican/training';
 import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
 import { readModelConfig } from '../model-config.ts';
+import { PreconditionError } from '../precondition-error.ts';
 import type { PreparedData } from './prepared-data.ts';
 import type { PreparedModel } from './prepared-model.ts';
 import { trainedConfig } from './trained-config.ts';
@@ -45,7 +46,7 @@ export async function wholeModelOutput(
 }
 
 /**
- * A PEFT adapter: what was trained and nothing else. Its config.json is that of the base model with the trained labels; PEFT
+ * A PEFT adapter: what was trained and nothing else, embedding rows by the token ids of its base. Its config.json is that of the base model with the trained labels; PEFT
  * does not read it.
  * @param base the model without adapters
  */
@@ -62,13 +63,18 @@ export async function adapterOutput(
   const folder = baseModelUri === '' ? prepared.folder : await openFolder(baseModelUri, { hub });
   const config = baseModelUri === '' ? prepared.config : await readConfig(folder);
   const baseModelName = location.kind === 'hub' ? location.repository : artifactName(modelUri);
-  const run = { task, labelCount: data.labelCount, baseModelName };
+  const run = {
+    task,
+    labelCount: data.labelCount,
+    baseModelName,
+    ...(lora.trainsEmbeddings ? { tokenIds: tokenIdsIn(folder.name, config, prepared) } : {}),
+  };
   const revision = location.kind === 'hub' ? { revision: location.revision } : {};
   return {
     weightsFile: {
       fileName: ADAPTER_WEIGHTS_FILE_NAME,
       tensors: program.trainedParameters.map((parameter) => ({
-        name: adapterTensorName(parameter.spec.name),
+        name: adapterTensorName(parameter.spec, lora),
         parameter,
       })),
     },
@@ -78,6 +84,23 @@ export async function adapterOutput(
       ...commonFiles(prepared),
     ],
   };
+}
+
+/**
+ * The token id of each trained row in the model that an adapter is for: that which is trained, or the one that was reduced.
+ * @throws PreconditionError VOCAB_SIZE_MISMATCH for any other
+ */
+function tokenIdsIn(
+  baseName: string,
+  { vocab_size: vocabSize }: Readonly<Record<string, unknown>>,
+  { reduction, vocabRows }: PreparedModel,
+): Uint32Array {
+  if (vocabSize === vocabRows) return Uint32Array.from({ length: vocabRows }, (_, row) => row);
+  if (reduction !== undefined && vocabSize === reduction.map.fullVocabSize) return reduction.map.keptTokenIds;
+  throw new PreconditionError(
+    'VOCAB_SIZE_MISMATCH',
+    `${baseName}: has a vocab_size of ${String(vocabSize)}, and the rows that are trained are those of a model with ${reduction?.map.fullVocabSize ?? vocabRows}`,
+  );
 }
 
 /** Linear maps with an adapter among what a program trains. */

@@ -6,9 +6,11 @@ import { toServiceLocation } from '../options/location.ts';
 import { ServicePool } from '../services/service-pool.ts';
 import { restoreStage } from '../stages/surgery-stage.ts';
 
-function describe({ mergedModuleCount, unusedRowFactor }: SurgeryResult): string {
+function describe({ mergedModuleCount, mergedRowCount, fullVocabSize, unusedRowFactor }: SurgeryResult): string {
   if (mergedModuleCount > 0)
-    return `An adapter was merged into ${mergedModuleCount} of its matrices; all others and every embedding row are byte-identical to the source.`;
+    return mergedRowCount > 0
+      ? `An adapter was merged into ${mergedModuleCount} of its matrices and ${mergedRowCount} of its ${fullVocabSize} embedding rows; all else is byte-identical to the source.`
+      : `An adapter was merged into ${mergedModuleCount} of its matrices; all others and every embedding row are byte-identical to the source.`;
   return unusedRowFactor === 1
     ? 'Unused rows are byte-identical to the source.'
     : `Unused rows are decayed by ${unusedRowFactor}.`;

@@ -86,6 +86,7 @@ export interface TrainingCommandOptions extends BatchSizeOptions, AnswerOptions 
   readonly loraDropout?: number;
   readonly loraTargetModules?: readonly string[];
   readonly loraRslora?: boolean;
+  readonly loraTrainEmbeddings?: boolean;
 }
 
 /** What the trainer may use. */
@@ -165,7 +166,7 @@ export function addTrainingOptions(command: Command): Command {
     )
     .option(
       '--lora-rank <r>',
-      'train low-rank adapters of this rank and the head; all else, embedding rows too, stays as it is: a PEFT adapter comes out',
+      'train low-rank adapters of this rank and the head; all else stays as it is: a PEFT adapter comes out',
       integer(1, MAX_RANK),
     )
     .option('--lora-alpha <value>', "adapters' products are multiplied by alpha / rank (default: 8)", positiveNumber())
@@ -176,6 +177,10 @@ export function addTrainingOptions(command: Command): Command {
       names,
     )
     .option('--lora-rslora', 'multiply by alpha / sqrt(rank) in place of alpha / rank')
+    .option(
+      '--lora-train-embeddings',
+      "train the kept embedding rows beside the adapters; the adapter has them as PEFT's trainable_token_indices",
+    )
     .option('--unkept-tokens-to-unk', 'map tokens without a kept row to the unknown token instead of failing');
   return command;
 }

@@ -57,9 +57,9 @@ export function toTrainingOptions(options: TrainingCommandOptions, baseModelUri 
 }
 
 function toLora(options: TrainingCommandOptions, baseModelUri: string): LoraOptions | undefined {
-  const { loraRank, loraAlpha, loraDropout, loraTargetModules, loraRslora } = options;
+  const { loraRank, loraAlpha, loraDropout, loraTargetModules, loraRslora, loraTrainEmbeddings } = options;
   if (loraRank === undefined) {
-    const others = { '--lora-alpha': loraAlpha, '--lora-dropout': loraDropout, '--lora-target-modules': loraTargetModules, '--lora-rslora': loraRslora }; // prettier-ignore
+    const others = { '--lora-alpha': loraAlpha, '--lora-dropout': loraDropout, '--lora-target-modules': loraTargetModules, '--lora-rslora': loraRslora, '--lora-train-embeddings': loraTrainEmbeddings }; // prettier-ignore
     const given = Object.entries(others).find(([, value]) => value !== undefined);
     if (given !== undefined)
       throw usageError(`${given[0]} says how adapters are trained; add --lora-rank to train some`);
@@ -72,6 +72,7 @@ function toLora(options: TrainingCommandOptions, baseModelUri: string): LoraOpti
     targetModules: [...(loraTargetModules ?? [])],
     useRslora: loraRslora === true,
     baseModelUri,
+    trainEmbeddings: loraTrainEmbeddings === true,
   };
 }
 

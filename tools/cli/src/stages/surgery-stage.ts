@@ -25,7 +25,7 @@ export async function restoreStage(spec: RestoreSpec, context: StageContext): Pr
     { $case: 'restore', value: spec },
     (result) =>
       result.mergedModuleCount > 0
-        ? `an adapter merged into ${formatCount(result.mergedModuleCount)} matrices, ${formatBytes(result.outputBytes)}`
+        ? `an adapter merged into ${formatCount(result.mergedModuleCount)} matrices${result.mergedRowCount > 0 ? ` and ${formatCount(result.mergedRowCount)} embedding rows` : ''}, ${formatBytes(result.outputBytes)}`
         : `${formatCount(result.reducedVocabSize)} trained rows written back into ${formatCount(result.fullVocabSize)}, ` +
           formatBytes(result.outputBytes),
     context,

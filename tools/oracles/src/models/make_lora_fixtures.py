@@ -1,7 +1,7 @@
 """LoRA on the tiny models of make_fixtures.py, by PEFT: logits, loss and the gradient of every parameter that it trains, in
 float64 from weights that float32 holds exactly, with PEFT's own names. Needs peft beside transformers.
 
-    python tools/oracles/src/models/make_lora_fixtures.py libs/models/fixtures [lora | lora-seq2seq | lora-tokens]
+    python tools/oracles/src/models/make_lora_fixtures.py libs/models/fixtures [lora | lora-seq2seq | lora-tokens | lora-rows]
 """
 
 import gzip
@@ -49,6 +49,16 @@ TOKEN_CASES = [
     *((family, task, BASE) for task in ("token-classification", "question-answering") for family in ENCODERS),
     ("electra", "token-classification", {**BASE, "target_modules": ["embeddings_project", "key", "output.dense"]}),
     ("distilbert", "question-answering", {**BASE, "target_modules": ["lin1", "out_lin"]}),
+]
+# Adapters with embedding rows beside them, by PEFT's trainable_token_indices: those that the batch uses, the last first, or all
+# where the output matrix is the same matrix.
+ROWS_CASES = [
+    *((family, "", {**BASE, "trainable_token_indices": "used"}) for family in CLASSES if family != "t5"),
+    ("t5", "relu, tied", {**BASE, "trainable_token_indices": "all"}),
+    ("t5", "gated-gelu", {**BASE, "trainable_token_indices": "used"}),
+    ("gpt2", "causal-lm, tied", {**BASE, "trainable_token_indices": "all"}),
+    ("llama", "causal-lm, tied", {**BASE, "trainable_token_indices": "all"}),
+    ("llama", "causal-lm, untied", {**BASE, "trainable_token_indices": "used"}),
 ]
 TASK_TYPES = {
     "causal-lm": "CAUSAL_LM", "masked-lm": None, "question-answering": "QUESTION_ANS", "seq2seq-lm": "SEQ_2_SEQ_LM",
@@ -98,14 +108,26 @@ def run(folder, family, part, changes):
             own[key].copy_(torch.tensor(parameter["value"]).reshape(parameter["shape"]))
     kind = TASK_TYPES.get(task, "SEQ_CLS")
     given = {"target_modules": TARGETS.get(family), **changes}
+    if "trainable_token_indices" in changes:
+        used = range(document["vocabRows"]) if changes["trainable_token_indices"] == "all" else set(
+            case["inputIds"] + case.get("decoderInputIds", []))
+        given["trainable_token_indices"] = sorted(used, reverse=True)
     peft_config = LoraConfig(task_type=kind, fan_in_fan_out=family == "gpt2", **given)
     model = get_peft_model(model, peft_config).double().train()
+    if "trainable_token_indices" in given and task == "seq2seq-lm" and not is_tied:
+        # PEFT takes any T5's output matrix for the embedding matrix and puts the rows into it, too.
+        head = model.base_model.model.lm_head
+        model.base_model.model.lm_head = head.token_adapter.get_base_layer()
     generator = torch.Generator().manual_seed(9)
     trained = [(key, parameter) for key, parameter in model.named_parameters() if parameter.requires_grad]
     with torch.no_grad():
         for key, parameter in trained:
             if "lora_" in key:
                 parameter.copy_((0.3 * torch.randn(parameter.shape, generator=generator)).float())
+            elif "trainable_tokens_delta" in key:
+                # Not the model's own rows: what is read in their place has to be seen.
+                parameter.add_((0.3 * torch.randn(parameter.shape, generator=generator)).float())
+                parameter.copy_(parameter.float())
     shape = (document["batch"], document["length"])
     ids, mask, types = (torch.tensor(case[key]).reshape(shape) for key in ("inputIds", "attentionMask", "tokenTypeIds"))
     uses_types = {"token_type_ids": types} if family in ("bert", "electra", "deberta-v2") else {}
@@ -124,12 +146,14 @@ def run(folder, family, part, changes):
     saved = get_peft_model_state_dict(model)
     by_pointer = {parameter.data_ptr(): parameter for _, parameter in trained}
     merged = model.merge_and_unload().state_dict()
-    first = next(key for key in saved if "lora_A" in key).removeprefix("base_model.model.").replace(".lora_A", "")
+    changed = "token_adapter.trainable_tokens_delta" if "trainable_token_indices" in given else "lora_A.weight"
+    first = next(key for key in saved if changed in key).removeprefix("base_model.model.").replace(changed, "weight")
     return {
         "family": family, "case": case["name"],
         "given": {"rank": changes["r"], "alpha": changes["lora_alpha"], "useRslora": changes.get("use_rslora", False),
                   "targetModules": [given["target_modules"]] if given["target_modules"] == "all-linear"
-                  else (changes.get("target_modules") or [])},
+                  else (changes.get("target_modules") or []),
+                  **({"tokenIds": given["trainable_token_indices"]} if "trainable_token_indices" in given else {})},
         "adapterConfig": {
             "task_type": kind, "modules_to_save": sorted(set(peft_config.modules_to_save or [])),
             "target_modules": sorted(peft_config.target_modules)},
@@ -143,7 +167,7 @@ def run(folder, family, part, changes):
 
 
 folder, wanted = sys.argv[1], sys.argv[2:]
-for name, cases in (("lora", CASES), ("lora-seq2seq", SEQ2SEQ_CASES), ("lora-tokens", TOKEN_CASES)):
+for name, cases in (("lora", CASES), ("lora-seq2seq", SEQ2SEQ_CASES), ("lora-tokens", TOKEN_CASES), ("lora-rows", ROWS_CASES)):
     if wanted and name not in wanted:
         continue
     document = {"cases": [run(folder, *case) for case in cases]}

@@ -178,6 +178,8 @@ export interface SurgeryResult {
   unusedRowFactor: number;
   /** Linear maps into which an adapter was merged; 0 where the trained model was a whole one. */
   mergedModuleCount: number;
+  /** Embedding rows that came from an adapter; 0 where it has none, or the trained model was a whole one. */
+  mergedRowCount: number;
 }
 
 /** A reduction or restoration of a checkpoint. */
@@ -906,6 +908,7 @@ function createBaseSurgeryResult(): SurgeryResult {
     outputUri: "",
     unusedRowFactor: 0,
     mergedModuleCount: 0,
+    mergedRowCount: 0,
   };
 }
 
@@ -937,6 +940,9 @@ export const SurgeryResult: MessageFns<SurgeryResult> = {
     }
     if (message.mergedModuleCount !== 0) {
       writer.uint32(72).int64(message.mergedModuleCount);
+    }
+    if (message.mergedRowCount !== 0) {
+      writer.uint32(80).int64(message.mergedRowCount);
     }
     return writer;
   },
@@ -1026,6 +1032,14 @@ export const SurgeryResult: MessageFns<SurgeryResult> = {
             message.mergedModuleCount = longToNumber(reader.int64());
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.mergedRowCount = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1085,6 +1099,11 @@ export const SurgeryResult: MessageFns<SurgeryResult> = {
         : isSet(object.merged_module_count)
         ? globalThis.Number(object.merged_module_count)
         : 0,
+      mergedRowCount: isSet(object.mergedRowCount)
+        ? globalThis.Number(object.mergedRowCount)
+        : isSet(object.merged_row_count)
+        ? globalThis.Number(object.merged_row_count)
+        : 0,
     };
   },
 
@@ -1117,6 +1136,9 @@ export const SurgeryResult: MessageFns<SurgeryResult> = {
     if (message.mergedModuleCount !== 0) {
       obj.mergedModuleCount = Math.round(message.mergedModuleCount);
     }
+    if (message.mergedRowCount !== 0) {
+      obj.mergedRowCount = Math.round(message.mergedRowCount);
+    }
     return obj;
   },
 
@@ -1134,6 +1156,7 @@ export const SurgeryResult: MessageFns<SurgeryResult> = {
     message.outputUri = object.outputUri ?? "";
     message.unusedRowFactor = object.unusedRowFactor ?? 0;
     message.mergedModuleCount = object.mergedModuleCount ?? 0;
+    message.mergedRowCount = object.mergedRowCount ?? 0;
     return message;
   },
 };

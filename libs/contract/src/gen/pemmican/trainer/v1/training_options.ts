@@ -393,7 +393,7 @@ export interface TrainingOptions {
   /** Parameters that keep their values: names, in which `*` stands for any run of characters. MUST each match a parameter. */
   freeze: string[];
   /**
-   * Train low-rank adapters and the classification head, and keep everything else as it is. Not set: train the model itself.
+   * Train low-rank adapters and the classification head, embedding rows where asked for, and keep everything else as it is. Not set: train the model itself.
    * MUST NOT be set together with `freeze`.
    */
   lora:
@@ -455,6 +455,11 @@ export interface LoraOptions {
    * model it is the full one: an adapter fits both.
    */
   baseModelUri: string;
+  /**
+   * Train the embedding matrix beside the adapters, all rows that the model has of it. The adapter has them as PEFT's
+   * `trainable_token_indices`. MUST NOT be set together with `freeze_embeddings`.
+   */
+  trainEmbeddings: boolean;
 }
 
 function createBaseTrainingOptions(): TrainingOptions {
@@ -1353,7 +1358,15 @@ export const TrainingOptions: MessageFns<TrainingOptions> = {
 };
 
 function createBaseLoraOptions(): LoraOptions {
-  return { rank: 0, alpha: undefined, dropout: 0, targetModules: [], useRslora: false, baseModelUri: "" };
+  return {
+    rank: 0,
+    alpha: undefined,
+    dropout: 0,
+    targetModules: [],
+    useRslora: false,
+    baseModelUri: "",
+    trainEmbeddings: false,
+  };
 }
 
 export const LoraOptions: MessageFns<LoraOptions> = {
@@ -1375,6 +1388,9 @@ export const LoraOptions: MessageFns<LoraOptions> = {
     }
     if (message.baseModelUri !== "") {
       writer.uint32(50).string(message.baseModelUri);
+    }
+    if (message.trainEmbeddings !== false) {
+      writer.uint32(56).bool(message.trainEmbeddings);
     }
     return writer;
   },
@@ -1440,6 +1456,14 @@ export const LoraOptions: MessageFns<LoraOptions> = {
             message.baseModelUri = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.trainEmbeddings = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1472,6 +1496,11 @@ export const LoraOptions: MessageFns<LoraOptions> = {
         : isSet(object.base_model_uri)
         ? globalThis.String(object.base_model_uri)
         : "",
+      trainEmbeddings: isSet(object.trainEmbeddings)
+        ? globalThis.Boolean(object.trainEmbeddings)
+        : isSet(object.train_embeddings)
+        ? globalThis.Boolean(object.train_embeddings)
+        : false,
     };
   },
 
@@ -1495,6 +1524,9 @@ export const LoraOptions: MessageFns<LoraOptions> = {
     if (message.baseModelUri !== "") {
       obj.baseModelUri = message.baseModelUri;
     }
+    if (message.trainEmbeddings !== false) {
+      obj.trainEmbeddings = message.trainEmbeddings;
+    }
     return obj;
   },
 
@@ -1509,6 +1541,7 @@ export const LoraOptions: MessageFns<LoraOptions> = {
     message.targetModules = object.targetModules?.map((e) => e) || [];
     message.useRslora = object.useRslora ?? false;
     message.baseModelUri = object.baseModelUri ?? "";
+    message.trainEmbeddings = object.trainEmbeddings ?? false;
     return message;
   },
 };
