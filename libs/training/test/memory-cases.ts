@@ -113,6 +113,13 @@ export const MEMORY_CASES: readonly MemoryCase[] = [
   },
   { name: 'LoRA', rows: 2000, batch: [16, 64], lora: {} },
   {
+    name: 'LoRA and embedding rows, accumulation, weight decay',
+    rows: 9000,
+    batch: [8, 64],
+    options: { isAccumulating: true, hasWeightDecay: true, dropout: 0.1 },
+    lora: { dropout: 0.1, trainsEmbeddings: true },
+  },
+  {
     name: 'LoRA on all linear maps, dropout, weight decay',
     rows: 2000,
     batch: [16, 64],

@@ -80,6 +80,26 @@ describe('adapters', { timeout: TIMEOUT_MS }, () => {
     assert.ok(largestDifference(predict('--model', output), predict('--model', adapter)) < 1e-4);
   });
 
+  test('--lora-train-embeddings trains the used rows too, and PEFT and transformers get the logits of predict with all rows', () => {
+    const [output, merged] = [folder.join('rows'), folder.join('rows-merged')];
+    pemmican('run', '--model', model, '--output', output, ...data, ...STEPS, ...LORA, '--lora-train-embeddings');
+    const report = JSON.parse(readFileSync(path.join(output, 'report.json'), 'utf8')) as Report;
+    const { reducedVocabSize, fullVocabSize } = report.vocabulary!;
+    assert.ok(reducedVocabSize < fullVocabSize / 10);
+    assert.ok((report.verification?.maxAbsoluteDifference ?? 1) <= 1e-4);
+    const ours = predict('--model', output);
+    const theirs = ask<Record<'logits' | 'base' | 'merged', number[][]>>('peft_logits.py', output, dev);
+    assert.ok(largestDifference(ours, theirs.logits) < 1e-4);
+    assert.ok(largestDifference(ours, predict('--model', adapter)) > 1e-2, 'the rows do something');
+    const said = pemmican('restore', '--model', model, '--trained', output, '--output', merged);
+    const rows = `into 8 of its matrices and ${reducedVocabSize} of its ${fullVocabSize} embedding rows`;
+    assert.ok(said.includes(`An adapter was merged ${rows}; all else is byte-identical to the source.`), said);
+    assert.ok(largestDifference(predict('--model', merged), theirs.merged) < 1e-4);
+    const loaded = ask<{ missing: string[]; logits: number[][] }>('transformers_logits.py', merged, dev);
+    assert.deepEqual(loaded.missing, []);
+    assert.ok(largestDifference(loaded.logits, ours) < 1e-4);
+  });
+
   test('train adapts a causal language model, and transformers finds the merged model to have the loss of the report', () => {
     const [output, merged] = [folder.join('causal'), folder.join('causal-merged')];
     const lm = ['--task', 'causal-lm', '--lora-rank', '4', '--gradient-checkpointing'];
@@ -128,6 +148,10 @@ describe('adapters', { timeout: TIMEOUT_MS }, () => {
       return stderr;
     };
     assert.match(refused('--lora-alpha', '4'), /--lora-alpha says how adapters are trained; add --lora-rank/);
+    assert.match(
+      refused('--lora-train-embeddings'),
+      /--lora-train-embeddings says how adapters are trained; add --lora-rank/,
+    );
     assert.match(refused('--lora-merge'), /--lora-merge merges a trained adapter; add --lora-rank/);
     assert.match(refused('--lora-rank', '0'), /whole number from 1 to 65536/);
     assert.match(refused('--lora-rank', '4', '--lora-target-modules', 'q,'), /names with commas between them/);
