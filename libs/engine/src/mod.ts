@@ -6,4 +6,5 @@
 export { environmentBuild, findAddon, loadBinding, type TensorflowBuild } from './binding.ts';
 export { engineEnvironment, type EngineEnvironmentOptions } from './environment.ts';
 export { EngineError, type EngineErrorCode } from './error.ts';
+export { releaseMemory } from './release-memory.ts';
 export { TensorflowSession, type HostTensor } from './session.ts';

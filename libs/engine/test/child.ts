@@ -131,6 +131,7 @@ function port(): unknown {
   const builder = new GraphBuilder();
   const target = variable(builder, 'big', [rowCount, width]);
   const names = variablePort(builder, target);
+  if (names.kind !== 'blocks') throw new Error('100 MB are not written whole');
   const session = TensorflowSession.open(encodeSavedModel(builder, builder.constant(1)));
   session.run({}, [names.beginFetch]);
   const begin = peakBytes();

@@ -1,4 +1,4 @@
-import type { GraphSession, TensorValue, VariablePort } from '@pemmican/graph';
+import type { BlockPort, GraphSession, TensorValue, VariablePort } from '@pemmican/graph';
 import { initializeParameter, readParameterRows, type ParameterSource, type TensorReader } from '@pemmican/models';
 import { referenceOrder, type ByteSink, type TensorEntry } from '@pemmican/safetensors';
 import type { ProgramParameter, TrainedParameter } from './training-program.ts';
@@ -11,9 +11,10 @@ interface Block {
   readonly rowCount: number;
 }
 
-/** Splits a tensor's rows (a vector's elements) into blocks. */
-function blocksOf(shape: readonly number[]): Block[] {
+/** Splits a tensor's rows (a vector's elements) into the blocks that go through a port one by one. */
+function blocksOf(port: VariablePort, shape: readonly number[]): Block[] {
   const rows = shape[0] ?? 1;
+  if (port.kind === 'whole') return [{ firstRow: 0, rowCount: rows }];
   const rowBytes = shape.slice(1).reduce((product, size) => product * size, 4);
   const step = Math.max(1, Math.floor(BLOCK_BYTES / rowBytes));
   const blocks: Block[] = [];
@@ -34,27 +35,6 @@ function int32Scalar(value: number): TensorValue {
   return { dtype: 'int32', shape: [], data: Int32Array.of(value) };
 }
 
-/** Fills a variable block by block. */
-export async function writeVariable(
-  session: GraphSession,
-  port: VariablePort,
-  shape: readonly number[],
-  readRows: (block: Block) => Promise<Float32Array> | Float32Array,
-): Promise<void> {
-  session.run({}, [port.beginFetch]);
-  for (const block of blocksOf(shape)) {
-    const data = await readRows(block);
-    session.run(
-      {
-        [port.rowsFeed]: rowsFeed(block),
-        [port.valuesFeed]: { dtype: 'float32', shape: [block.rowCount, ...shape.slice(1)], data },
-      },
-      [port.writeFetch],
-    );
-  }
-  session.run({}, [port.endFetch]);
-}
-
 // What is read in one run when small variables are read together.
 const READ_GROUP_BYTES = 16 * 1024 * 1024;
 
@@ -72,11 +52,11 @@ export interface NamedVariable {
 export function variableEntries(session: GraphSession, variables: readonly NamedVariable[]): TensorEntry[] {
   const values = new Map<string, TensorValue>();
   const entries = variables.map(({ name, port, shape }): TensorEntry => {
-    const blocks = blocksOf(shape);
+    const blocks = blocksOf(port, shape);
     const write = async (sink: ByteSink): Promise<void> => {
       for (const block of blocks) {
         if (blocks.length === 1 && !values.has(name)) readGroup(name);
-        const value = values.get(name) ?? session.run(readFeeds(port, block), [port.readFetch])[0];
+        const value = values.get(name) ?? session.run(blockFeeds(port, block), [port.readFetch])[0];
         values.delete(name);
         if (value === undefined) throw new Error(`Variable "${name}" was not read`);
         await sink.write(new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength));
@@ -91,12 +71,12 @@ export function variableEntries(session: GraphSession, variables: readonly Named
     let groupBytes = 0;
     for (const { name } of ordered.slice(ordered.findIndex((entry) => entry.name === firstName))) {
       const variable = variableOf.get(name);
-      if (variable === undefined || blocksOf(variable.shape).length > 1) continue;
+      if (variable === undefined || blocksOf(variable.port, variable.shape).length > 1) continue;
       groupBytes += variable.shape.reduce((product, size) => product * size, 4);
       if (group.length > 0 && groupBytes > READ_GROUP_BYTES) break;
       group.push(variable);
     }
-    const feeds = group.map(({ port, shape }) => readFeeds(port, { firstRow: 0, rowCount: shape[0] ?? 1 }));
+    const feeds = group.map(({ port, shape }) => blockFeeds(port, { firstRow: 0, rowCount: shape[0] ?? 1 }));
     const fetched = session.run(
       Object.assign({}, ...feeds) as Record<string, TensorValue>,
       group.map(({ port }) => port.readFetch),
@@ -109,7 +89,9 @@ export function variableEntries(session: GraphSession, variables: readonly Named
   return ordered;
 }
 
-function readFeeds(port: VariablePort, { firstRow, rowCount }: Block): Record<string, TensorValue> {
+/** Says which rows are read, where that is to be said. */
+function blockFeeds(port: VariablePort, { firstRow, rowCount }: Block): Record<string, TensorValue> {
+  if (port.kind === 'whole') return {};
   return { [port.firstRowFeed]: int32Scalar(firstRow), [port.rowCountFeed]: int32Scalar(rowCount) };
 }
 
@@ -128,10 +110,11 @@ export interface VariableSource {
  * fetches, which takes it longer than the writing itself.
  */
 export async function loadVariables(session: GraphSession, variables: readonly VariableSource[]): Promise<void> {
-  session.run(
-    {},
-    variables.map(({ port }) => port.beginFetch),
-  );
+  const inBlocks = variables.map(({ port }) => port).filter((port) => port.kind === 'blocks');
+  const runAll = (fetchOf: (port: BlockPort) => string): void => {
+    if (inBlocks.length > 0) session.run({}, inBlocks.map(fetchOf));
+  };
+  runAll(({ beginFetch }) => beginFetch);
   let feeds: Record<string, TensorValue> = {};
   let fetches: string[] = [];
   let fedBytes = 0;
@@ -140,21 +123,18 @@ export async function loadVariables(session: GraphSession, variables: readonly V
     [feeds, fetches, fedBytes] = [{}, [], 0];
   };
   for (const { port, shape, readRows } of variables) {
-    for (const block of blocksOf(shape)) {
+    for (const block of blocksOf(port, shape)) {
       const data = await readRows(block);
       // A variable's next block takes the same feeds, so it needs a run of its own.
-      if (port.rowsFeed in feeds || fedBytes + data.byteLength > GROUP_BYTES) flush();
-      feeds[port.rowsFeed] = rowsFeed(block);
+      if (port.valuesFeed in feeds || fedBytes + data.byteLength > GROUP_BYTES) flush();
+      if (port.kind === 'blocks') feeds[port.rowsFeed] = rowsFeed(block);
       feeds[port.valuesFeed] = { dtype: 'float32', shape: [block.rowCount, ...shape.slice(1)], data };
       fetches.push(port.writeFetch);
       fedBytes += data.byteLength;
     }
   }
   flush();
-  session.run(
-    {},
-    variables.map(({ port }) => port.endFetch),
-  );
+  runAll(({ endFetch }) => endFetch);
 }
 
 /** Loads the first value of every parameter: from the checkpoint, or drawn from the seed where it has none. */

@@ -32,6 +32,7 @@ export const FETCH = {
   beginGeneration: 'fetch/beginGeneration',
   /** int32 `[batch]`, what each row writes next. */
   nextTokenIds: 'fetch/nextTokenIds',
+  /** See {@link ProgramOptions.hasGradientNorms}. */
   gradientNorm: (parameterName: string): string => `gradientNorm/${parameterName}`,
 } as const;
 

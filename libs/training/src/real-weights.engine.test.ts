@@ -9,7 +9,7 @@ import { isLanguageModeling, parseModel, resolveParameters, type Task } from '@p
 import { Checkpoint } from '@pemmican/safetensors';
 import { openFolder } from '@pemmican/storage';
 import { CACHE_FOLDER } from '@pemmican/testkit';
-import { loadWeights, writeVariable } from './parameter-transfer.ts';
+import { loadVariables, loadWeights, type VariableSource } from './parameter-transfer.ts';
 import { FEED, FETCH } from './program-feeds.ts';
 import { buildTrainingProgram } from './training-program.ts';
 
@@ -48,7 +48,7 @@ async function compare(one: Case, folderName: string): Promise<void> {
   const model = parseModel(config, 'config.json');
   const program = buildTrainingProgram(model, {
     task: one.task, labelCount: 2, vocabRows: model.vocabSize, paddingIndex: model.padTokenId, dropout: 0, gradientCheckpointing: false, bf16: false,
-    isAccumulating: false, hasWeightDecay: false, maxGradNorm: 1, adamBeta1: 0.9, adamBeta2: 0.999,
+    isAccumulating: false, hasWeightDecay: false, maxGradNorm: 1, adamBeta1: 0.9, adamBeta2: 0.999, hasGradientNorms: true,
   }); // prettier-ignore
   const names = program.parameters.map(({ spec }) => spec.name);
   assert.deepEqual(names.toSorted(), Object.keys(one.gradientNorms).sort());
@@ -57,14 +57,17 @@ async function compare(one: Case, folderName: string): Promise<void> {
   try {
     const specs = program.parameters.map(({ spec }) => spec);
     await loadWeights(session, program.parameters, resolveParameters(model, checkpoint, specs), checkpoint, 0);
-    for (const { spec, weight } of program.parameters) {
+    const heads = program.parameters.flatMap(({ spec, weight }): VariableSource[] => {
       const shape = one.heads[spec.name];
-      if (shape === undefined) continue;
+      if (shape === undefined) return [];
       const width = shape.slice(1).reduce((product, size) => product * size, 1);
-      await writeVariable(session, weight, shape, ({ firstRow, rowCount }) =>
-        Float32Array.from({ length: rowCount * width }, (_, index) => 0.05 * Math.cos(firstRow * width + index)),
-      );
-    }
+      const readRows: VariableSource['readRows'] = ({ firstRow, rowCount }) =>
+        Promise.resolve(
+          Float32Array.from({ length: rowCount * width }, (_, index) => 0.05 * Math.cos(firstRow * width + index)),
+        );
+      return [{ port: weight, shape, readRows }];
+    });
+    await loadVariables(session, heads);
     const norms = names.map((name) => FETCH.gradientNorm(name));
     const outputs = isLanguageModeling(one.task) ? [] : [FETCH.evaluationLogits];
     const values = session.run(feedsOf(one), [FETCH.evaluationLoss, ...outputs, ...norms]);

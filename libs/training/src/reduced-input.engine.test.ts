@@ -5,7 +5,7 @@ import { SeededRandom, parseModel } from '@pemmican/models';
 import { TokenIdMap, replacementTokenIds } from '@pemmican/vocabulary';
 import { EncodedDatasetBuilder, type EncodedDataset } from './encoded-dataset.ts';
 import { DEFAULT_TRAINING_OPTIONS, type TrainingOptions } from './options.ts';
-import { writeVariable } from './parameter-transfer.ts';
+import { loadVariables, type VariableSource } from './parameter-transfer.ts';
 import { train, type TrainingEvent } from './trainer.ts';
 import { buildTrainingProgram } from './training-program.ts';
 import { NO_CHECKPOINTS } from '../test/no-checkpoints.ts';
@@ -69,22 +69,24 @@ async function trainArm(task: keyof typeof CASES, map: TokenIdMap | undefined): 
   }); // prettier-ignore
   const session = TensorflowSession.open(program.savedModel);
   try {
-    for (const { spec, weight } of program.parameters) {
+    const sources = program.parameters.map(({ spec, weight }): VariableSource => {
       const isReduced = spec.isEmbeddingMatrix === true && map !== undefined;
       const rowCount = isReduced ? VOCAB_SIZE : spec.shape[0]!;
       const width = spec.shape.slice(1).reduce((product, size) => product * size, 1);
       const random = new SeededRandom(3, spec.name);
       const full = Float32Array.from({ length: rowCount * width }, () => 0.3 * random.normal());
       const fullRowOf = (row: number): number => (isReduced ? map.toFullId(row) : row);
-      await writeVariable(session, weight, spec.shape, ({ firstRow, rowCount: count }) => {
+      const readRows: VariableSource['readRows'] = async ({ firstRow, rowCount: count }) => {
         const values = new Float32Array(count * width);
         for (let row = 0; row < count; row++) {
           const from = fullRowOf(firstRow + row) * width;
           values.set(full.subarray(from, from + width), row * width);
         }
-        return values;
-      });
-    }
+        return Promise.resolve(values);
+      };
+      return { port: weight, shape: spec.shape, readRows };
+    });
+    await loadVariables(session, sources);
     const ownId = (id: number): number => map?.toReducedId(id) ?? id;
     const dataset = datasetOf(map);
     const events = train({

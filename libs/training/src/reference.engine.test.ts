@@ -12,7 +12,7 @@ import { TokenIdMap } from '@pemmican/vocabulary';
 import { EncodedDatasetBuilder, type EncodedDataset } from './encoded-dataset.ts';
 import { predictLogits } from './evaluation.ts';
 import { DEFAULT_TRAINING_OPTIONS } from './options.ts';
-import { clearMoments, writeVariable } from './parameter-transfer.ts';
+import { clearMoments, loadVariables, type VariableSource } from './parameter-transfer.ts';
 import { FEED, FETCH } from './program-feeds.ts';
 import { buildTrainingProgram, type TrainingProgram } from './training-program.ts';
 import { train, type TrainingEvent } from './trainer.ts';
@@ -76,13 +76,14 @@ async function openArm(isReduced: boolean): Promise<Arm> {
   const vocabRows = map?.reducedVocabSize ?? model.vocabSize;
   const program = buildTrainingProgram(model, {
     task: 'sequence-classification', labelCount: 2, vocabRows, paddingIndex: 0, dropout: 0, gradientCheckpointing: false, bf16: false,
-    isAccumulating: false, hasWeightDecay: false, maxGradNorm: 1, adamBeta1: 0.9, adamBeta2: 0.999,
+    isAccumulating: false, hasWeightDecay: false, maxGradNorm: 1, adamBeta1: 0.9, adamBeta2: 0.999, hasGradientNorms: true,
   }); // prettier-ignore
   const session = TensorflowSession.open(program.savedModel);
   const checkpoint = await Checkpoint.open(folder);
   const headSource = await openByteSource(path.join(FIXTURES, 'minilm-head.safetensors'));
   const head = await SafetensorsFile.open(headSource);
   const sources = resolveParameters(model, checkpoint, model.parameters('sequence-classification', 2, model.vocabSize));
+  const loaded: VariableSource[] = [];
   for (const [index, parameter] of program.parameters.entries()) {
     const { name, shape } = parameter.spec;
     let values = name.startsWith('classifier.')
@@ -94,10 +95,14 @@ async function openArm(isReduced: boolean): Promise<Arm> {
       values = new Float32Array(vocabRows * width);
       map.keptTokenIds.forEach((id, row) => values.set(full.subarray(id * width, (id + 1) * width), row * width));
     }
-    await writeVariable(session, parameter.weight, shape, ({ firstRow, rowCount }) =>
-      values.slice(firstRow * width, (firstRow + rowCount) * width),
-    );
+    loaded.push({
+      port: parameter.weight,
+      shape,
+      readRows: ({ firstRow, rowCount }) =>
+        Promise.resolve(values.slice(firstRow * width, (firstRow + rowCount) * width)),
+    });
   }
+  await loadVariables(session, loaded);
   await checkpoint.close();
   await headSource.close();
   return { model, program, session, data: builder.build(), map, losses: [], norms: [] };

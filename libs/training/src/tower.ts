@@ -61,7 +61,7 @@ export interface TowerResult {
 export function buildTower(
   builder: GraphBuilder,
   model: Model,
-  options: Pick<ProgramOptions, 'task' | 'gradientCheckpointing' | 'dropout' | 'paddingIndex'>,
+  options: Pick<ProgramOptions, 'task' | 'gradientCheckpointing' | 'dropout' | 'paddingIndex' | 'hasGradientNorms'>,
   weights: ReadonlyMap<string, Tensor>,
   trained: readonly ParameterSpec[],
   batch: BatchInputs,
@@ -88,9 +88,10 @@ export function buildTower(
         if (gradient === undefined) throw new Error(`Parameter "${name}" gets no gradient`);
         return canonicalGradient(builder, gradient);
       });
-      trained.forEach(({ name }, index) => {
-        identity(builder, globalNorm(builder, canonical.slice(index, index + 1)), { name: FETCH.gradientNorm(name) });
-      });
+      if (options.hasGradientNorms === true)
+        trained.forEach(({ name }, index) => {
+          identity(builder, globalNorm(builder, canonical.slice(index, index + 1)), { name: FETCH.gradientNorm(name) });
+        });
       return { loss, gradients: canonical };
     }),
   );

@@ -54,6 +54,8 @@ export interface ProgramOptions {
   readonly maxGradNorm: number;
   readonly adamBeta1: number;
   readonly adamBeta2: number;
+  /** Whether each parameter's gradient norm can be fetched; a run has no use for them, and nodes take memory. */
+  readonly hasGradientNorms?: boolean;
   /** Only for the memory plan of masked language modeling; what training takes where not given. */
   readonly mlmProbability?: number;
 }

@@ -1,6 +1,6 @@
 // Variables of a session, written and read whole. Each in as few runs as can be: the engine optimizes the graph anew for each set
 // of fetches, half a second a run.
-import type { GraphSession, TensorValue, VariablePort } from '@pemmican/graph';
+import type { BlockPort, GraphSession, TensorValue, VariablePort } from '@pemmican/graph';
 import type { TrainingProgram } from '../src/mod.ts';
 
 /** A variable with the name that it goes by. */
@@ -24,12 +24,19 @@ export function writeVariables(
   const feeds: Record<string, TensorValue> = {};
   for (const variable of variables) {
     const { shape, port } = variable;
-    const rows = Int32Array.from({ length: shape[0] ?? 0 }, (_, row) => row);
-    feeds[port.rowsFeed] = { dtype: 'int32', shape: [rows.length], data: rows };
+    if (port.kind === 'blocks') {
+      const rows = Int32Array.from({ length: shape[0] ?? 0 }, (_, row) => row);
+      feeds[port.rowsFeed] = { dtype: 'int32', shape: [rows.length], data: rows };
+    }
     feeds[port.valuesFeed] = { dtype: 'float32', shape, data: valueOf(variable) };
   }
-  for (const [fed, fetch] of [[{}, 'beginFetch'], [feeds, 'writeFetch'], [{}, 'endFetch']] as const)
-    session.run(fed, variables.map(({ port }) => port[fetch])); // prettier-ignore
+  const inBlocks = variables.map(({ port }) => port).filter((port) => port.kind === 'blocks');
+  const runAll = (fetchOf: (port: BlockPort) => string): void => {
+    if (inBlocks.length > 0) session.run({}, inBlocks.map(fetchOf));
+  };
+  runAll(({ beginFetch }) => beginFetch);
+  session.run(feeds, variables.map(({ port }) => port.writeFetch)); // prettier-ignore
+  runAll(({ endFetch }) => endFetch);
 }
 
 /** @returns a copy of each value, by name */
@@ -37,6 +44,7 @@ export function readVariables(session: GraphSession, variables: readonly NamedVa
   const scalar = (value: number): TensorValue => ({ dtype: 'int32', shape: [], data: Int32Array.of(value) });
   const feeds: Record<string, TensorValue> = {};
   for (const { shape, port } of variables) {
+    if (port.kind === 'whole') continue;
     feeds[port.firstRowFeed] = scalar(0);
     feeds[port.rowCountFeed] = scalar(shape[0] ?? 0);
   }

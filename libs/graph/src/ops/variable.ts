@@ -3,7 +3,6 @@ import type { GraphNode, Tensor } from '../tensor.ts';
 import type { Shape } from '../dimension.ts';
 import type { Dtype } from '../dtype.ts';
 import { dtypeAttribute } from './arithmetic.ts';
-import { identity } from './shape.ts';
 
 /** A tensor that lives in the session from step to step. */
 export interface Variable<VariableShape extends Shape = readonly number[]> {
@@ -44,13 +43,14 @@ export function readVariable(
   builder: GraphBuilder,
   target: Variable<Shape>,
   controlInputs: readonly GraphNode[] = [],
+  name?: string,
 ): Tensor {
   return builder.add(
     'ReadVariableOp',
     [target.handle],
     { dtype: dtypeAttribute(target.dtype) },
     { dtype: target.dtype, shape: target.shape },
-    { controlInputs },
+    { controlInputs, ...(name === undefined ? {} : { name }) },
   );
 }
 
@@ -88,96 +88,4 @@ export function zeros(
     { dtype, shape },
     { controlInputs },
   );
-}
-
-/** Node names by which a variable's value goes in and out in blocks of rows. */
-export interface VariablePort {
-  /** Feed: int32 `[n]`, the rows to write. */
-  readonly rowsFeed: string;
-  /** Feed: `[n, ...]`, the rows' values. */
-  readonly valuesFeed: string;
-  /** Fetch: makes room for blocks. */
-  readonly beginFetch: string;
-  /** Fetch: writes the fed rows. */
-  readonly writeFetch: string;
-  /** Fetch: the blocks that were written become the variable's value. */
-  readonly endFetch: string;
-  /** Feed: int32 scalar, the first row to read. */
-  readonly firstRowFeed: string;
-  /** Feed: int32 scalar, how many rows to read. */
-  readonly rowCountFeed: string;
-  /** Fetch: the rows' values. */
-  readonly readFetch: string;
-  /** Fetch: fills the variable with zeros. */
-  readonly zeroFetch: string;
-}
-
-/**
- * Adds the nodes of a port under `port/NAME/`. A block at a time keeps the caller's extra memory constant.
- *
- * Blocks are scattered into a staging variable that is gone afterwards: the first scatter puts a variable into
- * TensorFlow's copy-on-read mode for good, and every step would then copy every weight. Reading slices the variable's
- * shared buffer for the same reason (ResourceGather sets that mode too).
- */
-export function variablePort(builder: GraphBuilder, target: Variable): VariablePort {
-  const prefix = `port/${target.name}`;
-  const dtype = dtypeAttribute(target.dtype);
-  const int32 = dtypeAttribute('int32');
-  const blockShape = [{ coefficient: 1, symbols: [`${target.name}.rows`] }, ...target.shape.slice(1)];
-  const done = builder.constant(1, 'int32');
-  const finish = (name: string, node: GraphNode): void => {
-    identity(builder, done, { name: `${prefix}/${name}`, controlInputs: [node] });
-  };
-  const staging = variable(builder, `staging/${target.name}`, target.shape, target.dtype);
-  finish('begin', assignVariable(builder, staging, zeros(builder, target.shape, target.dtype)));
-  const rows = builder.placeholder(`${prefix}/rows`, 'int32', blockShape.slice(0, 1));
-  const values = builder.placeholder(`${prefix}/values`, target.dtype, blockShape);
-  finish(
-    'write',
-    builder.addNode('ResourceScatterUpdate', [staging.handle, rows, values], { dtype, Tindices: int32 }, []),
-  );
-  const taken = assignVariable(builder, target, readVariable(builder, staging));
-  finish(
-    'end',
-    builder.addNode('DestroyResourceOp', [staging.handle], { ignore_lookup_error: { kind: 'bool', value: true } }, [], {
-      controlInputs: [taken],
-    }),
-  );
-  finish('zero', assignVariable(builder, target, zeros(builder, target.shape, target.dtype)));
-
-  const firstRow = builder.placeholder(`${prefix}/firstRow`, 'int32', []);
-  const rowCount = builder.placeholder(`${prefix}/rowCount`, 'int32', []);
-  const rest = target.shape.slice(1);
-  const vector = (first: Tensor, others: readonly number[]): Tensor =>
-    builder.add(
-      'Pack',
-      [first, ...others.map((size) => builder.constant(size, 'int32'))],
-      { T: int32, N: { kind: 'int', value: rest.length + 1 } },
-      { dtype: 'int32', shape: [rest.length + 1] },
-    );
-  builder.add(
-    'Slice',
-    [
-      readVariable(builder, target),
-      vector(
-        firstRow,
-        rest.map(() => 0),
-      ),
-      vector(rowCount, rest),
-    ],
-    { T: dtype, Index: int32 },
-    { dtype: target.dtype, shape: blockShape },
-    { name: `${prefix}/read` },
-  );
-  return {
-    rowsFeed: `${prefix}/rows`,
-    valuesFeed: `${prefix}/values`,
-    beginFetch: `${prefix}/begin`,
-    writeFetch: `${prefix}/write`,
-    endFetch: `${prefix}/end`,
-    firstRowFeed: `${prefix}/firstRow`,
-    rowCountFeed: `${prefix}/rowCount`,
-    readFetch: `${prefix}/read`,
-    zeroFetch: `${prefix}/zero`,
-  };
 }

@@ -1,4 +1,4 @@
-import { TensorflowSession } from '@pemmican/engine';
+import { TensorflowSession, releaseMemory } from '@pemmican/engine';
 import { hasTargetSequence, isLanguageModeling, requireTask, type Task } from '@pemmican/models';
 import type { PredictRequest, PredictResponse, PredictedWords } from '@pemmican/contract/trainer';
 import { buildGenerationProgram, buildPredictionProgram, predictLogits, type EncodedDataset } from '@pemmican/training';
@@ -63,6 +63,7 @@ export async function* predictRun(
   const session = TensorflowSession.open(program.savedModel, { build: options.tensorflow });
   try {
     await predicting.load(session, program, task, labelCount);
+    releaseMemory();
     const scoring = { batchSize: request.batchSize || DEFAULT_BATCH_SIZE, padId: paddingTokenId(base) };
     if (records.questions !== undefined) {
       for (const response of predictAnswers(session, records, request, scoring)) {
@@ -124,6 +125,7 @@ async function* writeTexts(
     const session = TensorflowSession.open(program.savedModel, { build: tensorflow });
     try {
       await predicting.load(session, program, task, 0);
+      releaseMemory();
       const scoring = { request, batchSize: request.batchSize || DEFAULT_BATCH_SIZE, padId: paddingTokenId(base) };
       yield* predictTexts(session, { dataset, targetTexts: texts }, base, settings, scoring, async () => {
         await breathe();

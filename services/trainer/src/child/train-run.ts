@@ -1,4 +1,4 @@
-import { TensorflowSession } from '@pemmican/engine';
+import { TensorflowSession, releaseMemory } from '@pemmican/engine';
 import type { RunResult } from '@pemmican/contract/trainer';
 import { Split } from '@pemmican/contract/vocabulary';
 import { localPath, parseLocation } from '@pemmican/storage';
@@ -125,6 +125,7 @@ async function trainProgram(
   const { request, sink, folder } = context;
   const { sources, tensorNames } = locateParameters(prepared, options.task, data.labelCount);
   await loadWeights(session, program.parameters, sources, prepared.checkpoint, options.seed);
+  releaseMemory();
   const trainData = data.splits.get(Split.TRAIN);
   if (trainData === undefined) throw new PreconditionError('DATASET_MISSING', 'The run has no training split');
   await sink.emit(
@@ -157,8 +158,12 @@ async function trainProgram(
     now: () => performance.now(),
     breathe,
   });
+  const seen = new Set<string>();
   for await (const event of events) {
     if (event.type === 'finished') return event;
+    // The first of each kind leaves behind what the engine took to optimize the graph for it.
+    if (!seen.has(event.type)) releaseMemory();
+    seen.add(event.type);
     await reporter.tell(event);
   }
   throw new Error('The run ended without an end');

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { DeviceMemorySampler } from '@pemmican/device-memory';
-import { TensorflowSession } from '@pemmican/engine';
+import { TensorflowSession, releaseMemory } from '@pemmican/engine';
 import type { TensorValue } from '@pemmican/graph';
 import { parseModel, resolveParameters } from '@pemmican/models';
 import { Checkpoint } from '@pemmican/safetensors';
@@ -39,6 +39,7 @@ const baseBytes = plan.device === 'gpu' ? deviceBytes() - deviceBytesBefore : pr
 const checkpoint = await Checkpoint.open(folder);
 const sources = resolveParameters(model, checkpoint, model.parameters(plan.task, 2, model.vocabSize));
 await loadWeights(session, program.parameters, sources, checkpoint, 42);
+releaseMemory();
 clearMoments(session, program.trainedParameters);
 
 const scalar = (value: number): TensorValue => ({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
@@ -82,6 +83,8 @@ for (const [index, batch] of plan.batches.entries()) {
     [FETCH.trainLoss, FETCH.trainNorm],
   );
   stepMs.push(performance.now() - startMs);
+  // As a run does after its first step.
+  if (index === 0) releaseMemory();
   losses.push(loss?.data[0] ?? NaN);
 }
 const longest = Math.max(...plan.batches.map((batch) => batch.length));
