@@ -111,6 +111,25 @@ test("every copy of the embedding matrix gets the rows, an encoder-decoder's own
   }
 });
 
+test('a tied output matrix that is stored as a copy gets the rows in every family, so that it stays one', async () => {
+  for (const [embedding, output, config] of [
+    ['model.embed_tokens', 'lm_head.weight', { model_type: 'llama', tie_word_embeddings: true }],
+    ['bert.embeddings.word_embeddings', 'cls.predictions.decoder.weight', { model_type: 'bert' }],
+  ] as const)
+    for (const isCopy of [true, false]) {
+      const tensors = [
+        ramp(`${embedding}.weight`, 20, ROW_COUNT, HIDDEN_SIZE),
+        ramp(output, isCopy ? 20 : 500, ROW_COUNT, HIDDEN_SIZE),
+      ];
+      const source = await folderOf('source', tensors, { ...CONFIG, ...config });
+      const trained = await adapterFolder([ramp(embedding + SUFFIX, 1000, 2, HIDDEN_SIZE)]);
+      const { checkpoint } = await merge(source, trained, [8, 3]);
+      assert.deepEqual(await rowsOf(checkpoint, `${embedding}.weight`), expectedRows([8, 3]));
+      const own = Array.from({ length: ROW_COUNT }, (_, row) => rampRow(500, row));
+      assert.deepEqual(await rowsOf(checkpoint, output), isCopy ? expectedRows([8, 3]) : own);
+    }
+});
+
 test("an adapter for a reduced folder has that folder's token ids, and they are mapped; one for the full model has its own", async () => {
   const source = await folderOf('source', encoderTensors(0, ROW_COUNT));
   const reduced = await trainedOf(source, encoderTensors(1000, KEPT_TOKEN_IDS.length));
@@ -142,7 +161,13 @@ test('rows that fit nothing are refused, and nothing is left', async () => {
     [[ramp(ROWS, 0, 2, 3)], [1, 2], 'SHAPE_MISMATCH', /is F32 \[2, 3\]; 2 rows of .* have 4 values each/, {}],
     [[{ ...rows, dtype: 'I32' }], [1, 2], 'MISSING_TENSOR', /is I32, not a floating dtype/, {}],
     [[rows], undefined, 'MISSING_TENSOR', /has embedding rows, of which its config names none/, {}],
-    [[rows], [1, 12], 'SHAPE_MISMATCH', /is for token 12, "embeddings\.word_embeddings\.weight" has 12 rows/, {}],
+    [
+      [rows],
+      [1, 12],
+      'SHAPE_MISMATCH',
+      /has a row for row 12 of "embeddings\.word_embeddings\.weight", which has 12/,
+      {},
+    ],
     [
       [ramp(`bert.embeddings.position_embeddings${SUFFIX}`, 0, 2, 4)],
       [1, 2],
@@ -155,6 +180,20 @@ test('rows that fit nothing are refused, and nothing is left', async () => {
       [1, 2],
       'MISSING_TENSOR',
       /has no embedding rows, of which its config names 2/,
+      {},
+    ],
+    [
+      [rows, ramp(`encoder.embed_tokens${SUFFIX}`, 0, 2, 4)],
+      [1, 2],
+      'MISSING_TENSOR',
+      /and "base_model.*" are both rows of the embedding matrix/,
+      {},
+    ],
+    [
+      [rows, ramp('bert.embeddings.word_embeddings.weight', 0, ROW_COUNT, 4)],
+      [1, 2],
+      'MISSING_TENSOR',
+      /has "embeddings\.word_embeddings\.weight" whole and rows of it/,
       {},
     ],
     [
@@ -171,7 +210,13 @@ test('rows that fit nothing are refused, and nothing is left', async () => {
       /vocab_size is 9, the token id map has 6 of 12/,
       { [MAP]: map, 'config.json': config(9) },
     ],
-    [[rows], [1, 6], 'INVALID_CONFIG', /names row 6 of 6/, { [MAP]: map, 'config.json': config(6) }],
+    [
+      [rows],
+      [1, 6],
+      'INVALID_CONFIG',
+      /adapter_config\.json: token id 1 is 6, the reduced folder has rows 0 to 5/,
+      { [MAP]: map, 'config.json': config(6) },
+    ],
   ] as const) {
     // prettier-ignore
     const trained = await adapterFolder(tensors, files);

@@ -7,6 +7,9 @@ import { EmbeddingError } from './error.ts';
 import { readManifest } from './manifest-check.ts';
 import { mergeRowsPart } from './row-parts.ts';
 
+// As PEFT names it; for messages.
+const ADAPTER_CONFIG = 'adapter_config.json';
+
 /** A tensor and the file that it is in. */
 export interface StoredTensor {
   readonly tensor: TensorInfo;
@@ -39,9 +42,9 @@ export function adaptedRowsPart(matrix: StoredTensor, adapter: AdapterRows, dtyp
   const trainedRows = Uint32Array.from(matrixRows.keys())
     .filter((index) => (matrixRows[index] ?? -1) >= 0)
     .sort((a, b) => (matrixRows[a] ?? 0) - (matrixRows[b] ?? 0));
-  const keptTokenIds = trainedRows.map((index) => matrixRows[index] ?? 0);
-  const last = keptTokenIds.at(-1) ?? 0;
-  if (last >= rowCount) fail(`is for token ${last}, "${tensor.name}" has ${rowCount} rows`);
+  const rowNumbers = trainedRows.map((index) => matrixRows[index] ?? 0);
+  const last = rowNumbers.at(-1) ?? 0;
+  if (last >= rowCount) fail(`has a row for row ${last} of "${tensor.name}", which has ${rowCount}`);
   const rowsOf = ({ tensor: { offsetBytes, lengthBytes, shape, dtype: own }, source }: StoredTensor) => ({
     source,
     startBytes: offsetBytes,
@@ -53,7 +56,7 @@ export function adaptedRowsPart(matrix: StoredTensor, adapter: AdapterRows, dtyp
     trained: rowsOf(rows),
     fullVocabSize: rowCount,
     hiddenSize,
-    keptTokenIds,
+    keptTokenIds: rowNumbers,
     trainedRows,
     dtype,
     unusedRowDecay: 1,
@@ -61,17 +64,32 @@ export function adaptedRowsPart(matrix: StoredTensor, adapter: AdapterRows, dtyp
 }
 
 /**
- * An adapter's token ids in the id space of the full model. Where the adapter is for a reduced folder, as its own config.json
- * says, they are that folder's, and the token id map in the adapter's folder says whose they are.
- * @throws EmbeddingError INVALID_CONFIG for an adapter with such a map that does not say which ids it has
+ * An adapter's token ids, which are those of the model that it names, as full token ids. That model may be a reduced one: an
+ * adapter of ours has the token id map in its folder then, and its config.json has the number of rows; one of PEFT's has
+ * neither, and the map is in the model's folder.
+ * @param base the model that the adapter names, where it can be opened
+ * @throws EmbeddingError INVALID_CONFIG for an adapter with a map that does not say which ids it has, and for an id without a row
  */
-export async function fullTokenIdsOf(adapter: FolderReader, tokenIds: Uint32Array): Promise<Uint32Array> {
-  const names = await adapter.list();
-  if (!names.includes(TOKEN_ID_MAP_FILE_NAME)) return tokenIds;
-  const manifest = await readManifest(adapter);
+export async function fullTokenIdsOf(
+  adapter: FolderReader,
+  tokenIds: Uint32Array,
+  base?: FolderReader,
+): Promise<Uint32Array> {
   const fail = (fileName: string, problem: string): never => {
     throw new EmbeddingError('INVALID_CONFIG', `${adapter.name}/${fileName}`, problem);
   };
+  const names = await adapter.list();
+  const isMapOfBase = !names.includes(TOKEN_ID_MAP_FILE_NAME);
+  if (isMapOfBase && (base === undefined || !(await base.list()).includes(TOKEN_ID_MAP_FILE_NAME))) return tokenIds;
+  const manifest = await readManifest(isMapOfBase && base !== undefined ? base : adapter);
+  const { reducedVocabSize, keptTokenIds } = manifest;
+  const toFullTokenIds = (): Uint32Array =>
+    tokenIds.map(
+      (id, index) =>
+        keptTokenIds[id] ??
+        fail(ADAPTER_CONFIG, `token id ${index} is ${id}, the reduced folder has rows 0 to ${reducedVocabSize - 1}`),
+    );
+  if (isMapOfBase) return toFullTokenIds();
   if (!names.includes(CONFIG_FILE_NAME))
     fail(
       TOKEN_ID_MAP_FILE_NAME,
@@ -79,13 +97,10 @@ export async function fullTokenIdsOf(adapter: FolderReader, tokenIds: Uint32Arra
     );
   const vocabSize = (await ModelConfig.read(adapter)).getCount('vocab_size');
   if (vocabSize === manifest.fullVocabSize) return tokenIds;
-  const { reducedVocabSize, keptTokenIds } = manifest;
   if (vocabSize !== reducedVocabSize)
     fail(
       CONFIG_FILE_NAME,
       `vocab_size is ${String(vocabSize)}, the token id map has ${reducedVocabSize} of ${manifest.fullVocabSize}`,
     );
-  return tokenIds.map(
-    (id) => keptTokenIds[id] ?? fail('adapter_config.json', `names row ${id} of ${reducedVocabSize}`),
-  );
+  return toFullTokenIds();
 }

@@ -31,10 +31,16 @@ export async function embeddingNames(
     if (at >= 0) throw severalMatrices(checkpoint.name, tensor, other, `at byte ${at} of ${tensor.lengthBytes}`);
     names.add(other.name);
   }
-  const [outputName] = outputMatrixNames(checkpoint);
-  if (!TIED_BY_CHECKPOINT.includes(config.get('model_type')))
-    return { names, isTied: outputName === undefined && config.get('tie_word_embeddings') !== false };
-  if (outputName === undefined) return { names, isTied: true };
-  const isTied = await areEqualTensors(checkpoint, tensor.name, outputName, signal);
-  return { names: isTied ? names.add(outputName) : names, isTied };
+  const mayBeTied =
+    TIED_BY_CHECKPOINT.includes(config.get('model_type')) || config.get('tie_word_embeddings') !== false;
+  const outputNames = outputMatrixNames(checkpoint);
+  if (!mayBeTied || outputNames.length === 0) return { names, isTied: mayBeTied };
+  let isTied = false;
+  for (const outputName of outputNames) {
+    // A copy that differs is a matrix of its own, whatever the config says (`tie_weights` again).
+    if (!(await areEqualTensors(checkpoint, tensor.name, outputName, signal))) continue;
+    names.add(outputName);
+    isTied = true;
+  }
+  return { names, isTied };
 }

@@ -36,7 +36,7 @@ export interface AdapterFile {
   readonly isInputMajor: boolean;
   /** What follows the embedding module's name where it has some rows in place of the model's. */
   readonly rowsSuffix: string;
-  /** The tokens of these rows in the file's order, in the id space that {@link fullTokenIdsOf} takes. */
+  /** The tokens of these rows in the file's order, by the ids of the model that the adapter names. */
   readonly tokenIds: Uint32Array | undefined;
 }
 
@@ -45,6 +45,8 @@ export interface MergeOptions extends SurgeryTarget {
   readonly source: FolderReader;
   readonly trained: FolderReader;
   readonly adapter: AdapterFile;
+  /** The model that the adapter names, where it can be opened: for {@link fullTokenIdsOf}. */
+  readonly base?: FolderReader;
 }
 
 export interface MergeResult {
@@ -58,8 +60,9 @@ export interface MergeResult {
 
 /**
  * Writes the model with an adapter merged in: `W + scaling * B A` where there is one, the adapter's own tensors for what was
- * trained whole (a head), its rows of the embedding matrix in their places, and everything else byte for byte as in the source. Names, dtypes, shards and tokenizer are the
- * source's; config.json has the task's fields of the adapter's folder where that has one.
+ * trained whole (a head), its rows of the embedding matrix in their places, and everything else byte for byte as in the
+ * source. Names, dtypes, shards and tokenizer are the source's; config.json has the task's fields of the adapter's folder
+ * where that has one.
  * @throws EmbeddingError MANIFEST_MISMATCH where the adapter was trained on a reduction of another model; MISSING_TENSOR,
  *   SHAPE_MISMATCH; SafetensorsError. Nothing is left of the destination then
  */
@@ -86,7 +89,7 @@ async function withFiles<Result>(
 }
 
 async function merge(source: Checkpoint, file: SafetensorsFile, options: MergeOptions): Promise<MergeResult> {
-  await checkBase(source, options.trained);
+  await checkBase(source, options.trained, options.base);
   const config = await ModelConfig.read(options.source);
   const planned = new AdaptedTensors(source, file, config, options);
   await planned.findEmbedding(config);
@@ -110,14 +113,17 @@ async function merge(source: Checkpoint, file: SafetensorsFile, options: MergeOp
 }
 
 /** An adapter that was trained on a reduced model fits the model that was reduced, and no other. */
-async function checkBase(source: Checkpoint, trained: FolderReader): Promise<void> {
-  if (!(await trained.list()).includes(TOKEN_ID_MAP_FILE_NAME)) return;
-  const { sourceFingerprint } = await readManifest(trained);
+async function checkBase(source: Checkpoint, trained: FolderReader, base?: FolderReader): Promise<void> {
+  const hasMap = async (folder?: FolderReader): Promise<boolean> =>
+    folder !== undefined && (await folder.list()).includes(TOKEN_ID_MAP_FILE_NAME);
+  const folder = (await hasMap(trained)) ? trained : base;
+  if (folder === undefined || !(await hasMap(folder))) return;
+  const { sourceFingerprint } = await readManifest(folder);
   const actual = await checkpointFingerprint(source);
   if (sourceFingerprint === actual) return;
   throw new EmbeddingError(
     'MANIFEST_MISMATCH',
-    `${trained.name}/${TOKEN_ID_MAP_FILE_NAME}`,
+    `${folder.name}/${TOKEN_ID_MAP_FILE_NAME}`,
     `does not fit: the fingerprint of ${source.name} is ${actual}, the map says ${sourceFingerprint}`,
   );
 }
@@ -159,7 +165,7 @@ class AdaptedTensors {
 
   /** Finds what the source calls its embedding matrix, be it by several names. Call it before any tensor is planned. */
   async findEmbedding(config: ModelConfig): Promise<void> {
-    const { trained, signal, adapter } = this.#options;
+    const { trained, signal, adapter, base } = this.#options;
     const { tokenIds } = adapter;
     if (tokenIds === undefined) return;
     const tensor = this.#rowsTensor;
@@ -170,8 +176,11 @@ class AdaptedTensors {
         `has no embedding rows, of which its config names ${tokenIds.length}`,
       );
     const { names } = await embeddingNames(this.#source, config, findEmbeddingMatrix(this.#source, config), signal);
+    for (const name of names)
+      if (this.#whole.has(canonicalName(name, this.#prefix)))
+        throw new EmbeddingError('MISSING_TENSOR', trained.name, `has "${name}" whole and rows of it`);
     const rows = { tensor, source: this.#file.source };
-    this.#embedding = { rows, names, matrixRows: Int32Array.from(await fullTokenIdsOf(trained, tokenIds)) };
+    this.#embedding = { rows, names, matrixRows: Int32Array.from(await fullTokenIdsOf(trained, tokenIds, base)) };
   }
 
   #add(tensor: TensorInfo): void {
@@ -185,6 +194,7 @@ class AdaptedTensors {
     if (name.endsWith(rowsSuffix)) {
       if (tokenIds === undefined) fail('has embedding rows, of which its config names none');
       const matrixName = `${name.slice(0, -rowsSuffix.length)}.weight`;
+      if (this.#rowsTensor !== undefined) fail(`and "${this.#rowsTensor.name}" are both rows of the embedding matrix`);
       if (!isInputEmbedding(matrixName)) fail(`has rows of "${matrixName}", which is not the input embedding matrix`);
       this.#rowsTensor = tensor;
     } else if (name.endsWith(UP)) {

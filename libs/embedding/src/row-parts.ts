@@ -113,11 +113,13 @@ async function readScattered(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { rowBytes } = matrix;
   const bytes = new Uint8Array(rowNumbers.length * rowBytes);
-  for (const [index, row] of rowNumbers.entries())
-    await matrix.source.read(
-      matrix.startBytes + row * rowBytes,
-      bytes.subarray(index * rowBytes, (index + 1) * rowBytes),
-    );
+  for (let first = 0, end = 0; first < rowNumbers.length; first = end) {
+    const row = rowNumbers[first] ?? 0;
+    // Rows that follow one another are read together.
+    do end += 1;
+    while (end < rowNumbers.length && rowNumbers[end] === row + end - first);
+    await matrix.source.read(matrix.startBytes + row * rowBytes, bytes.subarray(first * rowBytes, end * rowBytes));
+  }
   return convert(bytes, matrix.dtype, dtype, matrix.source.name);
 }
 

@@ -55,7 +55,7 @@ export { rotary } from './ops/rotary.ts';
 export { RuntimeDimensions, dimensionAt, firstToken, group, identity, reshape, split, transpose } from './ops/shape.ts';
 export { slidingWindows } from './ops/sliding-windows.ts';
 export { assignAddVariable, assignVariable, readVariable, variable, zeros, type Variable } from './ops/variable.ts';
-export { variablePort, type BlockPort, type VariablePort, type WholePort } from './ops/variable-port.ts';
+export { variablePort, type BlockPort, type VariablePort } from './ops/variable-port.ts';
 export { vocabularyCrossEntropyMean, type VocabularyLossOptions } from './ops/vocabulary-loss.ts';
 export { recompute } from './recompute.ts';
 export { addSideBranch } from './side-branch.ts';

@@ -47,8 +47,8 @@ export function loraModulesOf(
 }
 
 /**
- * The model with adapters: its own parameters are frozen, but for a classification head and an embedding matrix that is to be
- * trained, and adapters follow them. A is drawn as PEFT draws it (kaiming_uniform with a = sqrt(5)), B is 0, so that training begins with the model as it is.
+ * The model with adapters: its own parameters are frozen, but for a classification head and an embedding matrix that is to
+ * be trained, and adapters follow them. A is drawn as PEFT draws it (kaiming_uniform with a = sqrt(5)), B is 0, so that training begins with the model as it is.
  */
 export function withLora(model: Model, lora: LoraOptions): Model {
   const { generation } = model;

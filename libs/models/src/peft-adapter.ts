@@ -128,7 +128,12 @@ function tokenIdsOf(reader: ConfigReader): Uint32Array | undefined {
   const lists = Array.isArray(value) ? [value] : Object.values(value as object);
   const [list] = lists as unknown[];
   if (lists.length !== 1 || !Array.isArray(list) || list.length === 0)
-    return reader.fail(field, 'a list of token ids, of one embedding matrix');
+    // Not the value: lists of hundreds of thousands of ids are no message.
+    return reader.fail(
+      field,
+      'a list of token ids, or an object with one',
+      Array.isArray(value) || typeof value !== 'object' ? value : Object.keys(value as object),
+    );
   const seen = new Set<number>();
   for (const [index, id] of (list as unknown[]).entries()) {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > MAX_TOKEN_ID)

@@ -218,7 +218,10 @@ function findLoraProblems(lora: LoraTrainingOptions, { freeze, freezeEmbeddings 
       message: `freeze is "${freeze.join(' ')}", expected nothing beside lora, which freezes all but adapters and head`,
     });
   if (freezeEmbeddings && lora.trainsEmbeddings)
-    problems.push({ field: 'freezeEmbeddings', message: 'freezeEmbeddings is true beside lora.trainsEmbeddings' });
+    problems.push({
+      field: 'freezeEmbeddings',
+      message: 'freezeEmbeddings is true, expected false beside lora.trainsEmbeddings',
+    });
   return problems;
 }
 

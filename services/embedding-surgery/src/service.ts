@@ -117,6 +117,7 @@ function execute(context: JobContext<SurgeryTypes>, config: EmbeddingSurgeryConf
   const hooks: SurgeryHooks = {
     signal: context.signal,
     hub: config.hub,
+    artifactRoots: config.artifactRoots,
     isRecovered: context.isRecovered,
     onProgress: (progress) => {
       const nowMs = performance.now();

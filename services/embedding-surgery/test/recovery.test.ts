@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { ReduceSpec, RestoreSpec } from '@pemmican/contract/surgery';
 import { entryOf, writeSafetensors, type TensorEntry } from '@pemmican/safetensors';
+import { ArtifactRoots } from '@pemmican/storage';
 import { makeTinyModel } from '@pemmican/testkit';
 import { reduceJob } from '../src/reduce-job.ts';
 import { restoreJob } from '../src/restore-job.ts';
@@ -15,6 +16,7 @@ const options = { skip: existsSync(path.join(MODEL, 'model.safetensors')) ? fals
 const hooks = (isRecovered: boolean): Parameters<typeof reduceJob>[1] => ({
   signal: new AbortController().signal,
   hub: { cacheFolder: '/nonexistent' },
+  artifactRoots: ArtifactRoots.everywhere,
   isRecovered,
   onProgress: () => undefined,
 });

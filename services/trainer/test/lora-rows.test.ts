@@ -1,13 +1,13 @@
 // Adapters with embedding rows beside them: of a whole model, and of a reduced one whose rows have other numbers.
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { RunState, type PredictResponse } from '@pemmican/contract/trainer';
+import { RunState, Task, type PredictResponse } from '@pemmican/contract/trainer';
 import { reduceCheckpoint } from '@pemmican/embedding';
 import { SafetensorsFile, toFloat32 } from '@pemmican/safetensors';
 import { createFolder, openByteSource, openFolder } from '@pemmican/storage';
-import { refusalOf } from '@pemmican/testkit';
+import { ModelVariants, refusalOf } from '@pemmican/testkit';
 import { TokenIdMap } from '@pemmican/vocabulary';
 
 import { failureOf, finish, predictRequest, type RunFields } from './harness.ts';
@@ -133,12 +133,46 @@ test(
   },
 );
 
+test(
+  'an adapter without a token id map, as PEFT leaves it, has the rows of the base that it names',
+  TIMEOUT,
+  async () => {
+    const folder = at('as-of-peft');
+    cpSync(at('for-reduced'), folder, { recursive: true });
+    rmSync(path.join(folder, 'pemmican-token-id-map.json'));
+    assert.deepEqual(await logits(folder), await logits(at('for-reduced')));
+  },
+);
+
+test('a run says where PEFT would open its adapter as another model', TIMEOUT, async () => {
+  const withHead = new ModelVariants(model, work).withTensors({
+    'cls.predictions.bias': [VOCAB_SIZE],
+    'cls.predictions.transform.dense.weight': [32, 32],
+    'cls.predictions.transform.dense.bias': [32],
+    'cls.predictions.transform.LayerNorm.weight': [32],
+    'cls.predictions.transform.LayerNorm.bias': [32],
+  });
+  const options = { task: Task.MASKED_LM, maxSteps: 1, lora: LORA };
+  const { run, events } = await finish(trainer, { model: withHead, output: at('masked'), train, options });
+  assert.equal(run.state, RunState.SUCCEEDED, run.error?.message);
+  const warnings = events.flatMap(({ event }) =>
+    event?.$case === 'log' && event.value.severity === 'warning' ? [event.value.message] : [],
+  );
+  assert.ok(
+    warnings.some((message) => message.startsWith('PEFT leaves out the bias')),
+    warnings.join(),
+  );
+});
+
 test('frozen and trained embeddings are refused together, before anything runs', TIMEOUT, async () => {
   const both = { ...OPTIONS, freezeEmbeddings: true };
   await assert.rejects(finish(trainer, fields('both', { options: both })), (error) => {
     const { code, message } = refusalOf(error);
     assert.equal(code, 'INVALID_ARGUMENT');
-    assert.match(message, /spec\.options\.freeze_embeddings: freezeEmbeddings is true beside lora\.trainsEmbeddings/);
+    assert.match(
+      message,
+      /spec\.options\.freeze_embeddings: freezeEmbeddings is true, expected false beside lora\.trainsEmbeddings/,
+    );
     return true;
   });
 });
@@ -149,11 +183,13 @@ test('a base that the rows are not of is refused before a step is taken', TIMEOU
   const config = JSON.parse(readFileSync(path.join(small, 'config.json'), 'utf8')) as Record<string, unknown>;
   writeFileSync(path.join(small, 'config.json'), JSON.stringify({ ...config, vocab_size: 90 }));
   const options = { ...OPTIONS, lora: { ...LORA, baseModelUri: small } };
+  cpSync(at('whole'), at('other-base'), { recursive: true });
+  const before = readdirSync(at('other-base')).sort();
   const { run } = await finish(trainer, fields('other-base', { model: reduced, options }));
   const { code, reason, message } = failureOf(run);
   assert.deepEqual([code, reason], ['FAILED_PRECONDITION', 'VOCAB_SIZE_MISMATCH']);
   assert.match(message, /small: has a vocab_size of 90, and the rows that are trained are those of a model with 125/);
-  assert.equal(run.progress?.step ?? 0, 0);
+  assert.deepEqual(readdirSync(at('other-base')).sort(), before, 'what an earlier run left is there');
 });
 
 test('predict refuses an adapter with a row that its base does not have: SHAPE_MISMATCH', TIMEOUT, async () => {
@@ -161,15 +197,16 @@ test('predict refuses an adapter with a row that its base does not have: SHAPE_M
   cpSync(at('whole'), folder, { recursive: true });
   const file = path.join(folder, 'adapter_config.json');
   writeFileSync(file, readFileSync(file, 'utf8').replace(/\b124\n/, '125\n'));
-  await assert.rejects(logits(folder), (error) => {
-    const { code, reason, message } = refusalOf(error);
-    assert.deepEqual([code, reason], ['FAILED_PRECONDITION', 'SHAPE_MISMATCH']);
-    assert.match(
-      message,
-      /trainable_tokens_delta" is for token 125, "embeddings\.word_embeddings\.weight" has 125 rows/,
-    );
-    return true;
-  });
+  for (const [base, expected] of [
+    ['', /trainable_tokens_delta" has a row for row 125 of "embeddings\.word_embeddings\.weight", which has 125/],
+    [reduced, /past-the-end: has a row for token 125, .*reduced is a reduction of 125 rows/],
+  ] as const)
+    await assert.rejects(logits(folder, base), (error) => {
+      const { code, reason, message } = refusalOf(error);
+      assert.deepEqual([code, reason], ['FAILED_PRECONDITION', 'SHAPE_MISMATCH']);
+      assert.match(message, expected);
+      return true;
+    });
 });
 
 test('estimateMemory plans gradient and moments of the rows', TIMEOUT, async () => {

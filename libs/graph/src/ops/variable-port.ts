@@ -6,7 +6,7 @@ import { identity } from './shape.ts';
 import { assignVariable, readVariable, variable, zeros, type Variable } from './variable.ts';
 
 /** Bytes up to which a variable goes in and out whole. */
-export const MAX_WHOLE_PORT_BYTES = 8 * 1024 * 1024;
+const MAX_WHOLE_PORT_BYTES = 8 * 1024 * 1024;
 
 interface PortNames {
   /** Feed: the values to write, of the variable's shape or, in blocks, `[n, ...]`. */
@@ -20,7 +20,7 @@ interface PortNames {
 }
 
 /** Node names by which a small variable's value goes in and out. */
-export interface WholePort extends PortNames {
+interface WholePort extends PortNames {
   readonly kind: 'whole';
 }
 
@@ -50,11 +50,16 @@ export function variablePort(builder: GraphBuilder, target: Variable): VariableP
   return sizeBytes <= MAX_WHOLE_PORT_BYTES ? wholePort(builder, target) : blockPort(builder, target);
 }
 
-/** What is fed becomes the variable's value as it is, without a copy. */
+/**
+ * A variable takes its value's buffer, and a fed tensor's may be JavaScript's own: a copy of it is assigned, or an update, on a
+ * thread of the engine, would be what lets go of it.
+ */
 function wholePort(builder: GraphBuilder, target: Variable): WholePort {
   const { names, finish } = portOf(builder, target);
-  const values = builder.placeholder(names.valuesFeed, target.dtype, target.shape);
-  finish('write', assignVariable(builder, target, values));
+  const { dtype, shape } = target;
+  const values = builder.placeholder(names.valuesFeed, dtype, shape);
+  const copy = builder.add('DeepCopy', [values], { T: dtypeAttribute(dtype) }, { dtype, shape });
+  finish('write', assignVariable(builder, target, copy));
   readVariable(builder, target, [], names.readFetch);
   return { kind: 'whole', ...names };
 }

@@ -1,4 +1,4 @@
-import { adaptedRowsPart, fullTokenIdsOf } from '@pemmican/embedding';
+import { EmbeddingError, adaptedRowsPart, fullTokenIdsOf } from '@pemmican/embedding';
 import type { Model, Task, TensorReader } from '@pemmican/models';
 import type { FolderReader, SafetensorsFile } from '@pemmican/safetensors';
 import type { PreparedModel } from './prepared-model.ts';
@@ -7,10 +7,12 @@ import type { PreparedModel } from './prepared-model.ts';
 export interface RowsAdapter {
   readonly folder: FolderReader;
   readonly file: SafetensorsFile;
-  /** Of its rows. */
+  /** Name of the tensor of its rows. */
   readonly tensorName: string;
-  /** Theirs, as its config has them. */
+  /** Of the rows, by the ids of the model that the adapter names. */
   readonly tokenIds: Uint32Array;
+  /** Whether that is the base it is used with. */
+  readonly isForBase: boolean;
 }
 
 /**
@@ -22,11 +24,17 @@ export interface RowsAdapter {
 export async function withAdapterRows(
   base: PreparedModel,
   matrixName: string,
-  { folder, file, tensorName, tokenIds }: RowsAdapter,
+  { folder, file, tensorName, tokenIds, isForBase }: RowsAdapter,
 ): Promise<TensorReader> {
   const { checkpoint, reduction } = base;
-  const fullTokenIds = await fullTokenIdsOf(folder, tokenIds);
-  const rowOf = (fullTokenId: number): number => reduction?.map.toReducedId(fullTokenId) ?? fullTokenId;
+  const fullTokenIds = await fullTokenIdsOf(folder, tokenIds, isForBase ? base.folder : undefined);
+  const rowOf = (fullTokenId: number): number => {
+    if (reduction === undefined) return fullTokenId;
+    const { fullVocabSize } = reduction.map;
+    if (fullTokenId < fullVocabSize) return reduction.map.toReducedId(fullTokenId);
+    const problem = `has a row for token ${fullTokenId}, ${base.folder.name} is a reduction of ${fullVocabSize} rows`;
+    throw new EmbeddingError('SHAPE_MISMATCH', folder.name, problem);
+  };
   const tensor = checkpoint.get(matrixName);
   const part = adaptedRowsPart(
     { tensor, source: checkpoint.sourceOf(matrixName) },

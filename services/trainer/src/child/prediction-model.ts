@@ -11,6 +11,7 @@ import {
   resolveParameters,
   withLora,
   type Model,
+  type ParameterSource,
   type ParameterSpec,
   type Task,
   type TensorReader,
@@ -119,15 +120,18 @@ async function adapted(
       const ofBase = locateParameters({ ...base, model }, task, labelCount).sources.filter(isOfBase);
       const weights = program.parameters.filter(isOfBase);
       const matrix = ofBase.find(({ spec }) => isTrainedByRows(spec, lora));
-      const values =
-        matrix?.checkpointName === undefined || tokenIds === undefined
-          ? base.checkpoint
-          : await withAdapterRows(base, matrix.checkpointName, {
-              folder,
-              file,
-              tensorName: adapterTensorName(matrix.spec, lora),
-              tokenIds,
-            });
+      const rowsOf = ({ spec, checkpointName }: ParameterSource): Promise<TensorReader> => {
+        if (checkpointName === undefined || tokenIds === undefined) throw new TypeError(`No rows of "${spec.name}"`);
+        const tensorName = adapterTensorName(spec, lora);
+        return withAdapterRows(base, checkpointName, {
+          folder,
+          file,
+          tensorName,
+          tokenIds,
+          isForBase: baseModelUri === '',
+        });
+      };
+      const values = matrix === undefined ? base.checkpoint : await rowsOf(matrix);
       await loadWeights(session, weights, ofBase, values, 0);
     },
     close: async () => {

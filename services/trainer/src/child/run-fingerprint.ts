@@ -1,6 +1,12 @@
 import { Split } from '@pemmican/contract/vocabulary';
 import { checkpointFingerprint } from '@pemmican/embedding';
-import { digestDataset, microBatchesPerStep, type TrainerState, type TrainingOptions } from '@pemmican/training';
+import {
+  digestDataset,
+  microBatchesPerStep,
+  type LoraTrainingOptions,
+  type TrainerState,
+  type TrainingOptions,
+} from '@pemmican/training';
 import { frozenPatterns } from '../model-to-train.ts';
 import type { PreparedData } from './prepared-data.ts';
 import type { PreparedModel } from './prepared-model.ts';
@@ -41,10 +47,15 @@ export async function fingerprintOf(
     // An adapter's checkpoint does not bring the weights that it was trained beside.
     ...(lora === undefined
       ? {}
-      : { lora: JSON.stringify(lora), baseFingerprint: await checkpointFingerprint(prepared.checkpoint) }),
+      : { lora: describeLora(lora), baseFingerprint: await checkpointFingerprint(prepared.checkpoint) }),
     vocabRows: prepared.vocabRows,
     labelCount: data.labelCount,
     keptTokenIdsDigest: prepared.reduction?.manifest.keptTokenIdsDigest ?? 'none',
     trainDataDigest: trainData === undefined ? 'none' : await digestDataset(trainData),
   };
+}
+
+/** What is not asked for is left out, so that runs from before there was such a thing go on. */
+function describeLora({ trainsEmbeddings, ...lora }: LoraTrainingOptions): string {
+  return JSON.stringify(trainsEmbeddings ? { ...lora, trainsEmbeddings } : lora);
 }

@@ -135,6 +135,8 @@ async function trainProgram(
     },
     { totalSteps: planRun(options, trainData.recordCount).totalSteps },
   );
+  // Before anything of an earlier run is removed: it reads the model that an adapter is for.
+  const output = await outputOf(tensorNames);
   const resumeFrom = await checkpointToResume(context);
   await folder.forgetModel();
   if (resumeFrom === undefined) await folder.truncateMetrics(0);
@@ -151,7 +153,7 @@ async function trainProgram(
     train: trainData,
     validation: data.splits.get(Split.VALIDATION),
     checkpoints: folder,
-    ...(await outputOf(tensorNames)),
+    ...output,
     fingerprint: await fingerprintOf(prepared, data, options),
     resumeFrom,
     signal: request.signal,

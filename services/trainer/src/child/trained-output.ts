@@ -46,8 +46,8 @@ export async function wholeModelOutput(
 }
 
 /**
- * A PEFT adapter: what was trained and nothing else, embedding rows by the token ids of its base. Its config.json is that of the base model with the trained labels; PEFT
- * does not read it.
+ * A PEFT adapter: what was trained and nothing else, embedding rows by the token ids of its base. Its config.json is that of
+ * the base model with the trained labels; PEFT does not read it.
  * @param base the model without adapters
  */
 export async function adapterOutput(

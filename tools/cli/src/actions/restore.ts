@@ -9,7 +9,7 @@ import { restoreStage } from '../stages/surgery-stage.ts';
 function describe({ mergedModuleCount, mergedRowCount, fullVocabSize, unusedRowFactor }: SurgeryResult): string {
   if (mergedModuleCount > 0)
     return mergedRowCount > 0
-      ? `An adapter was merged into ${mergedModuleCount} of its matrices and ${mergedRowCount} of its ${fullVocabSize} embedding rows; all else is byte-identical to the source.`
+      ? `An adapter was merged into ${mergedModuleCount} of its matrices and ${mergedRowCount} of its ${fullVocabSize} embedding rows; no other row changed.`
       : `An adapter was merged into ${mergedModuleCount} of its matrices; all others and every embedding row are byte-identical to the source.`;
   return unusedRowFactor === 1
     ? 'Unused rows are byte-identical to the source.'

@@ -33,6 +33,8 @@ const SERVICES: readonly ServiceName[] = ['vocabulary-analysis', 'embedding-surg
 export async function run(options: RunOptions, context: CommandContext): Promise<void> {
   checkRestriction(options);
   checkUpload(options);
+  if (options.unusedRowDecay === true && options.loraTrainEmbeddings === true)
+    throw usageError('--unused-row-decay changes rows that an adapter leaves as they are; take only one of it and --lora-train-embeddings'); // prettier-ignore
   if (options.loraMerge === true && options.loraRank === undefined)
     throw usageError('--lora-merge merges a trained adapter; add --lora-rank to train one');
   const inputs = await gatherRunInputs(options);

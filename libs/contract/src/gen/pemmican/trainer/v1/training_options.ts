@@ -393,7 +393,8 @@ export interface TrainingOptions {
   /** Parameters that keep their values: names, in which `*` stands for any run of characters. MUST each match a parameter. */
   freeze: string[];
   /**
-   * Train low-rank adapters and the classification head, embedding rows where asked for, and keep everything else as it is. Not set: train the model itself.
+   * Train low-rank adapters and the classification head, embedding rows where asked for, and keep everything else as it is. Not
+   * set: train the model itself.
    * MUST NOT be set together with `freeze`.
    */
   lora:
@@ -457,7 +458,9 @@ export interface LoraOptions {
   baseModelUri: string;
   /**
    * Train the embedding matrix beside the adapters, all rows that the model has of it. The adapter has them as PEFT's
-   * `trainable_token_indices`. MUST NOT be set together with `freeze_embeddings`.
+   * `trainable_token_indices`, by the token ids of the model that adapter_config.json names: full ones where `base_model_uri` is
+   * the model that was reduced, and the rows of the reduced folder itself where it is not set. MUST NOT be set together with
+   * `freeze_embeddings`.
    */
   trainEmbeddings: boolean;
 }
