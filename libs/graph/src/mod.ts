@@ -40,6 +40,7 @@ export {
   multiplyConstant,
   reduce,
   scale,
+  segmentSum,
   subtract,
   unary,
 } from './ops/arithmetic.ts';
@@ -49,6 +50,7 @@ export { embeddingPair } from './ops/embedding-pair.ts';
 export { gatherRows } from './ops/gather.ts';
 export { crossEntropyMean, squaredErrorMean } from './ops/loss.ts';
 export { linear, linearWithoutBias, matmul, type LinearOptions } from './ops/matmul.ts';
+export { rowsOf, setRowsInPlace } from './ops/scatter.ts';
 export { layerNorm, rmsNorm } from './ops/normalization.ts';
 export { relativeShift } from './ops/relative-shift.ts';
 export { rotary } from './ops/rotary.ts';

@@ -28,6 +28,12 @@ export interface AdamWFeeds {
   readonly decayFactor: Tensor;
 }
 
+/** Decay rates of the moments. */
+export interface Betas {
+  readonly beta1: number;
+  readonly beta2: number;
+}
+
 /** A trained variable with its moments. */
 export interface OptimizedVariable {
   readonly weight: Variable;
@@ -152,11 +158,10 @@ export function applyAdamW(
   gradient: Gradient,
   factor: Tensor,
   feeds: AdamWFeeds,
-  betas: { beta1: number; beta2: number },
+  betas: Betas,
   isDecaying: boolean,
   after?: GraphNode,
-): { update: GraphNode; dense: Tensor } {
-  const T = dtypeAttribute('float32');
+): { update: GraphNode; dense: Tensor[] } {
   const before = after === undefined ? [] : [after];
   if (isDecaying && target.hasWeightDecay) {
     // The factor is known only when every gradient is, so after every reader of the weight.
@@ -168,25 +173,37 @@ export function applyAdamW(
     gradient.kind === 'rows'
       ? densify(builder, { ...gradient, values: binary(builder, 'Mul', gradient.values, ownFactor) })
       : binary(builder, 'Mul', gradient.value, ownFactor);
+  return { update: adam(builder, target, dense, feeds, betas), dense: [dense] };
+}
+
+/** Adam in place, by the op that does it in one pass. */
+export function adam(
+  builder: GraphBuilder,
+  { weight, moment1, moment2 }: Pick<OptimizedVariable, 'weight' | 'moment1' | 'moment2'>,
+  gradient: Tensor,
+  feeds: AdamWFeeds,
+  { beta1, beta2 }: Betas,
+  controlInputs: readonly GraphNode[] = [],
+): GraphNode {
   const zero = builder.constant(0);
-  const update = builder.addNode(
+  return builder.addNode(
     'ResourceApplyAdam',
     [
-      target.weight.handle,
-      target.moment1.handle,
-      target.moment2.handle,
+      weight.handle,
+      moment1.handle,
+      moment2.handle,
       zero,
       zero,
       feeds.correctedLearningRate,
-      builder.constant(betas.beta1),
-      builder.constant(betas.beta2),
+      builder.constant(beta1),
+      builder.constant(beta2),
       feeds.correctedEpsilon,
-      dense,
+      gradient,
     ],
-    { T, use_locking: { kind: 'bool', value: false } },
+    { T: dtypeAttribute('float32'), use_locking: { kind: 'bool', value: false } },
     [],
+    { controlInputs },
   );
-  return { update, dense };
 }
 
 /**

@@ -28,6 +28,7 @@ import {
   type OptimizedVariable,
 } from './adamw.ts';
 import { FETCH, towerPrefix } from './program-feeds.ts';
+import { applyAdamWInBlocks, isUpdatedInBlocks } from './adamw-blocks.ts';
 import { targetCountOf } from './target-count.ts';
 import { batchInputs, buildTower, lossOf, type BatchInputs, type TowerResult } from './tower.ts';
 
@@ -295,8 +296,8 @@ class ProgramBuilder {
   }
 
   /**
-   * Updates one parameter after the other. Row gradients come last: they become dense here, when the gradients of all
-   * other parameters are gone.
+   * Updates one parameter after the other. Row gradients come last: they become dense here, those of large matrices block by
+   * block, when the gradients of all other parameters are gone.
    * @param finish what follows an update before the next one begins
    */
   #applyAll(
@@ -309,17 +310,14 @@ class ProgramBuilder {
     const betas = { beta1: this.#options.adamBeta1, beta2: this.#options.adamBeta2 };
     const finished: GraphNode[] = [];
     for (const index of denseFirst(canonical)) {
-      const { update, dense } = applyAdamW(
-        builder,
-        at(this.#trained, index).variable,
-        at(canonical, index),
-        factor,
-        feeds,
-        betas,
-        this.#options.hasWeightDecay,
-        finished.at(-1),
-      );
-      this.#gradientTensors.add(dense);
+      const { variable: target } = at(this.#trained, index);
+      const gradient = at(canonical, index);
+      const rest = [factor, feeds, betas, this.#options.hasWeightDecay, finished.at(-1)] as const;
+      const { update, dense } =
+        gradient.kind === 'rows' && isUpdatedInBlocks(target)
+          ? applyAdamWInBlocks(builder, target, gradient, ...rest)
+          : applyAdamW(builder, target, gradient, ...rest);
+      for (const tensor of dense) this.#gradientTensors.add(tensor);
       finished.push(finish(index, update));
     }
     return finished;

@@ -33,6 +33,7 @@ export const MEMORY_CASES: readonly MemoryCase[] = [
   { name: 'few rows, wide batch', rows: 2000, batch: [16, 64] },
   { name: 'ten times the rows, the same batch', rows: 20_000, batch: [16, 64] },
   { name: 'many rows, narrow batch: the peak is in the update', rows: 20_000, batch: [4, 32] },
+  { name: 'a matrix that is updated block by block', rows: 60_000, batch: [4, 32], options: { hasWeightDecay: true } },
   { name: 'a batch whose last rows are odd numbers', rows: 2001, batch: [7, 51] },
   { name: 'all-MiniLM-L6-v2, full', layers: 6, hidden: 384, rows: 30_522, batch: [16, 44] },
   { name: 'all-MiniLM-L6-v2, reduced', layers: 6, hidden: 384, rows: 4328, batch: [16, 44] },

@@ -1,7 +1,8 @@
 import type { GraphBuilder } from '../graph-builder.ts';
-import type { RowGradient, Tensor } from '../tensor.ts';
+import type { GraphNode, RowGradient, Tensor } from '../tensor.ts';
 import { dtypeAttribute } from './arithmetic.ts';
 import { sumDuplicateRows } from './embedding.ts';
+import { dimensionAt } from './shape.ts';
 
 /**
  * A matrix with rows set, in the very bytes of `target`, which nothing else MUST read afterwards. (TensorFlow's own
@@ -21,6 +22,26 @@ export function setRowsInPlace(builder: GraphBuilder, target: Tensor, ids: Tenso
 export function addRowsInPlace(builder: GraphBuilder, target: Tensor, added: RowGradient): Tensor {
   const distinct = sumDuplicateRows(builder, added);
   return inPlace(builder, 'InplaceAdd', target, distinct.ids, distinct.values);
+}
+
+/**
+ * Some rows of a matrix, sharing its bytes.
+ * @param block rows `[firstRow, firstRow + rowCount)`
+ */
+export function rowsOf(
+  builder: GraphBuilder,
+  matrix: Tensor,
+  { firstRow, rowCount }: { readonly firstRow: number; readonly rowCount: number },
+  controlInputs: readonly GraphNode[] = [],
+): Tensor {
+  const { dtype, shape } = matrix;
+  return builder.add(
+    'Slice',
+    [matrix, builder.constant([firstRow, 0], 'int32'), builder.constant([rowCount, -1], 'int32')],
+    { T: dtypeAttribute(dtype), Index: dtypeAttribute('int32') },
+    { dtype, shape: [rowCount, dimensionAt(shape, 1)] },
+    { controlInputs, isView: true },
+  );
 }
 
 function inPlace(

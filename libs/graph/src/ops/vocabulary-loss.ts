@@ -5,7 +5,7 @@ import type { Tensor } from '../tensor.ts';
 import { binary, concat, dense, dtypeAttribute, gather, reduce, segmentSum, unary } from './arithmetic.ts';
 import { countOf } from './loss.ts';
 import { asOperand, product } from './matmul.ts';
-import { addRowsInPlace, setRowsInPlace } from './scatter.ts';
+import { addRowsInPlace, rowsOf, setRowsInPlace } from './scatter.ts';
 import { dimensionAt, identity } from './shape.ts';
 
 export interface VocabularyLossOptions {
@@ -259,13 +259,11 @@ class VocabularyLoss {
   #rows({ firstRow, rowCount }: Chunk, after: readonly Tensor[]): Tensor {
     const builder = this.#builder;
     if (this.#chunks.length === 1) return this.#matrix;
-    const { dtype, shape } = this.#matrix;
-    return builder.add(
-      'Slice',
-      [this.#matrix, builder.constant([firstRow, 0], 'int32'), builder.constant([rowCount, -1], 'int32')],
-      { T: dtypeAttribute(dtype), Index: dtypeAttribute('int32') },
-      { dtype, shape: [rowCount, dimensionAt(shape, 1)] },
-      { controlInputs: after.map(({ node }) => node), isView: true },
+    return rowsOf(
+      builder,
+      this.#matrix,
+      { firstRow, rowCount },
+      after.map(({ node }) => node),
     );
   }
 
