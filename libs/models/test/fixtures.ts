@@ -38,7 +38,7 @@ export interface Fixture<Each extends Case = Case> {
   readonly cases: Each[];
 }
 
-const OTHERS: readonly string[] = ['tables', 'lora', 'lora-seq2seq', 'lora-tokens', 'question-answering'];
+const OTHERS: readonly string[] = ['tables', 'lora', 'lora-seq2seq', 'lora-tokens', 'lora-rows', 'question-answering'];
 const FOLDER = path.join(import.meta.dirname, '../fixtures');
 
 export function readFixture(name: string): unknown {
