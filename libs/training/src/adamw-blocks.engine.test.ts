@@ -36,7 +36,6 @@ function trainedBy(update: Update): Map<string, Float32Array> {
   const builder = new GraphBuilder();
   const weight = variable(builder, 'weights/matrix', [ROW_COUNT, HIDDEN_SIZE]);
   const target = optimizedVariable(builder, 'matrix', weight, true);
-  assert.ok(isUpdatedInBlocks(target));
   const gradient: RowGradient = {
     kind: 'rows',
     ids: builder.placeholder('ids', 'int32', [IDS.length]),
@@ -74,6 +73,11 @@ function trainedBy(update: Update): Map<string, Float32Array> {
     session.dispose();
   }
 }
+
+test('matrices of 128 MiB and more are updated in blocks', () => {
+  const isInBlocks = (...shape: number[]): boolean => isUpdatedInBlocks({ weight: { shape } });
+  assert.deepEqual([isInBlocks(250_037, 384), isInBlocks(30_522, 768), isInBlocks(2 ** 25)], [true, false, false]);
+});
 
 test('an update block by block has the bits of an update of the whole matrix, decay and rows without a gradient included', () => {
   const factor = 0.7;
