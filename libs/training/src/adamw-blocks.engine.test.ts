@@ -10,8 +10,10 @@ import {
   type GraphNode,
   type RowGradient,
 } from '@pemmican/graph';
+import { parseModel } from '@pemmican/models';
 import { applyAdamWInBlocks, isUpdatedInBlocks } from './adamw-blocks.ts';
 import { adamWFeeds, adamWScalars, applyAdamW, optimizedVariable, type OptimizedVariable } from './adamw.ts';
+import { buildTrainingProgram } from './training-program.ts';
 import { readVariables, writeVariables } from '../test/variables.ts';
 
 // Rows of three blocks and a part of one, and of a width that a processor's vectors do not divide.
@@ -77,6 +79,21 @@ function trainedBy(update: Update): Map<string, Float32Array> {
 test('matrices of 128 MiB and more are updated in blocks', () => {
   const isInBlocks = (...shape: number[]): boolean => isUpdatedInBlocks({ weight: { shape } });
   assert.deepEqual([isInBlocks(250_037, 384), isInBlocks(30_522, 768), isInBlocks(2 ** 25)], [true, false, false]);
+});
+
+test('a matrix that is updated in blocks has no dense gradient in its bytes, one that is accumulated has', () => {
+  const bytesOf = (rowCount: number, isAccumulating: boolean): number => {
+    const config = {
+      model_type: 'bert', vocab_size: rowCount, hidden_size: 384, num_hidden_layers: 1, num_attention_heads: 12, intermediate_size: 384,
+      max_position_embeddings: 16, type_vocab_size: 2,
+    }; // prettier-ignore
+    const program = buildTrainingProgram(parseModel(config, 'config.json'), {
+      task: 'sequence-classification', labelCount: 2, vocabRows: rowCount, paddingIndex: 0, dropout: 0, gradientCheckpointing: false, bf16: false,
+      isAccumulating, hasWeightDecay: false, maxGradNorm: 1, adamBeta1: 0.9, adamBeta2: 0.999,
+    }); // prettier-ignore
+    return program.embeddingTrainingBytes / (384 * rowCount);
+  };
+  assert.deepEqual([bytesOf(250_037, false), bytesOf(250_037, true), bytesOf(4744, false)], [12, 16, 16]);
 });
 
 test('an update block by block has the bits of an update of the whole matrix, decay and rows without a gradient included', () => {

@@ -99,7 +99,7 @@ export interface TrainingProgram {
   planEvaluation(batchSize: number, length: number, targetLength?: number): MemoryPlan;
   /** Memory of the same step on each other device; undefined where there is none. */
   planOtherDevice(batchSize: number, length: number, targetLength?: number): MemoryPlan | undefined;
-  /** Bytes of the embedding matrix and, where it is trained, of its gradient and its moments. */
+  /** Bytes of the embedding matrix and, where it is trained, of its moments and a dense gradient, if it gets one. */
   readonly embeddingTrainingBytes: number;
 }
 
@@ -197,8 +197,18 @@ class ProgramBuilder {
       planEvaluation: (...sizes) => planMemory(builder, evaluationTargets, this.#bindings(...sizes), planned),
       embeddingTrainingBytes: this.#parameters
         .filter(({ spec }) => spec.isEmbeddingMatrix === true)
-        .reduce((sum, parameter) => sum + (parameter.spec.isFrozen === true ? 4 : 16) * countOf([parameter]), 0),
+        .reduce((sum, parameter) => sum + this.#trainingBytes(parameter.spec, firstTower) * countOf([parameter]), 0),
     };
+  }
+
+  /** Bytes of a number of a matrix: itself, its moments, and its gradient where that is ever dense. */
+  #trainingBytes(spec: ParameterSpec, { gradients }: TowerResult): number {
+    if (spec.isFrozen === true) return 4;
+    const index = this.#trained.findIndex((trained) => trained.spec.name === spec.name);
+    const { isAccumulating, otherDevices = [] } = this.#options;
+    const isPlain = !isAccumulating && otherDevices.length === 0;
+    const isInBlocks = at(gradients, index).kind === 'rows' && isUpdatedInBlocks(at(this.#trained, index).variable);
+    return isPlain && isInBlocks ? 12 : 16;
   }
 
   #bindings(batch: number, length: number, targetLength?: number): Record<string, number> {
