@@ -3,11 +3,21 @@ import { test } from 'node:test';
 
 import { Checkpoint, fromFloat32, toFloat32 } from '@pemmican/safetensors';
 
-import { fileOf, MemoryFolder, type TestTensor } from '../test/memory-folder.ts';
-import { CONFIG, encoderTensors, folderOf, HIDDEN_SIZE, KEPT_TOKEN_IDS, ramp, ROW_COUNT, trainedOf } from '../test/small-bert.ts'; // prettier-ignore
+import { MemoryFolder, type TestTensor } from '../test/memory-folder.ts';
+import {
+  ADAPTER_PREFIX,
+  adapterFolder,
+  CONFIG,
+  encoderTensors,
+  folderOf,
+  HIDDEN_SIZE,
+  KEPT_TOKEN_IDS,
+  ramp,
+  ROW_COUNT,
+  trainedOf,
+} from '../test/small-bert.ts';
 import { mergeAdapter, type AdapterFile, type MergeResult } from './mod.ts';
 
-const PREFIX = 'base_model.model.';
 const SUFFIX = '.token_adapter.trainable_tokens_delta';
 const MATRIX = 'embeddings.word_embeddings.weight';
 const MAP = 'pemmican-token-id-map.json';
@@ -15,20 +25,12 @@ const ROWS = `bert.embeddings.word_embeddings${SUFFIX}`;
 
 const adapterFile = (tokenIds: readonly number[] | undefined): AdapterFile => ({
   fileName: 'adapter_model.safetensors',
-  tensorPrefix: PREFIX,
+  tensorPrefix: ADAPTER_PREFIX,
   scaling: 1,
   isInputMajor: false,
   rowsSuffix: SUFFIX,
   tokenIds: tokenIds === undefined ? undefined : Uint32Array.from(tokenIds),
 });
-
-async function adapterFolder(
-  tensors: readonly TestTensor[],
-  files: Record<string, Uint8Array | string> = {},
-): Promise<MemoryFolder> {
-  const named = tensors.map((tensor) => ({ ...tensor, name: PREFIX + tensor.name }));
-  return new MemoryFolder('adapter', { 'adapter_model.safetensors': await fileOf(named), ...files });
-}
 
 async function merge(
   source: MemoryFolder,

@@ -4,8 +4,8 @@ import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
 import type { BytePart } from './byte-part.ts';
 import { CONFIG_FILE_NAME, ModelConfig } from './config-file.ts';
 import { EmbeddingError } from './error.ts';
-import { readManifest } from './manifest-check.ts';
-import { mergeRowsPart } from './row-parts.ts';
+import { hasManifest, readManifest } from './manifest-check.ts';
+import { mergeRowsPart, rowSourceOf } from './row-parts.ts';
 
 // As PEFT names it; for messages.
 const ADAPTER_CONFIG = 'adapter_config.json';
@@ -45,15 +45,9 @@ export function adaptedRowsPart(matrix: StoredTensor, adapter: AdapterRows, dtyp
   const rowNumbers = trainedRows.map((index) => matrixRows[index] ?? 0);
   const last = rowNumbers.at(-1) ?? 0;
   if (last >= rowCount) fail(`has a row for row ${last} of "${tensor.name}", which has ${rowCount}`);
-  const rowsOf = ({ tensor: { offsetBytes, lengthBytes, shape, dtype: own }, source }: StoredTensor) => ({
-    source,
-    startBytes: offsetBytes,
-    rowBytes: lengthBytes / (shape[0] ?? 1),
-    dtype: own,
-  });
   return mergeRowsPart({
-    full: rowsOf(matrix),
-    trained: rowsOf(rows),
+    full: rowSourceOf(tensor, matrix.source),
+    trained: rowSourceOf(rows.tensor, rows.source),
     fullVocabSize: rowCount,
     hiddenSize,
     keptTokenIds: rowNumbers,
@@ -61,6 +55,12 @@ export function adaptedRowsPart(matrix: StoredTensor, adapter: AdapterRows, dtyp
     dtype,
     unusedRowDecay: 1,
   });
+}
+
+/** The folder with the token id map that an adapter's token ids are of: its own, or that of the model it names. */
+export async function mapFolderOf(adapter: FolderReader, base?: FolderReader): Promise<FolderReader | undefined> {
+  if (await hasManifest(adapter)) return adapter;
+  return base !== undefined && (await hasManifest(base)) ? base : undefined;
 }
 
 /**
@@ -78,10 +78,9 @@ export async function fullTokenIdsOf(
   const fail = (fileName: string, problem: string): never => {
     throw new EmbeddingError('INVALID_CONFIG', `${adapter.name}/${fileName}`, problem);
   };
-  const names = await adapter.list();
-  const isMapOfBase = !names.includes(TOKEN_ID_MAP_FILE_NAME);
-  if (isMapOfBase && (base === undefined || !(await base.list()).includes(TOKEN_ID_MAP_FILE_NAME))) return tokenIds;
-  const manifest = await readManifest(isMapOfBase && base !== undefined ? base : adapter);
+  const mapFolder = await mapFolderOf(adapter, base);
+  if (mapFolder === undefined) return tokenIds;
+  const manifest = await readManifest(mapFolder);
   const { reducedVocabSize, keptTokenIds } = manifest;
   const toFullTokenIds = (): Uint32Array =>
     tokenIds.map(
@@ -89,8 +88,8 @@ export async function fullTokenIdsOf(
         keptTokenIds[id] ??
         fail(ADAPTER_CONFIG, `token id ${index} is ${id}, the reduced folder has rows 0 to ${reducedVocabSize - 1}`),
     );
-  if (isMapOfBase) return toFullTokenIds();
-  if (!names.includes(CONFIG_FILE_NAME))
+  if (mapFolder !== adapter) return toFullTokenIds();
+  if (!(await adapter.list()).includes(CONFIG_FILE_NAME))
     fail(
       TOKEN_ID_MAP_FILE_NAME,
       `is there without the ${CONFIG_FILE_NAME} that says whether token ids are full or reduced`,

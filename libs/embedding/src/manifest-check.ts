@@ -9,6 +9,11 @@ import { readSmallFile } from './folder-file.ts';
 // A million kept ids of seven digits, with commas, take 8 MB.
 const MAX_MANIFEST_LENGTH_BYTES = 100_000_000;
 
+/** Whether a folder is, or was trained from, a reduced one. */
+export async function hasManifest(folder: FolderReader): Promise<boolean> {
+  return (await folder.list()).includes(TOKEN_ID_MAP_FILE_NAME);
+}
+
 /**
  * Reads the manifest that travels with a reduced checkpoint.
  * @throws EmbeddingError MISSING_FILE; whatever `parseManifest` throws for a malformed one

@@ -6,28 +6,28 @@ import { gunzipSync } from 'node:zlib';
 
 import { Checkpoint, fromFloat32, toFloat32 } from '@pemmican/safetensors';
 
-import { fileOf, float32Bytes, MemoryFolder, type TestTensor } from '../test/memory-folder.ts';
-import { CONFIG, encoderTensors, folderOf, ramp, ROW_COUNT, trainedOf } from '../test/small-bert.ts';
+import { float32Bytes, MemoryFolder, type TestTensor } from '../test/memory-folder.ts';
+import {
+  ADAPTER_PREFIX,
+  adapterFolder,
+  CONFIG,
+  encoderTensors,
+  folderOf,
+  ramp,
+  ROW_COUNT,
+  trainedOf,
+} from '../test/small-bert.ts';
 import { mergeAdapter, type AdapterFile, type MergeResult } from './mod.ts';
 
 const DENSE = 'encoder.layer.0.output.dense.weight';
-const PREFIX = 'base_model.model.';
 const ADAPTER: AdapterFile = {
   fileName: 'adapter_model.safetensors',
-  tensorPrefix: PREFIX,
+  tensorPrefix: ADAPTER_PREFIX,
   scaling: 2,
   isInputMajor: false,
   rowsSuffix: '.token_adapter.trainable_tokens_delta',
   tokenIds: undefined,
 };
-
-async function adapterFolder(
-  tensors: readonly TestTensor[],
-  files: Record<string, Uint8Array | string> = {},
-): Promise<MemoryFolder> {
-  const named = tensors.map((tensor) => ({ ...tensor, name: PREFIX + tensor.name }));
-  return new MemoryFolder('adapter', { 'adapter_model.safetensors': await fileOf(named), ...files });
-}
 
 const adapterOf = (module: string): TestTensor[] => [
   ramp(`${module}.lora_A.weight`, 1, 2, 4),
@@ -154,7 +154,7 @@ test("mergeAdapter has PEFT's merged weights and embedding rows in every family"
     const weights = Object.entries(base.parameters).map(([name, parameter]) => tensor(name, parameter));
     const source = await folderOf('source', weights, { model_type: one.family });
     const trained = await adapterFolder(
-      Object.entries(one.saved).map(([name, saved]) => tensor(name.slice(PREFIX.length), saved)),
+      Object.entries(one.saved).map(([name, saved]) => tensor(name.slice(ADAPTER_PREFIX.length), saved)),
     );
     const { rank, alpha, useRslora, tokenIds } = one.given;
     const scaling = alpha / (useRslora ? Math.sqrt(rank) : rank);

@@ -8,7 +8,7 @@ import {
 } from '@pemmican/safetensors';
 import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
 
-import { adaptedRowsPart, fullTokenIdsOf, type AdapterRows } from './adapter-rows.ts';
+import { adaptedRowsPart, fullTokenIdsOf, mapFolderOf, type AdapterRows } from './adapter-rows.ts';
 import { convertPart } from './byte-part.ts';
 import { CONFIG_FILE_NAME, ModelConfig } from './config-file.ts';
 import { findEmbeddingMatrix, isInputEmbedding } from './embedding-matrix.ts';
@@ -114,10 +114,8 @@ async function merge(source: Checkpoint, file: SafetensorsFile, options: MergeOp
 
 /** An adapter that was trained on a reduced model fits the model that was reduced, and no other. */
 async function checkBase(source: Checkpoint, trained: FolderReader, base?: FolderReader): Promise<void> {
-  const hasMap = async (folder?: FolderReader): Promise<boolean> =>
-    folder !== undefined && (await folder.list()).includes(TOKEN_ID_MAP_FILE_NAME);
-  const folder = (await hasMap(trained)) ? trained : base;
-  if (folder === undefined || !(await hasMap(folder))) return;
+  const folder = await mapFolderOf(trained, base);
+  if (folder === undefined) return;
   const { sourceFingerprint } = await readManifest(folder);
   const actual = await checkpointFingerprint(source);
   if (sourceFingerprint === actual) return;

@@ -14,7 +14,7 @@ export {
 export { embeddingNames, type EmbeddingNames } from './embedding-names.ts';
 export { EmbeddingError, type EmbeddingErrorCode } from './error.ts';
 export { checkpointFingerprint, tokenizerDigest } from './fingerprint.ts';
-export { readManifest } from './manifest-check.ts';
+export { hasManifest, readManifest } from './manifest-check.ts';
 export { mergeAdapter, type AdapterFile, type MergeOptions, type MergeResult } from './merge-adapter.ts';
 export { reduceCheckpoint, type ReduceOptions, type ReduceResult } from './reduce.ts';
 export { restoreCheckpoint, type RestoreInputs, type RestoreOptions, type RestoreResult } from './restore.ts';

@@ -7,7 +7,7 @@ import { embeddingNames } from './embedding-names.ts';
 import { EmbeddingError } from './error.ts';
 import { checkpointFingerprint, tokenizerDigest } from './fingerprint.ts';
 import { copyTensor, type PlannedShard } from './planned-checkpoint.ts';
-import { gatherRowsPart } from './row-parts.ts';
+import { gatherRowsPart, rowSourceOf } from './row-parts.ts';
 import { committed, writeModelFolder, type SurgeryTarget } from './write-model-folder.ts';
 
 export interface ReduceOptions extends SurgeryTarget {
@@ -84,23 +84,16 @@ function planReduced(
   selected: readonly VocabularyTensor[],
   tokenIdMap: TokenIdMap,
 ): PlannedShard[] {
-  const rowBytesOf = new Map(selected.map(({ tensor, rowBytes }) => [tensor.name, rowBytes]));
+  const names = new Set(selected.map(({ tensor }) => tensor.name));
   return checkpoint.shards.map((shard) => ({
     like: shard,
     tensors: [...shard.file.tensors.values()].map((tensor) => {
-      const rowBytes = rowBytesOf.get(tensor.name);
-      if (rowBytes === undefined) return copyTensor(checkpoint, tensor, tensor.name);
-      const rows = {
-        source: shard.file.source,
-        startBytes: tensor.offsetBytes,
-        rowBytes,
-        dtype: tensor.dtype,
-      };
+      if (!names.has(tensor.name)) return copyTensor(checkpoint, tensor, tensor.name);
       return {
         name: tensor.name,
         dtype: tensor.dtype,
         shape: [tokenIdMap.reducedVocabSize, ...tensor.shape.slice(1)],
-        part: gatherRowsPart(rows, tokenIdMap.keptTokenIds),
+        part: gatherRowsPart(rowSourceOf(tensor, shard.file.source), tokenIdMap.keptTokenIds),
       };
     }),
   }));

@@ -16,7 +16,7 @@ import { EmbeddingError } from './error.ts';
 import { checkManifest, readManifest } from './manifest-check.ts';
 import { copyTensor, type PlannedShard, type PlannedTensor } from './planned-checkpoint.ts';
 import { insertAligned, restoreConfig } from './restored-checkpoint.ts';
-import { mergeRowsPart } from './row-parts.ts';
+import { mergeRowsPart, rowSourceOf } from './row-parts.ts';
 import type { TensorNaming } from './tensor-names.ts';
 import { TensorPairs, type NamedCheckpoint, type TensorPair } from './tensor-pairs.ts';
 import { committed, writeModelFolder, type SurgeryTarget } from './write-model-folder.ts';
@@ -200,15 +200,9 @@ function mergedRows(
   isEmbedding: boolean,
   dtype: Dtype,
 ): ReturnType<typeof mergeRowsPart> {
-  const rowsOf = (checkpoint: Checkpoint, tensor: TensorInfo): Parameters<typeof mergeRowsPart>[0]['full'] => ({
-    source: checkpoint.sourceOf(tensor.name),
-    startBytes: tensor.offsetBytes,
-    rowBytes: tensor.lengthBytes / (tensor.shape[0] ?? 1),
-    dtype: tensor.dtype,
-  });
   return mergeRowsPart({
-    full: rowsOf(plan.source, source),
-    trained: rowsOf(plan.trained, trained),
+    full: rowSourceOf(source, plan.source.sourceOf(source.name)),
+    trained: rowSourceOf(trained, plan.trained.sourceOf(trained.name)),
     fullVocabSize: plan.sourceEmbedding.rowCount,
     hiddenSize: source.shape.slice(1).reduce((product, size) => product * size, 1),
     keptTokenIds: plan.tokenIdMap.keptTokenIds,

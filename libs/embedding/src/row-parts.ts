@@ -1,4 +1,4 @@
-import { fromFloat32, toFloat32, type ByteSource, type Dtype } from '@pemmican/safetensors';
+import { fromFloat32, toFloat32, type ByteSource, type Dtype, type TensorInfo } from '@pemmican/safetensors';
 
 import { convert, elementBytes, type BytePart } from './byte-part.ts';
 
@@ -8,6 +8,11 @@ export interface RowSource {
   readonly startBytes: number;
   readonly rowBytes: number;
   readonly dtype: Dtype;
+}
+
+/** The rows of a tensor in its file. */
+export function rowSourceOf({ offsetBytes, lengthBytes, shape, dtype }: TensorInfo, source: ByteSource): RowSource {
+  return { source, startBytes: offsetBytes, rowBytes: lengthBytes / (shape[0] ?? 1), dtype };
 }
 
 // What one read fetches; of two kept rows farther apart than the gap, the rows between are not read.

@@ -52,3 +52,15 @@ export async function trainedOf(
   trained.files.set('pemmican-token-id-map.json', reduced.files.get('pemmican-token-id-map.json') ?? new Uint8Array());
   return trained;
 }
+
+/** What PEFT puts before the names of an adapter's tensors. */
+export const ADAPTER_PREFIX = 'base_model.model.';
+
+/** A folder of an adapter: the tensors given, by PEFT's names. */
+export async function adapterFolder(
+  tensors: readonly TestTensor[],
+  files: Readonly<Record<string, Uint8Array | string>> = {},
+): Promise<MemoryFolder> {
+  const named = tensors.map((tensor) => ({ ...tensor, name: ADAPTER_PREFIX + tensor.name }));
+  return new MemoryFolder('adapter', { 'adapter_model.safetensors': await fileOf(named), ...files });
+}

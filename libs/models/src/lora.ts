@@ -36,6 +36,14 @@ export function adapterNames(module: string): { readonly down: string; readonly 
   return { down: `${module}.${A}.weight`, up: `${module}.${B}.weight` };
 }
 
+/** Whether a parameter is trained beside the adapters, whose file has the rows of it that the model has. */
+export function isTrainedByRows(
+  { isEmbeddingMatrix }: ParameterSpec,
+  { trainsEmbeddings }: Pick<LoraOptions, 'trainsEmbeddings'>,
+): boolean {
+  return trainsEmbeddings && isEmbeddingMatrix === true;
+}
+
 /** What LoRA does to the modules of a model. */
 export function loraModulesOf(
   model: Model,
@@ -48,7 +56,8 @@ export function loraModulesOf(
 
 /**
  * The model with adapters: its own parameters are frozen, but for a classification head and an embedding matrix that is to
- * be trained, and adapters follow them. A is drawn as PEFT draws it (kaiming_uniform with a = sqrt(5)), B is 0, so that training begins with the model as it is.
+ * be trained, and adapters follow them. A is drawn as PEFT draws it (kaiming_uniform with a = sqrt(5)), B is 0, so that
+ * training begins with the model as it is.
  */
 export function withLora(model: Model, lora: LoraOptions): Model {
   const { generation } = model;
@@ -62,7 +71,7 @@ export function withLora(model: Model, lora: LoraOptions): Model {
       const specs = model.parameters(task, labelCount, ...rows);
       const { adapted: modules, trained } = loraModulesOf(model, task, specs, lora);
       const isTrained = (spec: ParameterSpec): boolean =>
-        isWithin(moduleOf(spec), trained) || (lora.trainsEmbeddings && spec.isEmbeddingMatrix === true);
+        isWithin(moduleOf(spec), trained) || isTrainedByRows(spec, lora);
       return [
         ...specs.map((spec) => (isTrained(spec) ? spec : { ...spec, isFrozen: true })),
         ...modules.flatMap((spec) => adapterSpecs(spec, lora.rank)),

@@ -17,7 +17,7 @@ export {
   type Task,
 } from './model-family.ts';
 export type { Generation, GenerationState, GenerationStep, WrittenToken } from './generation.ts';
-export { adapterNames, loraScaling, withLora, type LoraOptions } from './lora.ts';
+export { adapterNames, isTrainedByRows, loraScaling, withLora, type LoraOptions } from './lora.ts';
 export { ALL_LINEAR, moduleOf } from './lora-modules.ts';
 export {
   ADAPTER_CONFIG_FILE_NAME,
@@ -27,7 +27,6 @@ export {
   adapterConfig,
   adapterTensorName,
   checkAdapterTensors,
-  isTrainedByRows,
   parseAdapterConfig,
   type ParsedAdapter,
 } from './peft-adapter.ts';

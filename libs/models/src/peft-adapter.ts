@@ -1,6 +1,6 @@
 import { ConfigReader } from './config-reader.ts';
 import { ModelError } from './error.ts';
-import { loraModulesOf, type LoraOptions } from './lora.ts';
+import { isTrainedByRows, loraModulesOf, type LoraOptions } from './lora.ts';
 import { HEAD_MODULES, isWithin, moduleOf } from './lora-modules.ts';
 import type { Model, ParameterSpec, Task } from './model-family.ts';
 
@@ -26,14 +26,6 @@ const TASK_TYPES: Readonly<Record<Task, string | null>> = {
   // PEFT has no name for it.
   'masked-lm': null,
 };
-
-/** Whether an adapter's file has rows of a parameter in place of the whole. */
-export function isTrainedByRows(
-  spec: ParameterSpec,
-  { trainsEmbeddings }: Pick<LoraOptions, 'trainsEmbeddings'>,
-): boolean {
-  return trainsEmbeddings && spec.isEmbeddingMatrix === true;
-}
 
 /** The name of a parameter's tensor in an adapter's file. */
 export function adapterTensorName(spec: ParameterSpec, lora: Pick<LoraOptions, 'trainsEmbeddings'>): string {

@@ -1,6 +1,7 @@
 import type { RestoreSpec, SurgeryResult } from '@pemmican/contract/surgery';
 import {
   EmbeddingError,
+  hasManifest,
   mergeAdapter,
   type AdapterFile,
   type MergeResult,
@@ -17,7 +18,6 @@ import {
 import type { FolderReader } from '@pemmican/safetensors';
 import { StorageError, artifactName, createFolder, openFolder, parseLocation, readJson } from '@pemmican/storage';
 import { withSpan } from '@pemmican/telemetry';
-import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
 import { resultOfMerged, tensorBytes, withCheckpoint } from './finished-output.ts';
 import type { SurgeryHooks } from './surgery-hooks.ts';
 
@@ -59,7 +59,7 @@ async function openReducedBase(
   name: string,
   { artifactRoots }: SurgeryHooks,
 ): Promise<FolderReader | undefined> {
-  if ((await source.list()).includes(TOKEN_ID_MAP_FILE_NAME)) return undefined;
+  if (await hasManifest(source)) return undefined;
   try {
     artifactRoots.checkRequest({ baseUri: name });
     return parseLocation(name).kind === 'local' ? await openFolder(name) : undefined;

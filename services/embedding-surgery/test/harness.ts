@@ -1,6 +1,6 @@
 import { credentials } from '@grpc/grpc-js';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
@@ -14,8 +14,11 @@ import {
   type WatchSurgeryResponse,
 } from '@pemmican/contract/surgery';
 import { createLogger, startServer } from '@pemmican/rpc';
+import { writeSafetensors, type TensorEntry } from '@pemmican/safetensors';
+import { ArtifactRoots } from '@pemmican/storage';
 import { forkService, describeStatus, type Failure } from '@pemmican/testkit';
 import { createEmbeddingSurgeryService, readConfig } from '../src/mod.ts';
+import type { SurgeryHooks } from '../src/surgery-hooks.ts';
 
 export const REPOSITORY = path.resolve(import.meta.dirname, '../../..');
 
@@ -26,6 +29,34 @@ export function temporaryFolder(context: TestContext): string {
     rmSync(folder, { recursive: true, force: true });
   });
   return folder;
+}
+
+/** What a job is given that is called without a service. */
+export function surgeryHooks(changes: Partial<SurgeryHooks> = {}): SurgeryHooks {
+  return {
+    signal: new AbortController().signal,
+    hub: { cacheFolder: '/nonexistent' },
+    artifactRoots: ArtifactRoots.everywhere,
+    isRecovered: false,
+    onProgress: () => undefined,
+    ...changes,
+  };
+}
+
+/** Writes the folder of an adapter: what its config says, and its tensors. */
+export async function writeAdapter(
+  folder: string,
+  config: Readonly<Record<string, unknown>>,
+  tensors: readonly TensorEntry[],
+): Promise<void> {
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, 'adapter_config.json'), JSON.stringify(config));
+  const parts: Uint8Array[] = [];
+  await writeSafetensors(
+    { name: 'adapter_model.safetensors', write: (bytes) => Promise.resolve(void parts.push(bytes.slice())) },
+    tensors,
+  );
+  writeFileSync(path.join(folder, 'adapter_model.safetensors'), Buffer.concat(parts));
 }
 
 /** The service on a socket of its own, in this process. */

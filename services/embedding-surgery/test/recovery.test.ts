@@ -3,23 +3,17 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import path from 'node:path';
 import { test } from 'node:test';
 import type { ReduceSpec, RestoreSpec } from '@pemmican/contract/surgery';
-import { entryOf, writeSafetensors, type TensorEntry } from '@pemmican/safetensors';
-import { ArtifactRoots } from '@pemmican/storage';
+import { entryOf, type TensorEntry } from '@pemmican/safetensors';
 import { makeTinyModel } from '@pemmican/testkit';
 import { reduceJob } from '../src/reduce-job.ts';
 import { restoreJob } from '../src/restore-job.ts';
-import { REPOSITORY, reduceSpec, restoreSpec, temporaryFolder } from './harness.ts';
+import type { SurgeryHooks } from '../src/surgery-hooks.ts';
+import { REPOSITORY, reduceSpec, restoreSpec, surgeryHooks, temporaryFolder, writeAdapter } from './harness.ts';
 
 const MODEL = path.join(REPOSITORY, '.cache/models/all-MiniLM-L6-v2');
 const KEPT = [0, 100, 101, 102, 103, 2000, 2001];
 const options = { skip: existsSync(path.join(MODEL, 'model.safetensors')) ? false : 'the model is not set up' };
-const hooks = (isRecovered: boolean): Parameters<typeof reduceJob>[1] => ({
-  signal: new AbortController().signal,
-  hub: { cacheFolder: '/nonexistent' },
-  artifactRoots: ArtifactRoots.everywhere,
-  isRecovered,
-  onProgress: () => undefined,
-});
+const hooks = (isRecovered: boolean): SurgeryHooks => surgeryHooks({ isRecovered });
 
 test('reduceJob and restoreJob take their own finished output for theirs after a kill', options, async (t) => {
   const folder = temporaryFolder(t);
@@ -68,18 +62,11 @@ test('restoreJob takes its own finished merge of an adapter for its own after a 
     string,
   ];
   await makeTinyModel(model);
-  mkdirSync(adapter);
   const fields = { peft_type: 'LORA', r: 2, lora_alpha: 4, target_modules: ['query'], base_model_name_or_path: model };
-  writeFileSync(path.join(adapter, 'adapter_config.json'), JSON.stringify(fields));
   const query = 'base_model.model.bert.encoder.layer.0.attention.self.query';
-  const parts: Uint8Array[] = [];
   const tensor = (name: string, shape: readonly number[]): TensorEntry =>
     entryOf(`${query}.${name}.weight`, 'F32', shape, new Uint8Array(new Float32Array(64).fill(0.5).buffer));
-  await writeSafetensors(
-    { name: 'adapter_model.safetensors', write: (bytes) => Promise.resolve(void parts.push(bytes.slice())) },
-    [tensor('lora_A', [2, 32]), tensor('lora_B', [32, 2])],
-  );
-  writeFileSync(path.join(adapter, 'adapter_model.safetensors'), Buffer.concat(parts));
+  await writeAdapter(adapter, fields, [tensor('lora_A', [2, 32]), tensor('lora_B', [32, 2])]);
 
   const spec = restoreSpec({ modelUri: model, trainedUri: adapter, outputUri }).operation!.value as RestoreSpec;
   const result = await restoreJob(spec, hooks(false));
