@@ -50,7 +50,7 @@ export { embeddingPair } from './ops/embedding-pair.ts';
 export { gatherRows } from './ops/gather.ts';
 export { crossEntropyMean, squaredErrorMean } from './ops/loss.ts';
 export { linear, linearWithoutBias, matmul, type LinearOptions } from './ops/matmul.ts';
-export { rowsOf, setRowsInPlace } from './ops/scatter.ts';
+export { rowIdsOf, rowsOf, setRowsInPlace, type RowBlock } from './ops/scatter.ts';
 export { layerNorm, rmsNorm } from './ops/normalization.ts';
 export { relativeShift } from './ops/relative-shift.ts';
 export { rotary } from './ops/rotary.ts';

@@ -12,7 +12,14 @@ import {
 } from '@pemmican/graph';
 import { parseModel } from '@pemmican/models';
 import { applyAdamWInBlocks, isUpdatedInBlocks } from './adamw-blocks.ts';
-import { adamWFeeds, adamWScalars, applyAdamW, optimizedVariable, type OptimizedVariable } from './adamw.ts';
+import {
+  adamWFeeds,
+  adamWScalars,
+  applyAdamW,
+  optimizedVariable,
+  type OptimizedVariable,
+  type UpdateOptions,
+} from './adamw.ts';
 import { buildTrainingProgram } from './training-program.ts';
 import { readVariables, writeVariables } from '../test/variables.ts';
 
@@ -97,14 +104,17 @@ test('a matrix that is updated in blocks has no dense gradient in its bytes, one
 });
 
 test('an update block by block has the bits of an update of the whole matrix, decay and rows without a gradient included', () => {
-  const factor = 0.7;
+  const optionsOf = (builder: GraphBuilder): UpdateOptions => ({
+    factor: builder.constant(0.7),
+    feeds: adamWFeeds(builder),
+    betas: BETAS,
+    isDecaying: true,
+  });
   const whole = trainedBy(
-    (builder, target, gradient) =>
-      applyAdamW(builder, target, gradient, builder.constant(factor), adamWFeeds(builder), BETAS, true).update,
+    (builder, target, gradient) => applyAdamW(builder, target, gradient, optionsOf(builder)).update,
   );
   const inBlocks = trainedBy(
-    (builder, target, gradient) =>
-      applyAdamWInBlocks(builder, target, gradient, builder.constant(factor), adamWFeeds(builder), BETAS, true).update,
+    (builder, target, gradient) => applyAdamWInBlocks(builder, target, gradient, optionsOf(builder)).update,
   );
   const before = numbers(ROW_COUNT * HIDDEN_SIZE, 5);
   assert.ok(

@@ -5,17 +5,19 @@ import {
   group,
   identity,
   readVariable,
+  rowIdsOf,
   rowsOf,
   segmentSum,
   setRowsInPlace,
   variable,
   type GraphBuilder,
   type GraphNode,
+  type RowBlock,
   type RowGradient,
   type Tensor,
   type Variable,
 } from '@pemmican/graph';
-import { adam, type AdamWFeeds, type Betas, type OptimizedVariable } from './adamw.ts';
+import { adam, type OptimizedVariable, type Update, type UpdateOptions } from './adamw.ts';
 
 // What a block of rows takes, of each of weight, moments and gradient. They stay in the processor's cache.
 const BLOCK_BYTES = 4 * 1024 * 1024;
@@ -37,25 +39,20 @@ export function isUpdatedInBlocks({ weight: { shape } }: { readonly weight: Pick
  * One AdamW update of a matrix `[rowCount, hiddenSize]`, a block of rows after the other: AdamW changes every row, also those that
  * have no gradient, and what it needs of the gradient is dense in a block only. A block is copied to variables of its own,
  * updated there by the op that updates all others, so that the bits are the same, and written back in place.
- * @param factor what gradients are multiplied by (clipping)
- * @param after the update before this one
- * @returns what the update ends with, and the dense gradients of the blocks
  */
 export function applyAdamWInBlocks(
   builder: GraphBuilder,
   target: OptimizedVariable,
   gradient: RowGradient,
-  factor: Tensor,
-  feeds: AdamWFeeds,
-  betas: Betas,
-  isDecaying: boolean,
-  after?: GraphNode,
-): { update: GraphNode; dense: Tensor[] } {
+  { factor, feeds, betas, isDecaying, after }: UpdateOptions,
+): Update {
   const [rowCount = 0, hiddenSize = 0] = target.weight.shape;
   // The factor is known only when every gradient is, so after every reader of the weight.
   const before = after === undefined ? [factor.node] : [factor.node, after];
   const values = binary(builder, 'Mul', gradient.values, identity(builder, factor, { controlInputs: before }));
-  const matrices = [target.weight, target.moment1, target.moment2].map((one) => readVariable(builder, one, before));
+  const [weight, moment1, moment2] = [target.weight, target.moment1, target.moment2].map((one) =>
+    readVariable(builder, one, before),
+  ) as [Tensor, Tensor, Tensor];
   const blockRowCount = Math.max(1, Math.floor(BLOCK_BYTES / (4 * hiddenSize)));
   const scratches = new Map<number, Scratch>();
   const dense: Tensor[] = [];
@@ -66,18 +63,19 @@ export function applyAdamWInBlocks(
     scratches.set(block.rowCount, scratch);
     const blockGradient = denseBlock(builder, { ...gradient, values }, block, last);
     dense.push(blockGradient);
-    const copies = [scratch.weight, scratch.moment1, scratch.moment2];
-    const copied = matrices.map((matrix, index) => {
+    const copies = [
+      { matrix: weight, copy: scratch.weight, isDecayed: isDecaying && target.hasWeightDecay },
+      { matrix: moment1, copy: scratch.moment1, isDecayed: false },
+      { matrix: moment2, copy: scratch.moment2, isDecayed: false },
+    ];
+    const copied = copies.map(({ matrix, copy, isDecayed }) => {
       const rows = rowsOf(builder, matrix, block, last);
-      const isDecayed = index === 0 && isDecaying && target.hasWeightDecay;
-      const value = isDecayed ? binary(builder, 'Mul', rows, feeds.decayFactor) : rows;
-      return assignVariable(builder, copies[index] ?? scratch.weight, value, last);
+      return assignVariable(builder, copy, isDecayed ? binary(builder, 'Mul', rows, feeds.decayFactor) : rows, last);
     });
     const update = adam(builder, scratch, blockGradient, feeds, betas, copied);
-    const rowIds = range(builder, firstRow, firstRow + block.rowCount);
-    last = matrices.map(
-      (matrix, index) =>
-        setRowsInPlace(builder, matrix, rowIds, readVariable(builder, copies[index] ?? scratch.weight, [update])).node,
+    const rowIds = rowIdsOf(builder, block);
+    last = copies.map(
+      ({ matrix, copy }) => setRowsInPlace(builder, matrix, rowIds, readVariable(builder, copy, [update])).node,
     );
   }
   return { update: group(builder, last), dense };
@@ -93,7 +91,7 @@ function scratchOf(builder: GraphBuilder, weight: Variable, shape: readonly numb
 function denseBlock(
   builder: GraphBuilder,
   { ids, values }: RowGradient,
-  { firstRow, rowCount }: { firstRow: number; rowCount: number },
+  { firstRow, rowCount }: RowBlock,
   after: readonly GraphNode[],
 ): Tensor {
   const int32 = dtypeAttribute('int32');
@@ -113,9 +111,4 @@ function denseBlock(
     { dtype: 'int32', shape: local.shape },
   );
   return segmentSum(builder, values, inside, builder.constant(rowCount, 'int32'), rowCount);
-}
-
-function range(builder: GraphBuilder, first: number, end: number): Tensor {
-  const bounds = [first, end, 1].map((value) => builder.constant(value, 'int32'));
-  return builder.add('Range', bounds, { Tidx: dtypeAttribute('int32') }, { dtype: 'int32', shape: [end - first] });
 }

@@ -34,6 +34,23 @@ export interface Betas {
   readonly beta2: number;
 }
 
+/** What all updates of a step share, but for their place in it. */
+export interface UpdateOptions {
+  /** What gradients are multiplied by (clipping). */
+  readonly factor: Tensor;
+  readonly feeds: AdamWFeeds;
+  readonly betas: Betas;
+  readonly isDecaying: boolean;
+  /** The update before this one: one at a time, their temporary tensors never exist together. */
+  readonly after?: GraphNode | undefined;
+}
+
+/** What an update ends with, and the dense gradients that it makes. */
+export interface Update {
+  readonly update: GraphNode;
+  readonly dense: readonly Tensor[];
+}
+
 /** A trained variable with its moments. */
 export interface OptimizedVariable {
   readonly weight: Variable;
@@ -149,19 +166,13 @@ export function clipFactor(builder: GraphBuilder, norm: Tensor, loss: Tensor, ma
  *
  * The decay makes a product of the weight's size, which becomes the weight; the gradient is scaled (and made dense) only
  * after it, so that the two never exist together.
- * @param factor what gradients are multiplied by (clipping)
- * @param after the update before this one: one at a time, their temporary tensors never exist together
  */
 export function applyAdamW(
   builder: GraphBuilder,
   target: OptimizedVariable,
   gradient: Gradient,
-  factor: Tensor,
-  feeds: AdamWFeeds,
-  betas: Betas,
-  isDecaying: boolean,
-  after?: GraphNode,
-): { update: GraphNode; dense: Tensor[] } {
+  { factor, feeds, betas, isDecaying, after }: UpdateOptions,
+): Update {
   const before = after === undefined ? [] : [after];
   if (isDecaying && target.hasWeightDecay) {
     // The factor is known only when every gradient is, so after every reader of the weight.

@@ -27,8 +27,8 @@ import {
   readAccumulator,
   type OptimizedVariable,
 } from './adamw.ts';
-import { FETCH, towerPrefix } from './program-feeds.ts';
 import { applyAdamWInBlocks, isUpdatedInBlocks } from './adamw-blocks.ts';
+import { FETCH, towerPrefix } from './program-feeds.ts';
 import { targetCountOf } from './target-count.ts';
 import { batchInputs, buildTower, lossOf, type BatchInputs, type TowerResult } from './tower.ts';
 
@@ -121,6 +121,7 @@ class ProgramBuilder {
   readonly #parameters: readonly { readonly spec: ParameterSpec; readonly weight: Variable }[];
   readonly #trained: readonly { readonly spec: ParameterSpec; readonly variable: OptimizedVariable }[];
   readonly #gradientTensors = new Set<Tensor>();
+  readonly #updatedInBlocks = new Set<ParameterSpec>();
 
   constructor(model: Model, options: ProgramOptions) {
     this.#model = model;
@@ -197,18 +198,14 @@ class ProgramBuilder {
       planEvaluation: (...sizes) => planMemory(builder, evaluationTargets, this.#bindings(...sizes), planned),
       embeddingTrainingBytes: this.#parameters
         .filter(({ spec }) => spec.isEmbeddingMatrix === true)
-        .reduce((sum, parameter) => sum + this.#trainingBytes(parameter.spec, firstTower) * countOf([parameter]), 0),
+        .reduce((sum, parameter) => sum + this.#trainingBytes(parameter.spec) * countOf([parameter]), 0),
     };
   }
 
   /** Bytes of a number of a matrix: itself, its moments, and its gradient where that is ever dense. */
-  #trainingBytes(spec: ParameterSpec, { gradients }: TowerResult): number {
+  #trainingBytes(spec: ParameterSpec): number {
     if (spec.isFrozen === true) return 4;
-    const index = this.#trained.findIndex((trained) => trained.spec.name === spec.name);
-    const { isAccumulating, otherDevices = [] } = this.#options;
-    const isPlain = !isAccumulating && otherDevices.length === 0;
-    const isInBlocks = at(gradients, index).kind === 'rows' && isUpdatedInBlocks(at(this.#trained, index).variable);
-    return isPlain && isInBlocks ? 12 : 16;
+    return this.#updatedInBlocks.has(spec) ? 12 : 16;
   }
 
   #bindings(batch: number, length: number, targetLength?: number): Record<string, number> {
@@ -320,13 +317,14 @@ class ProgramBuilder {
     const betas = { beta1: this.#options.adamBeta1, beta2: this.#options.adamBeta2 };
     const finished: GraphNode[] = [];
     for (const index of denseFirst(canonical)) {
-      const { variable: target } = at(this.#trained, index);
+      const { spec, variable: target } = at(this.#trained, index);
       const gradient = at(canonical, index);
-      const rest = [factor, feeds, betas, this.#options.hasWeightDecay, finished.at(-1)] as const;
-      const { update, dense } =
-        gradient.kind === 'rows' && isUpdatedInBlocks(target)
-          ? applyAdamWInBlocks(builder, target, gradient, ...rest)
-          : applyAdamW(builder, target, gradient, ...rest);
+      const options = { factor, feeds, betas, isDecaying: this.#options.hasWeightDecay, after: finished.at(-1) };
+      const isInBlocks = gradient.kind === 'rows' && isUpdatedInBlocks(target);
+      if (isInBlocks) this.#updatedInBlocks.add(spec);
+      const { update, dense } = isInBlocks
+        ? applyAdamWInBlocks(builder, target, gradient, options)
+        : applyAdamW(builder, target, gradient, options);
       for (const tensor of dense) this.#gradientTensors.add(tensor);
       finished.push(finish(index, update));
     }

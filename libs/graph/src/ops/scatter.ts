@@ -24,14 +24,28 @@ export function addRowsInPlace(builder: GraphBuilder, target: Tensor, added: Row
   return inPlace(builder, 'InplaceAdd', target, distinct.ids, distinct.values);
 }
 
-/**
- * Some rows of a matrix, sharing its bytes.
- * @param block rows `[firstRow, firstRow + rowCount)`
- */
+/** Rows `[firstRow, firstRow + rowCount)` of a matrix. */
+export interface RowBlock {
+  readonly firstRow: number;
+  readonly rowCount: number;
+}
+
+/** The numbers of a block's rows, int32 `[rowCount]`. */
+export function rowIdsOf(builder: GraphBuilder, { firstRow, rowCount }: RowBlock): Tensor {
+  const bound = (value: number): Tensor => builder.constant(value, 'int32');
+  return builder.add(
+    'Range',
+    [bound(firstRow), bound(firstRow + rowCount), bound(1)],
+    { Tidx: dtypeAttribute('int32') },
+    { dtype: 'int32', shape: [rowCount] },
+  );
+}
+
+/** A block of a matrix, sharing its bytes. */
 export function rowsOf(
   builder: GraphBuilder,
   matrix: Tensor,
-  { firstRow, rowCount }: { readonly firstRow: number; readonly rowCount: number },
+  { firstRow, rowCount }: RowBlock,
   controlInputs: readonly GraphNode[] = [],
 ): Tensor {
   const { dtype, shape } = matrix;

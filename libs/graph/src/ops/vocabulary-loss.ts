@@ -5,7 +5,7 @@ import type { Tensor } from '../tensor.ts';
 import { binary, concat, dense, dtypeAttribute, gather, reduce, segmentSum, unary } from './arithmetic.ts';
 import { countOf } from './loss.ts';
 import { asOperand, product } from './matmul.ts';
-import { addRowsInPlace, rowsOf, setRowsInPlace } from './scatter.ts';
+import { addRowsInPlace, rowIdsOf, rowsOf, setRowsInPlace, type RowBlock } from './scatter.ts';
 import { dimensionAt, identity } from './shape.ts';
 
 export interface VocabularyLossOptions {
@@ -60,11 +60,6 @@ interface LossGradients {
   readonly bias: Tensor | undefined;
 }
 
-interface Chunk {
-  readonly firstRow: number;
-  readonly rowCount: number;
-}
-
 /** Logits with what their derivative needs. */
 interface Logits {
   readonly value: Tensor;
@@ -79,7 +74,7 @@ class VocabularyLoss {
   readonly #bias: Tensor | undefined;
   readonly #labels: Tensor;
   readonly #softCap: number | undefined;
-  readonly #chunks: readonly Chunk[];
+  readonly #chunks: readonly RowBlock[];
   readonly #vocabSize: number;
 
   constructor(
@@ -163,7 +158,7 @@ class VocabularyLoss {
       // One product after the other.
       const later = identity(builder, operand, { controlInputs: [hiddenGradient.node] });
       const rowsGradient = product(builder, later, hidden, { transposeA: true });
-      matrixGradient = setRowsInPlace(builder, matrixGradient, this.#rowIds(chunk), rowsGradient);
+      matrixGradient = setRowsInPlace(builder, matrixGradient, rowIdsOf(builder, chunk), rowsGradient);
     }
     return this.#addLabels({ hidden, scale, matrixGradient, hiddenGradient: hiddenGradient ?? hidden, biasGradients });
   }
@@ -256,7 +251,7 @@ class VocabularyLoss {
   }
 
   /** Rows of the matrix, sharing its bytes. One chunk begins when the one before it is done: their logits never coexist. */
-  #rows({ firstRow, rowCount }: Chunk, after: readonly Tensor[]): Tensor {
+  #rows({ firstRow, rowCount }: RowBlock, after: readonly Tensor[]): Tensor {
     const builder = this.#builder;
     if (this.#chunks.length === 1) return this.#matrix;
     return rowsOf(
@@ -267,7 +262,7 @@ class VocabularyLoss {
     );
   }
 
-  #biasOf({ firstRow, rowCount }: Chunk): Tensor | undefined {
+  #biasOf({ firstRow, rowCount }: RowBlock): Tensor | undefined {
     const builder = this.#builder;
     if (this.#bias === undefined || this.#chunks.length === 1) return this.#bias;
     const { dtype } = this.#bias;
@@ -277,17 +272,6 @@ class VocabularyLoss {
       { T: dtypeAttribute(dtype), Index: dtypeAttribute('int32') },
       { dtype, shape: [rowCount] },
       { isView: true },
-    );
-  }
-
-  #rowIds({ firstRow, rowCount }: Chunk): Tensor {
-    const builder = this.#builder;
-    const bound = (value: number): Tensor => builder.constant(value, 'int32');
-    return builder.add(
-      'Range',
-      [bound(firstRow), bound(firstRow + rowCount), bound(1)],
-      { Tidx: dtypeAttribute('int32') },
-      { dtype: 'int32', shape: [rowCount] },
     );
   }
 
