@@ -35,7 +35,7 @@ import {
 import { TokenIdMap } from '@pemmican/vocabulary';
 import { readConfig } from '../src/config.ts';
 import { createTrainerService } from '../src/trainer-service.ts';
-import { predictRequest, runRequest, type RunFields } from './harness.ts';
+import { MASKING_HEAD, predictRequest, runRequest, type RunFields } from './harness.ts';
 import { childIdsOf } from './trainer-process.ts';
 
 const JOB = 'Run.error';
@@ -45,14 +45,6 @@ const headed = path.join(work, 'headed');
 const reduced = path.join(work, 'reduced');
 const train = path.join(work, 'train.jsonl');
 const variants = new ModelVariants(model, work);
-/** What a BERT for masked language modeling has beside its layers. */
-const MASKING_HEAD = {
-  'cls.predictions.bias': [125],
-  'cls.predictions.transform.dense.weight': [32, 32],
-  'cls.predictions.transform.dense.bias': [32],
-  'cls.predictions.transform.LayerNorm.weight': [32],
-  'cls.predictions.transform.LayerNorm.bias': [32],
-};
 let client: TrainerServiceClient;
 let close = async (): Promise<void> => undefined;
 

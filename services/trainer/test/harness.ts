@@ -10,6 +10,15 @@ import {
 import { describeStatus, type Failure } from '@pemmican/testkit';
 import type { TrainerProcess } from './trainer-process.ts';
 
+/** What the tiny model for masked language modeling has beside its layers. */
+export const MASKING_HEAD = {
+  'cls.predictions.bias': [125],
+  'cls.predictions.transform.dense.weight': [32, 32],
+  'cls.predictions.transform.dense.bias': [32],
+  'cls.predictions.transform.LayerNorm.weight': [32],
+  'cls.predictions.transform.LayerNorm.bias': [32],
+};
+
 export interface RunFields {
   readonly model: string;
   readonly output: string;

@@ -10,7 +10,7 @@ import { createFolder, openByteSource, openFolder } from '@pemmican/storage';
 import { ModelVariants, refusalOf } from '@pemmican/testkit';
 import { TokenIdMap } from '@pemmican/vocabulary';
 
-import { failureOf, finish, predictRequest, type RunFields } from './harness.ts';
+import { MASKING_HEAD, failureOf, finish, predictRequest, type RunFields } from './harness.ts';
 import { tinyTrainer } from './tiny-trainer.ts';
 
 const TIMEOUT = { timeout: 300_000 };
@@ -145,13 +145,7 @@ test(
 );
 
 test('a run says where PEFT would open its adapter as another model', TIMEOUT, async () => {
-  const withHead = new ModelVariants(model, work).withTensors({
-    'cls.predictions.bias': [VOCAB_SIZE],
-    'cls.predictions.transform.dense.weight': [32, 32],
-    'cls.predictions.transform.dense.bias': [32],
-    'cls.predictions.transform.LayerNorm.weight': [32],
-    'cls.predictions.transform.LayerNorm.bias': [32],
-  });
+  const withHead = new ModelVariants(model, work).withTensors(MASKING_HEAD);
   const options = { task: Task.MASKED_LM, maxSteps: 1, lora: LORA };
   const { run, events } = await finish(trainer, { model: withHead, output: at('masked'), train, options });
   assert.equal(run.state, RunState.SUCCEEDED, run.error?.message);
