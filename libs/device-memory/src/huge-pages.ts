@@ -1,4 +1,5 @@
-import koffi from 'koffi';
+import { createRequire } from 'node:module';
+import type koffiModule from 'koffi';
 
 // Of madvise(2) on Linux.
 const MADV_HUGEPAGE = 14;
@@ -8,10 +9,14 @@ type Advise = (address: Uint8Array, lengthBytes: number, advice: number) => numb
 
 let advise: Advise | undefined | null;
 
-/** undefined where the C library has no such function, as outside of Linux. */
+/**
+ * Loaded with the first advice, so that threads that may be ended load no add-on before they say so.
+ * @returns undefined where the C library has no such function, as outside of Linux
+ */
 function adviseFunction(): Advise | undefined {
   if (advise === undefined)
     try {
+      const koffi = createRequire(import.meta.url)('koffi') as typeof koffiModule;
       advise = koffi.load('libc.so.6').func('madvise', 'int', ['void *', 'size_t', 'int']) as Advise;
     } catch {
       advise = null;

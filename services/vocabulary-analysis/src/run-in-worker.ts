@@ -4,14 +4,15 @@ import { context, trace } from '@opentelemetry/api';
 import type { AnalysisProgress } from '@pemmican/contract/vocabulary';
 import { RpcError } from '@pemmican/rpc';
 import type { VocabularyProfile } from '@pemmican/vocabulary';
-import type { Phase, WorkerMessage, WorkerTask } from './worker/messages.ts';
+import type { Phase, WorkerMessage, WorkerSetup, WorkerTask } from './worker/messages.ts';
+import { NativeCalls } from './worker/native-calls.ts';
 import { fromPlainError, type PlainError } from './worker/plain-error.ts';
 
 const WORKER_FILE = new URL('./worker/main.ts', import.meta.url);
 const TRACER_NAME = '@pemmican/vocabulary-analysis';
 
 export interface WorkerHooks {
-  /** Ends the thread at once, wherever it is. */
+  /** Ends the thread, wherever it is: at once, or where a native call ends. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: AnalysisProgress) => void;
 }
@@ -24,7 +25,9 @@ export interface WorkerHooks {
 export async function runInWorker(task: WorkerTask, hooks: WorkerHooks = {}): Promise<VocabularyProfile | undefined> {
   const { signal } = hooks;
   signal?.throwIfAborted();
-  const worker = new Worker(WORKER_FILE, { workerData: task, execArgv: [], name: `analysis ${task.kind}` });
+  const nativeCalls = new NativeCalls();
+  const setup: WorkerSetup = { ...task, nativeCalls: nativeCalls.shared };
+  const worker = new Worker(WORKER_FILE, { workerData: setup, execArgv: [], name: `analysis ${task.kind}` });
   const span = context.active();
   const { promise, resolve, reject } = Promise.withResolvers<VocabularyProfile | undefined>();
   const onAbort = (): void => {
@@ -45,6 +48,7 @@ export async function runInWorker(task: WorkerTask, hooks: WorkerHooks = {}): Pr
     return await promise;
   } finally {
     signal?.removeEventListener('abort', onAbort);
+    await nativeCalls.end();
     await worker.terminate();
   }
 }

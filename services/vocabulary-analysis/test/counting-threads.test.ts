@@ -11,6 +11,7 @@ import type { CountingThreadSetup } from '../src/worker/counting-thread.ts';
 import { closeFiles, openFiles } from '../src/worker/dataset-files.ts';
 import { FileCounter } from '../src/worker/file-counter.ts';
 import type { AnalysisRequest, RequestedFile } from '../src/worker/messages.ts';
+import { NativeCalls } from '../src/worker/native-calls.ts';
 import type { Portion } from '../src/worker/portion-counter.ts';
 import { parseTokenizer, readTokenizerFile, type TokenizerFile } from '../src/worker/tokenizer-file.ts';
 import { temporaryFolder } from './harness.ts';
@@ -88,6 +89,7 @@ async function analyze(
     maxSequenceLength,
     memoBytes: 1 << 20,
     seen: new SharedArrayBuffer(tokenizer.vocabSize),
+    nativeCalls: new NativeCalls().shared,
     rowCount: tokenizer.vocabSize,
     onCounted: ({ recordCount }) => reports.push(recordCount),
   });
@@ -192,6 +194,7 @@ test('FileCounter refuses files without records as one thread does', async (t) =
     maxSequenceLength: 17,
     memoBytes: 1 << 20,
     seen: new SharedArrayBuffer(tokenizer.vocabSize),
+    nativeCalls: new NativeCalls().shared,
     rowCount: tokenizer.vocabSize,
     onCounted: () => undefined,
   });
@@ -206,7 +209,13 @@ test('FileCounter refuses files without records as one thread does', async (t) =
 const listener = { onCounted: () => undefined, onFailed: () => undefined };
 
 function setupOf(tokenizerFile: TokenizerFile): CountingThreadSetup {
-  return { tokenizerFile, maxSequenceLength: 9, memoBytes: 1 << 20, seen: new SharedArrayBuffer(VOCABULARY.length) };
+  return {
+    tokenizerFile,
+    maxSequenceLength: 9,
+    memoBytes: 1 << 20,
+    seen: new SharedArrayBuffer(VOCABULARY.length),
+    nativeCalls: new NativeCalls().shared,
+  };
 }
 
 /** A module that a thread runs in place of the counting one. */
@@ -290,9 +299,11 @@ test('a thread that is ended takes its counting threads with it', async (t) => {
      while (!threads.offer(0, portion)) await new Promise((resolve) => setTimeout(resolve, 5));
      parentPort.postMessage('counting');`,
   );
-  const worker = new Worker(coordinator, { workerData: setupOf(tokenizerFile), execArgv: [] });
+  const setup = setupOf(tokenizerFile);
+  const worker = new Worker(coordinator, { workerData: setup, execArgv: [] });
   await new Promise((resolve) => worker.once('message', resolve));
   assert.ok(tasks() >= before + 4, `${before} tasks before, ${tasks()} while counting`);
+  await new NativeCalls(setup.nativeCalls).end();
   await worker.terminate();
   for (let round = 0; round < 200 && tasks() > before; round++) await delay(10);
   assert.ok(tasks() <= before, `${before} tasks before, ${tasks()} after`);

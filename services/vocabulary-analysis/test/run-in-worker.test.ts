@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { ROOT_CONTEXT, context, createContextKey, trace, type Context, type Tracer } from '@opentelemetry/api';
 import { RpcError } from '@pemmican/rpc';
 import { runInWorker } from '../src/run-in-worker.ts';
@@ -187,4 +189,21 @@ test('runInWorker ends the thread when the signal is aborted, before or while it
   controller.abort(reason);
   await assert.rejects(running, (error) => error === reason);
   assert.equal(await runInWorker({ kind: 'check', request, hub }), undefined);
+});
+
+test('threads of an analysis load no native add-on with their modules, where ending them would end the process', async () => {
+  for (const module of ['analyze', 'merge', 'counting-thread']) {
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      const loaded = [];
+      process.dlopen = (_, file) => { loaded.push(file); throw new Error('not in a thread'); };
+      const post = () => parentPort.postMessage(loaded);
+      // What the modules are to do is not said: they are loaded, and fail.
+      import(workerData.module).then(post, post);`;
+    const url = new URL(`../src/worker/${module}.ts`, import.meta.url).href;
+    const worker = new Worker(code, { eval: true, workerData: { module: url } });
+    const [loaded] = (await once(worker, 'message')) as [readonly string[]];
+    assert.deepEqual(loaded, []);
+    await worker.terminate();
+  }
 });

@@ -12,6 +12,7 @@ import { closeFiles, openFiles } from './dataset-files.ts';
 import { FileCounter } from './file-counter.ts';
 import type { AnalysisRequest, CountingLimits, Phase } from './messages.ts';
 import { openModelInputs } from './model-inputs.ts';
+import { memoryAdvice } from './native-calls.ts';
 import { ProgressMeter } from './progress-meter.ts';
 import { SequenceCounter, openSequences } from './sequence-counter.ts';
 import { MeasuredThreadStart } from './thread-start.ts';
@@ -20,6 +21,8 @@ import { checkRows } from './token-without-row.ts';
 export interface AnalyzeHooks {
   readonly hub: HubOptions;
   readonly limits: CountingLimits;
+  /** State of NativeCalls. */
+  readonly nativeCalls: SharedArrayBuffer;
   readonly onProgress: (progress: AnalysisProgress) => void;
   readonly onPhase: (phase: Phase) => void;
 }
@@ -34,7 +37,7 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
   };
   const folder = await inPhase('fetch model', () => openFolder(request.modelUri, { hub: hooks.hub }));
   const model = await inPhase('open tokenizer', () => openModelInputs(folder, request.recordKind));
-  const sequences = await openSequences(folder, model, request);
+  const sequences = await openSequences(folder, model, request, memoryAdvice(hooks.nativeCalls));
   const files = await inPhase('open files', () => openFiles(request));
   const meter = new ProgressMeter(
     files.reduce((sum, { source }) => sum + source.sizeBytes, 0),
@@ -60,6 +63,7 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
       ...(request.docStride === undefined ? {} : { docStride: request.docStride }),
       memoBytes: Math.floor(hooks.limits.memoBytes / threadCount),
       seen: new SharedArrayBuffer(model.tokenizer.vocabSize),
+      nativeCalls: hooks.nativeCalls,
       onCounted,
     });
   const counter =
@@ -107,7 +111,7 @@ export async function analyze(request: AnalysisRequest, hooks: AnalyzeHooks): Pr
 export async function check(request: AnalysisRequest, hub: HubOptions): Promise<void> {
   if (parseLocation(request.modelUri).kind !== 'hub') {
     const folder = await openFolder(request.modelUri, { hub });
-    await openSequences(folder, await openModelInputs(folder, request.recordKind), request);
+    await openSequences(folder, await openModelInputs(folder, request.recordKind), request, () => undefined);
   }
   await closeFiles(await openFiles(request));
 }

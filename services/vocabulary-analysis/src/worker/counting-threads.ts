@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { RecordBlock } from '@pemmican/tokenizer';
 import type { SplitTally } from '@pemmican/vocabulary';
 import type { CountingAnswer, CountingOrder, CountingThreadSetup } from './counting-thread.ts';
+import { NativeCalls } from './native-calls.ts';
 import { fromPlainError } from './plain-error.ts';
 import type { Portion, PortionCount, PortionFile } from './portion-counter.ts';
 
@@ -20,9 +21,11 @@ export interface PortionListener {
 /** Threads that count portions of files, in whatever order: sums do not depend on it. */
 export class CountingThreads {
   readonly #threads: CountingThread[];
+  readonly #nativeCalls: NativeCalls;
 
   /** @param threadFile the thread's module; tests give others */
   constructor(threadCount: number, setup: CountingThreadSetup, listener: PortionListener, threadFile = THREAD_FILE) {
+    this.#nativeCalls = new NativeCalls(setup.nativeCalls);
     this.#threads = Array.from(
       { length: threadCount },
       (_, index) =>
@@ -65,7 +68,9 @@ export class CountingThreads {
     return tallies.filter((tally) => tally !== undefined);
   }
 
+  /** Ends the threads; no thread that shares their native calls makes one after it. */
   async close(): Promise<void> {
+    await this.#nativeCalls.end();
     await Promise.all(this.#threads.map((thread) => thread.close()));
   }
 }

@@ -6,10 +6,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { analyze, check } from './analyze.ts';
 import { merge } from './merge.ts';
-import type { WorkerMessage, WorkerTask } from './messages.ts';
+import type { WorkerMessage, WorkerSetup } from './messages.ts';
 import { toPlainError } from './plain-error.ts';
 
-const task = workerData as WorkerTask;
+const task = workerData as WorkerSetup;
 const send = (message: WorkerMessage): void => parentPort?.postMessage(message);
 
 try {
@@ -22,6 +22,7 @@ try {
     const profile = await analyze(task.request, {
       hub: task.hub,
       limits: task.limits,
+      nativeCalls: task.nativeCalls,
       onProgress: (progress) => {
         send({ type: 'progress', progress });
       },

@@ -74,6 +74,12 @@ export type WorkerTask =
     }
   | { readonly kind: 'merge'; readonly request: MergeRequest };
 
+/** A task with what its threads share with those who end them. */
+export type WorkerSetup = WorkerTask & {
+  /** State of NativeCalls. */
+  readonly nativeCalls: SharedArrayBuffer;
+};
+
 /** A part of the work that has ended, on the clock of Date.now(). */
 export interface Phase {
   readonly name: string;

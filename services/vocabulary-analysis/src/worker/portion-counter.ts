@@ -6,9 +6,9 @@ import {
   type RecordParserOptions,
   type RowPiece,
 } from '@pemmican/dataset';
-import { adviseHugePages } from '@pemmican/device-memory';
 import { RecordBlockBuilder, type RecordBlock, type Tokenizer } from '@pemmican/tokenizer';
 import { SplitCounter, WindowCounter, type SplitTally } from '@pemmican/vocabulary';
+import { memoryAdvice } from './native-calls.ts';
 
 /** What is counted at a time: rows to be parsed, or texts of a format whose rows are parsed while it is read. */
 export type Portion = { readonly piece: RowPiece } | BlockPortion;
@@ -46,6 +46,8 @@ export interface CounterOptions {
   readonly memoBytes: number;
   /** Set where records are questions: tokens of a context that a window shares with the one before it. */
   readonly docStride?: number;
+  /** State of NativeCalls. */
+  readonly nativeCalls: SharedArrayBuffer;
 }
 
 /** Parses and counts portions of files in one thread. */
@@ -57,8 +59,8 @@ export class PortionCounter {
   #parser: RecordParser | undefined;
 
   constructor(tokenizer: Tokenizer, options: CounterOptions) {
-    const { docStride: stride, maxSequenceLength, memoBytes, maxTargetLength } = options;
-    const shared = { maxSequenceLength, memoBytes, isUtf8, adviseMemory: adviseHugePages };
+    const { docStride: stride, maxSequenceLength, memoBytes, maxTargetLength, nativeCalls } = options;
+    const shared = { maxSequenceLength, memoBytes, isUtf8, adviseMemory: memoryAdvice(nativeCalls) };
     const targetLength = maxTargetLength === undefined ? {} : { maxTargetLength };
     this.#counter =
       stride === undefined

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { setImmediate } from 'node:timers/promises';
 import { readRecords } from '@pemmican/dataset';
-import { adviseHugePages } from '@pemmican/device-memory';
 import type { FolderReader } from '@pemmican/safetensors';
 import {
   MAX_TEMPLATE_CHARACTERS,
@@ -11,7 +10,7 @@ import {
   type SequenceOptions,
 } from '@pemmican/sequences';
 import { StorageError } from '@pemmican/storage';
-import type { Tokenizer } from '@pemmican/tokenizer';
+import type { MemoryAdvice, Tokenizer } from '@pemmican/tokenizer';
 import { SplitSum } from '@pemmican/vocabulary';
 import { throwTokenWithoutRow } from './token-without-row.ts';
 import type { OpenFile } from './dataset-files.ts';
@@ -98,6 +97,7 @@ export async function openSequences(
   folder: FolderReader,
   { tokenizerFile }: ModelInputs,
   request: AnalysisRequest,
+  adviseMemory: MemoryAdvice,
 ): Promise<SequenceOptions | undefined> {
   const { sequences, recordKind, maxSequenceLength: maxLength, files } = request;
   if (sequences === undefined || recordKind === 'words' || recordKind === 'questions') return undefined;
@@ -109,7 +109,7 @@ export async function openSequences(
     assistantOnlyLoss,
     skipInvalid: files.some(({ options }) => options.skipInvalid === true),
     isUtf8,
-    adviseMemory: adviseHugePages,
+    adviseMemory,
   };
   if (recordKind !== 'messages') return shared;
   const jinja = await readTemplate(folder);
