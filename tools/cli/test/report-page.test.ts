@@ -73,4 +73,12 @@ test('summaryLines says what was saved and that the accuracy held', () => {
     score,
     'Accuracy: 0.8120 (before 0.5000) on 1,000 validation records; restored model verified, unused rows byte-identical.',
   );
+  const report = sampleReport();
+  const verification = { ...report.verification!, subject: 'adapter' as const };
+  assert.match(summaryLines({ ...report, verification })[1], / records; adapter verified on the full model\.$/);
+  const limited = { ...verification, maxAbsoluteDifference: 1.5e-6 };
+  assert.match(
+    renderReportPage({ ...report, verification: limited }),
+    /On the full model the adapter gives the logits that it gives on the reduced one, on 64 records \(largest difference 1\.5e-6\)\./,
+  );
 });

@@ -157,7 +157,7 @@ export function sampleReport(): Report {
       })),
     },
     evaluation: { before: evaluations[0] ?? null, after: evaluations.at(-1) ?? null, all: evaluations },
-    verification: { recordCount: 64, maxAbsoluteDifference: 0, unusedRowFactor: 1 },
+    verification: { subject: 'checkpoint', recordCount: 64, maxAbsoluteDifference: 0, unusedRowFactor: 1 },
     timings: [
       { stage: 'analyze', elapsedMs: 1200, isReused: false },
       { stage: 'estimate', elapsedMs: 900, isReused: false },

@@ -164,11 +164,15 @@ function trainingCards(report: Report): Html[] {
 function describeVerification(report: Report): string {
   const { verification } = report;
   if (verification === null) return '';
+  const { subject, recordCount, maxAbsoluteDifference } = verification;
+  const records = `on ${formatCount(recordCount)} records (largest difference ${maxAbsoluteDifference.toExponential(1)})`;
+  if (subject === 'adapter')
+    return `On the full model the adapter gives the logits that it gives on the reduced one, ${records}.`;
   const rows =
     verification.unusedRowFactor === 1
       ? 'Unused rows are byte-identical to the source.'
       : `Unused rows are decayed by ${verification.unusedRowFactor.toPrecision(6)}.`;
-  return `The restored checkpoint gives the trained one's logits on ${formatCount(verification.recordCount)} records (largest difference ${verification.maxAbsoluteDifference.toExponential(1)}). ${rows}`;
+  return `The restored checkpoint gives the trained one's logits ${records}. ${rows}`;
 }
 
 function vocabularyCards(report: Report): Html[] {

@@ -87,8 +87,10 @@ export interface EvaluationReport {
   readonly all: readonly Evaluation[];
 }
 
-/** Whether the restored checkpoint predicts what the trained one does. */
+/** Whether what a run leaves predicts, with every row, what was trained with the kept ones. */
 export interface VerificationReport {
+  /** An adapter is left as it was trained, to be used on the full model. */
+  readonly subject: 'checkpoint' | 'adapter';
   readonly recordCount: number;
   readonly maxAbsoluteDifference: number;
   /** Factor that unused rows were multiplied by; 1 when they are byte-identical to the source. */

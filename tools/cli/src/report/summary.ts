@@ -42,6 +42,7 @@ function scoreLine(report: Report): string {
 
 function describeVerification({ verification }: Report): string {
   if (verification === null) return '';
+  if (verification.subject === 'adapter') return '; adapter verified on the full model';
   const rows = verification.unusedRowFactor === 1 ? ', unused rows byte-identical' : '';
   return `; restored model verified${rows}`;
 }

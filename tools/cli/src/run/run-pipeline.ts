@@ -250,7 +250,7 @@ export class RunPipeline {
       digest: training.digest,
       verification:
         this.#isAdapter() && reduce && this.#canVerify()
-          ? { ...(await this.#verify(training.digest, trainingFolder)), unusedRowFactor: 1 }
+          ? { subject: 'adapter', ...(await this.#verify(training.digest, trainingFolder)), unusedRowFactor: 1 }
           : null,
     };
   }
@@ -282,6 +282,7 @@ export class RunPipeline {
       digest: restored.digest,
       verification: this.#canVerify()
         ? {
+            subject: 'checkpoint',
             ...(await this.#verify(restored.digest, restoredFolder)),
             unusedRowFactor: restored.result.unusedRowFactor,
           }
@@ -294,7 +295,10 @@ export class RunPipeline {
     return this.#options.verify && !isLanguageModeling(this.#options.task);
   }
 
-  async #verify(digest: string, finishedFolder: string): Promise<Omit<VerificationReport, 'unusedRowFactor'>> {
+  async #verify(
+    digest: string,
+    finishedFolder: string,
+  ): Promise<Omit<VerificationReport, 'subject' | 'unusedRowFactor'>> {
     const { reducedFolder, trainingFolder } = this.#workspace;
     const trainedBaseUri = this.#options.reduce ? this.#places.of(reducedFolder) : this.#inputs.model;
     const { task } = this.#inputs.training;
