@@ -60,7 +60,6 @@ export { assignAddVariable, assignVariable, readVariable, variable, zeros, type 
 export { variablePort, type BlockPort, type VariablePort } from './ops/variable-port.ts';
 export { vocabularyCrossEntropyMean, type VocabularyLossOptions } from './ops/vocabulary-loss.ts';
 export { recompute } from './recompute.ts';
-export { addSideBranch } from './side-branch.ts';
 export { encodeSavedModel, tensorReference } from './saved-model.ts';
 export { TENSOR_VALUE_DTYPES, type GraphSession, type TensorValue, type TensorValueDtype } from './session.ts';
 export type { DenseGradient, Gradient, GraphNode, MemoryCategory, RowGradient, Tensor } from './tensor.ts';

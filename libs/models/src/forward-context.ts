@@ -1,5 +1,5 @@
 import {
-  addSideBranch,
+  add,
   dropout,
   embeddingLookup,
   gelu,
@@ -85,25 +85,24 @@ export class ForwardContext {
 
   #linear(x: Tensor, name: string, options: LinearOptions): Tensor {
     const [weight, bias] = [this.parameter(`${name}.weight`), this.parameter(`${name}.bias`)];
-    return this.#adapted(x, name, [weight, bias], (input) => linear(this.builder, input, weight, bias, options));
+    return this.#adapted(x, name, () => linear(this.builder, x, weight, bias, options));
   }
 
   /** `x W^T` with `NAME.weight`. */
   linearWithoutBias(x: Tensor, name: string): Tensor {
     const weight = this.parameter(`${name}.weight`);
-    return this.#adapted(x, name, [weight], (input) => linearWithoutBias(this.builder, input, weight));
+    return this.#adapted(x, name, () => linearWithoutBias(this.builder, x, weight));
   }
 
   /** A linear map with what its adapter adds; see `LoraOptions`. The small product is the one that is scaled. */
-  #adapted(x: Tensor, name: string, parameters: readonly Tensor[], map: (input: Tensor) => Tensor): Tensor {
+  #adapted(x: Tensor, name: string, map: () => Tensor): Tensor {
     const { builder } = this;
     const { lora } = this.options;
     const [down, up] = this.#adapterOf(name);
-    if (lora === undefined || down === undefined || up === undefined) return map(x);
-    return addSideBranch(builder, x, [...parameters, down, up], map, (input) => {
-      const reduced = linearWithoutBias(builder, this.#drop(input, lora.dropout), down);
-      return linearWithoutBias(builder, scale(builder, reduced, lora.scaling), up);
-    });
+    const mapped = map();
+    if (lora === undefined || down === undefined || up === undefined) return mapped;
+    const reduced = linearWithoutBias(builder, this.#drop(x, lora.dropout), down);
+    return add(builder, mapped, linearWithoutBias(builder, scale(builder, reduced, lora.scaling), up));
   }
 
   /** A linear map's two adapter matrices, or none. */
