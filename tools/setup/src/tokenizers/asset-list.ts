@@ -15,12 +15,16 @@ export const TOKENIZER_ASSET_NAMES = [
   'tokenizer-gpt35turbo',
   'tokenizer-gptoss',
 ] as const;
-/** Small ones of every family, which the tests of `libs/tokenizer` take. */
+/** What tests take: small ones of every family, and those whose chat templates the tests of `libs/sequences` render. */
 export const TEST_TOKENIZER_ASSET_NAMES = [
   'tokenizer-bert-base-uncased',
   'tokenizer-gpt2',
   'tokenizer-llama2',
+  'tokenizer-llama3',
   'tokenizer-qwen3',
+  'tokenizer-deepseek_v3',
+  'tokenizer-gemini',
+  'tokenizer-gemma3',
   'tokenizer-claude',
   'tokenizer-gpt35turbo',
 ] as const;
