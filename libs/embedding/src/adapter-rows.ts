@@ -1,5 +1,5 @@
 import { isConvertible, type ByteSource, type Dtype, type FolderReader, type TensorInfo } from '@pemmican/safetensors';
-import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
+import { TOKEN_ID_MAP_FILE_NAME, type TokenIdMapManifest } from '@pemmican/vocabulary';
 
 import type { BytePart } from './byte-part.ts';
 import { CONFIG_FILE_NAME, ModelConfig } from './config-file.ts';
@@ -57,49 +57,59 @@ export function adaptedRowsPart(matrix: StoredTensor, adapter: AdapterRows, dtyp
   });
 }
 
-/** The folder with the token id map that an adapter's token ids are of: its own, or that of the model it names. */
-export async function mapFolderOf(adapter: FolderReader, base?: FolderReader): Promise<FolderReader | undefined> {
-  if (await hasManifest(adapter)) return adapter;
-  return base !== undefined && (await hasManifest(base)) ? base : undefined;
+/** The token id map of a reduced model that an adapter was trained for, and the folder that has it. */
+export interface AdapterMap {
+  readonly folder: FolderReader;
+  readonly manifest: TokenIdMapManifest;
+}
+
+/**
+ * Reads the token id map of an adapter, or that of the model it names.
+ * @param base the model that the adapter names, where it can be opened
+ * @returns undefined where neither has one
+ * @throws whatever {@link readManifest} throws for a malformed one
+ */
+export async function readAdapterMap(adapter: FolderReader, base?: FolderReader): Promise<AdapterMap | undefined> {
+  for (const folder of base === undefined ? [adapter] : [adapter, base])
+    if (await hasManifest(folder)) return { folder, manifest: await readManifest(folder) };
+  return undefined;
 }
 
 /**
  * An adapter's token ids, which are those of the model that it names, as full token ids. That model may be a reduced one: an
  * adapter of ours has the token id map in its folder then, and its config.json has the number of rows; one of PEFT's has
  * neither, and the map is in the model's folder.
- * @param base the model that the adapter names, where it can be opened
+ * @param map what {@link readAdapterMap} found
  * @throws EmbeddingError INVALID_CONFIG for an adapter with a map that does not say which ids it has, and for an id without a row
  */
 export async function fullTokenIdsOf(
   adapter: FolderReader,
   tokenIds: Uint32Array,
-  base?: FolderReader,
+  map: AdapterMap | undefined,
 ): Promise<Uint32Array> {
   const fail = (fileName: string, problem: string): never => {
     throw new EmbeddingError('INVALID_CONFIG', `${adapter.name}/${fileName}`, problem);
   };
-  const mapFolder = await mapFolderOf(adapter, base);
-  if (mapFolder === undefined) return tokenIds;
-  const manifest = await readManifest(mapFolder);
-  const { reducedVocabSize, keptTokenIds } = manifest;
+  if (map === undefined) return tokenIds;
+  const { reducedVocabSize, fullVocabSize, keptTokenIds } = map.manifest;
   const toFullTokenIds = (): Uint32Array =>
     tokenIds.map(
       (id, index) =>
         keptTokenIds[id] ??
         fail(ADAPTER_CONFIG, `token id ${index} is ${id}, the reduced folder has rows 0 to ${reducedVocabSize - 1}`),
     );
-  if (mapFolder !== adapter) return toFullTokenIds();
+  if (map.folder !== adapter) return toFullTokenIds();
   if (!(await adapter.list()).includes(CONFIG_FILE_NAME))
     fail(
       TOKEN_ID_MAP_FILE_NAME,
       `is there without the ${CONFIG_FILE_NAME} that says whether token ids are full or reduced`,
     );
   const vocabSize = (await ModelConfig.read(adapter)).getCount('vocab_size');
-  if (vocabSize === manifest.fullVocabSize) return tokenIds;
+  if (vocabSize === fullVocabSize) return tokenIds;
   if (vocabSize !== reducedVocabSize)
     fail(
       CONFIG_FILE_NAME,
-      `vocab_size is ${String(vocabSize)}, the token id map has ${reducedVocabSize} of ${manifest.fullVocabSize}`,
+      `vocab_size is ${String(vocabSize)}, the token id map has ${reducedVocabSize} of ${fullVocabSize}`,
     );
   return toFullTokenIds();
 }

@@ -8,14 +8,13 @@ import {
 } from '@pemmican/safetensors';
 import { TOKEN_ID_MAP_FILE_NAME } from '@pemmican/vocabulary';
 
-import { adaptedRowsPart, fullTokenIdsOf, mapFolderOf, type AdapterRows } from './adapter-rows.ts';
+import { adaptedRowsPart, fullTokenIdsOf, readAdapterMap, type AdapterMap, type AdapterRows } from './adapter-rows.ts';
 import { convertPart } from './byte-part.ts';
 import { CONFIG_FILE_NAME, ModelConfig } from './config-file.ts';
 import { findEmbeddingMatrix, isInputEmbedding } from './embedding-matrix.ts';
 import { embeddingNames } from './embedding-names.ts';
 import { EmbeddingError } from './error.ts';
 import { checkpointFingerprint } from './fingerprint.ts';
-import { readManifest } from './manifest-check.ts';
 import { mergedPart } from './merged-part.ts';
 import { copyTensor, type PlannedTensor } from './planned-checkpoint.ts';
 import { insertAligned, restoreConfig } from './restored-checkpoint.ts';
@@ -45,7 +44,7 @@ export interface MergeOptions extends SurgeryTarget {
   readonly source: FolderReader;
   readonly trained: FolderReader;
   readonly adapter: AdapterFile;
-  /** The model that the adapter names, where it can be opened: for {@link fullTokenIdsOf}. */
+  /** The model that the adapter names, where it can be opened: for {@link readAdapterMap}. */
   readonly base?: FolderReader;
 }
 
@@ -89,10 +88,11 @@ async function withFiles<Result>(
 }
 
 async function merge(source: Checkpoint, file: SafetensorsFile, options: MergeOptions): Promise<MergeResult> {
-  await checkBase(source, options.trained, options.base);
+  const map = await readAdapterMap(options.trained, options.base);
+  if (map !== undefined) await checkBase(source, map);
   const config = await ModelConfig.read(options.source);
   const planned = new AdaptedTensors(source, file, config, options);
-  await planned.findEmbedding(config);
+  await planned.findEmbedding(config, map);
   const shards = [];
   for (const like of source.shards) {
     const tensors: PlannedTensor[] = [];
@@ -113,10 +113,8 @@ async function merge(source: Checkpoint, file: SafetensorsFile, options: MergeOp
 }
 
 /** An adapter that was trained on a reduced model fits the model that was reduced, and no other. */
-async function checkBase(source: Checkpoint, trained: FolderReader, base?: FolderReader): Promise<void> {
-  const folder = await mapFolderOf(trained, base);
-  if (folder === undefined) return;
-  const { sourceFingerprint } = await readManifest(folder);
+async function checkBase(source: Checkpoint, { folder, manifest }: AdapterMap): Promise<void> {
+  const { sourceFingerprint } = manifest;
   const actual = await checkpointFingerprint(source);
   if (sourceFingerprint === actual) return;
   throw new EmbeddingError(
@@ -162,8 +160,8 @@ class AdaptedTensors {
   }
 
   /** Finds what the source calls its embedding matrix, be it by several names. Call it before any tensor is planned. */
-  async findEmbedding(config: ModelConfig): Promise<void> {
-    const { trained, signal, adapter, base } = this.#options;
+  async findEmbedding(config: ModelConfig, map: AdapterMap | undefined): Promise<void> {
+    const { trained, signal, adapter } = this.#options;
     const { tokenIds } = adapter;
     if (tokenIds === undefined) return;
     const tensor = this.#rowsTensor;
@@ -178,7 +176,7 @@ class AdaptedTensors {
       if (this.#whole.has(canonicalName(name, this.#prefix)))
         throw new EmbeddingError('MISSING_TENSOR', trained.name, `has "${name}" whole and rows of it`);
     const rows = { tensor, source: this.#file.source };
-    this.#embedding = { rows, names, matrixRows: Int32Array.from(await fullTokenIdsOf(trained, tokenIds, base)) };
+    this.#embedding = { rows, names, matrixRows: Int32Array.from(await fullTokenIdsOf(trained, tokenIds, map)) };
   }
 
   #add(tensor: TensorInfo): void {

@@ -3,7 +3,14 @@
  * rows back into the full matrix afterwards. Streamed: memory does not grow with the checkpoint.
  * @module
  */
-export { adaptedRowsPart, fullTokenIdsOf, type AdapterRows, type StoredTensor } from './adapter-rows.ts';
+export {
+  adaptedRowsPart,
+  fullTokenIdsOf,
+  readAdapterMap,
+  type AdapterMap,
+  type AdapterRows,
+  type StoredTensor,
+} from './adapter-rows.ts';
 export { CONFIG_FILE_NAME, ModelConfig } from './config-file.ts';
 export {
   findEmbeddingMatrix,

@@ -1,4 +1,4 @@
-import { EmbeddingError, adaptedRowsPart, fullTokenIdsOf } from '@pemmican/embedding';
+import { EmbeddingError, adaptedRowsPart, fullTokenIdsOf, readAdapterMap } from '@pemmican/embedding';
 import type { Model, Task, TensorReader } from '@pemmican/models';
 import type { FolderReader, SafetensorsFile } from '@pemmican/safetensors';
 import type { PreparedModel } from './prepared-model.ts';
@@ -27,7 +27,8 @@ export async function withAdapterRows(
   { folder, file, tensorName, tokenIds, isForBase }: RowsAdapter,
 ): Promise<TensorReader> {
   const { checkpoint, reduction } = base;
-  const fullTokenIds = await fullTokenIdsOf(folder, tokenIds, isForBase ? base.folder : undefined);
+  const map = await readAdapterMap(folder, isForBase ? base.folder : undefined);
+  const fullTokenIds = await fullTokenIdsOf(folder, tokenIds, map);
   const rowOf = (fullTokenId: number): number => {
     if (reduction === undefined) return fullTokenId;
     const { fullVocabSize } = reduction.map;
