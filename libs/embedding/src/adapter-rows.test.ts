@@ -16,6 +16,7 @@ import {
   ROW_COUNT,
   trainedOf,
 } from '../test/small-bert.ts';
+import { rowsOf } from '../test/tensor-values.ts';
 import { mergeAdapter, type AdapterFile, type MergeResult } from './mod.ts';
 
 const SUFFIX = '.token_adapter.trainable_tokens_delta';
@@ -40,13 +41,6 @@ async function merge(
   const destination = new MemoryFolder('merged');
   const result = await mergeAdapter({ source, trained, adapter: adapterFile(tokenIds), destination });
   return { checkpoint: await Checkpoint.open(destination), result, destination };
-}
-
-async function rowsOf(checkpoint: Checkpoint, name: string): Promise<number[][]> {
-  const values = [...toFloat32(checkpoint.get(name).dtype, await checkpoint.read(name))];
-  return Array.from({ length: values.length / HIDDEN_SIZE }, (_, row) =>
-    values.slice(row * HIDDEN_SIZE, (row + 1) * HIDDEN_SIZE),
-  );
 }
 
 /** Rows of a matrix that `ramp` made from `first` on. */

@@ -17,6 +17,7 @@ import {
   ROW_COUNT,
   trainedOf,
 } from '../test/small-bert.ts';
+import { valuesOf } from '../test/tensor-values.ts';
 import { mergeAdapter, type AdapterFile, type MergeResult } from './mod.ts';
 
 const DENSE = 'encoder.layer.0.output.dense.weight';
@@ -44,10 +45,6 @@ async function merge(
   return { checkpoint: await Checkpoint.open(destination), result, destination };
 }
 
-async function values(checkpoint: Checkpoint, name: string): Promise<number[]> {
-  return [...toFloat32(checkpoint.get(name).dtype, await checkpoint.read(name))];
-}
-
 /** `W + 2 * B A` by its definition, W from 30 on as `ramp` makes it. */
 function expectedDense(isInputMajor: boolean): number[] {
   return Array.from({ length: 16 }, (_, index) => {
@@ -67,8 +64,8 @@ test("mergeAdapter adds the product to its matrix, whatever prefix the source's 
         ramp('classifier.weight', 60, 2, 4),
       ]);
       const { checkpoint, result } = await merge(source, trained, { ...ADAPTER, isInputMajor });
-      assert.deepEqual(await values(checkpoint, prefix + DENSE), expectedDense(isInputMajor));
-      assert.deepEqual(await values(checkpoint, 'classifier.weight'), [60, 61, 62, 63, 64, 65, 66, 67]);
+      assert.deepEqual(await valuesOf(checkpoint, prefix + DENSE), expectedDense(isInputMajor));
+      assert.deepEqual(await valuesOf(checkpoint, 'classifier.weight'), [60, 61, 62, 63, 64, 65, 66, 67]);
       const before = await Checkpoint.open(source);
       for (const name of before.tensorNames)
         if (!name.endsWith(DENSE)) assert.deepEqual(await checkpoint.read(name), await before.read(name), name);
@@ -90,7 +87,7 @@ test("mergeAdapter rounds once to the source's dtype, and takes labels from the 
   );
   const { checkpoint, destination } = await merge(source, trained);
   const rounded = toFloat32('BF16', fromFloat32('BF16', Float32Array.from(expectedDense(false))));
-  assert.deepEqual(await values(checkpoint, DENSE), [...rounded]);
+  assert.deepEqual(await valuesOf(checkpoint, DENSE), [...rounded]);
   assert.equal(checkpoint.get('classifier.weight').dtype, 'BF16');
   const merged = destination.json('config.json');
   assert.deepEqual(merged['id2label'], config.id2label);
@@ -164,7 +161,7 @@ test("mergeAdapter has PEFT's merged weights and embedding rows in every family"
       isInputMajor: one.family === 'gpt2',
       tokenIds: tokenIds === undefined ? undefined : Uint32Array.from(tokenIds),
     });
-    const actual = await values(checkpoint, one.merged.name);
+    const actual = await valuesOf(checkpoint, one.merged.name);
     const largest = Math.max(...one.merged.value.map(Math.abs));
     // One rounding to float32.
     one.merged.value.forEach((value, index) => {

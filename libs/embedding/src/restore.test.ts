@@ -5,6 +5,7 @@ import { Checkpoint, fromFloat32, toFloat32 } from '@pemmican/safetensors';
 
 import { fileOf, MemoryFolder, type TestTensor } from '../test/memory-folder.ts';
 import { CONFIG, encoderTensors, folderOf, KEPT_TOKEN_IDS, ramp, ROW_COUNT, trainedOf } from '../test/small-bert.ts';
+import { valuesOf } from '../test/tensor-values.ts';
 import { restoreCheckpoint, verifyRestored, type RestoreOptions, type RestoreResult } from './mod.ts';
 
 const WORD_EMBEDDINGS = 'embeddings.word_embeddings.weight';
@@ -22,10 +23,6 @@ async function restore(
   return { restored, checkpoint: await Checkpoint.open(restored), result };
 }
 
-async function values(checkpoint: Checkpoint, name: string): Promise<number[]> {
-  return [...toFloat32(checkpoint.get(name).dtype, await checkpoint.read(name))];
-}
-
 test('restoreCheckpoint takes kept rows from the trained checkpoint and all others from the source', async () => {
   const source = await folderOf('source', encoderTensors(0, ROW_COUNT));
   const trained = await trainedOf(source, encoderTensors(1000, KEPT_COUNT));
@@ -34,8 +31,8 @@ test('restoreCheckpoint takes kept rows from the trained checkpoint and all othe
     const row = KEPT_TOKEN_IDS.findIndex((kept) => kept === id);
     return [0, 1, 2, 3].map((column) => (row < 0 ? 20 + id * 4 + column : 1020 + row * 4 + column));
   });
-  assert.deepEqual(await values(checkpoint, WORD_EMBEDDINGS), expected.flat());
-  assert.equal((await values(checkpoint, 'encoder.layer.0.output.dense.weight'))[0], 1030);
+  assert.deepEqual(await valuesOf(checkpoint, WORD_EMBEDDINGS), expected.flat());
+  assert.equal((await valuesOf(checkpoint, 'encoder.layer.0.output.dense.weight'))[0], 1030);
   assert.deepEqual(result, {
     fullVocabSize: 12,
     trainedRowCount: 6,
@@ -63,7 +60,7 @@ test("restoreCheckpoint pairs a source without prefix with trained bert.* names,
     'classifier.bias',
   ]);
   assert.deepEqual(result.addedTensors, ['pooler.dense.bias', 'classifier.weight', 'classifier.bias']);
-  assert.equal((await values(checkpoint, 'embeddings.LayerNorm.bias'))[0], 1000);
+  assert.equal((await valuesOf(checkpoint, 'embeddings.LayerNorm.bias'))[0], 1000);
 });
 
 test('restoreCheckpoint gives the names of a task model where asked to', async () => {
@@ -83,7 +80,7 @@ test('restoreCheckpoint gives the names of a task model where asked to', async (
     'bert.pooler.dense.bias',
     'classifier.weight',
   ]);
-  assert.equal((await values(checkpoint, 'bert.embeddings.LayerNorm.beta'))[0], 1000);
+  assert.equal((await valuesOf(checkpoint, 'bert.embeddings.LayerNorm.beta'))[0], 1000);
 });
 
 test('restoreCheckpoint pairs a bert.* source with gamma and beta with trained names without prefix', async () => {
@@ -99,8 +96,8 @@ test('restoreCheckpoint pairs a bert.* source with gamma and beta with trained n
     'bert.pooler.dense.weight',
     'classifier.weight',
   ]);
-  assert.equal((await values(checkpoint, 'bert.embeddings.LayerNorm.beta'))[0], 1000);
-  assert.equal((await values(checkpoint, 'bert.embeddings.LayerNorm.gamma'))[0], 1010);
+  assert.equal((await valuesOf(checkpoint, 'bert.embeddings.LayerNorm.beta'))[0], 1000);
+  assert.equal((await valuesOf(checkpoint, 'bert.embeddings.LayerNorm.gamma'))[0], 1010);
 });
 
 test('restoreCheckpoint keeps tensors that the trained checkpoint lacks, such as a pretraining head', async () => {
@@ -161,14 +158,14 @@ test("restoreCheckpoint rounds trained float32 to the source's bfloat16 or float
 
     const rounded = await restore(source, trained);
     assert.equal(rounded.checkpoint.get('classifier.weight').dtype, dtype);
-    const row = (await values(rounded.checkpoint, WORD_EMBEDDINGS)).slice(0, 4);
+    const row = (await valuesOf(rounded.checkpoint, WORD_EMBEDDINGS)).slice(0, 4);
     // 340, 340 1/3, 340 2/3 and 341 in steps of 2 (the last is a tie and goes to the even side) and of 0.25.
     assert.deepEqual(row, dtype === 'BF16' ? [340, 340, 340, 340] : [340, 340.25, 340.75, 341]);
 
     const kept = await restore(source, trained, { dtype: 'trained' });
     assert.equal(kept.checkpoint.get(WORD_EMBEDDINGS).dtype, 'F32');
     assert.equal(kept.restored.json('config.json')['torch_dtype'], 'float32');
-    const all = await values(kept.checkpoint, WORD_EMBEDDINGS);
+    const all = await valuesOf(kept.checkpoint, WORD_EMBEDDINGS);
     assert.deepEqual(
       all.slice(0, 4),
       [1020, 1021, 1022, 1023].map((value) => Math.fround(value / 3)),
@@ -181,7 +178,7 @@ test('restoreCheckpoint multiplies rows that were not kept by unusedRowDecay and
   const source = await folderOf('source', encoderTensors(0, ROW_COUNT));
   const trained = await trainedOf(source, encoderTensors(1000, KEPT_COUNT));
   const { checkpoint } = await restore(source, trained, { unusedRowDecay: 0.75 });
-  const all = await values(checkpoint, WORD_EMBEDDINGS);
+  const all = await valuesOf(checkpoint, WORD_EMBEDDINGS);
   assert.deepEqual(all.slice(8, 12), [28 * 0.75, 29 * 0.75, 30 * 0.75, 31 * 0.75]);
   assert.deepEqual(all.slice(12, 16), [1028, 1029, 1030, 1031]);
   for (const unusedRowDecay of [NaN, -1, 1.5, Infinity]) {
@@ -226,7 +223,7 @@ test('restoreCheckpoint keeps new tensors aligned behind tensors of odd length',
   const trained = await trainedOf(source, [...encoderTensors(1000, KEPT_COUNT), ramp('classifier.bias', 7, 3)]);
   const { checkpoint } = await restore(source, trained);
   assert.equal(checkpoint.get('classifier.bias').offsetBytes % 4, 0);
-  assert.deepEqual(await values(checkpoint, 'classifier.bias'), [7, 8, 9]);
+  assert.deepEqual(await valuesOf(checkpoint, 'classifier.bias'), [7, 8, 9]);
 });
 
 async function refuses(

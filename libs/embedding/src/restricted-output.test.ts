@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Checkpoint, toFloat32 } from '@pemmican/safetensors';
+import { Checkpoint } from '@pemmican/safetensors';
 
 import { fileOf, MemoryFolder, type TestTensor } from '../test/memory-folder.ts';
 import {
@@ -14,6 +14,7 @@ import {
   ROW_COUNT,
   smallTokenIdMap,
 } from '../test/small-bert.ts';
+import { rowsOf } from '../test/tensor-values.ts';
 import { readManifest, reduceCheckpoint, restoreCheckpoint, verifyRestored } from './mod.ts';
 
 const BIAS = 'cls.predictions.bias';
@@ -37,12 +38,8 @@ async function reduced(source: MemoryFolder, restrictsOutput: boolean): Promise<
   return destination;
 }
 
-async function rowsOf(folder: MemoryFolder, name: string): Promise<number[][]> {
-  const checkpoint = await Checkpoint.open(folder);
-  const { shape, dtype } = checkpoint.get(name);
-  const values = [...toFloat32(dtype, await checkpoint.read(name))];
-  const width = values.length / shape[0]!;
-  return Array.from({ length: shape[0]! }, (_, row) => values.slice(row * width, (row + 1) * width));
+async function rowsIn(folder: MemoryFolder, name: string): Promise<number[][]> {
+  return rowsOf(await Checkpoint.open(folder), name);
 }
 
 test('reduceCheckpoint leaves the output side whole, and its manifest names the embedding alone', async () => {
@@ -50,7 +47,7 @@ test('reduceCheckpoint leaves the output side whole, and its manifest names the 
   const source = await folderOf('source', tensorsOf(false, 0, ROW_COUNT), config);
   const folder = await reduced(source, false);
   for (const name of [BIAS, DECODER, TRANSFORM])
-    assert.deepEqual(await rowsOf(folder, name), await rowsOf(source, name), name);
+    assert.deepEqual(await rowsIn(folder, name), await rowsIn(source, name), name);
   const { reducedTensors, tiedEmbeddings } = await readManifest(folder);
   assert.deepEqual(
     reducedTensors.map(({ name }) => name),
@@ -66,14 +63,14 @@ for (const isTied of [true, false])
     const folder = await reduced(source, true);
     const selected = [EMBEDDING, BIAS, ...(isTied ? [] : [DECODER])];
     for (const name of selected) {
-      const before = await rowsOf(source, name);
+      const before = await rowsIn(source, name);
       assert.deepEqual(
-        await rowsOf(folder, name),
+        await rowsIn(folder, name),
         KEPT_TOKEN_IDS.map((id) => before[id]),
         name,
       );
     }
-    assert.deepEqual(await rowsOf(folder, TRANSFORM), await rowsOf(source, TRANSFORM));
+    assert.deepEqual(await rowsIn(folder, TRANSFORM), await rowsIn(source, TRANSFORM));
     const manifest = await readManifest(folder);
     assert.deepEqual(
       manifest.reducedTensors.map(({ name, fullShape, reducedShape }) => [name, fullShape[0], reducedShape[0]]),
@@ -86,16 +83,16 @@ for (const isTied of [true, false])
     const destination = new MemoryFolder('restored');
     await restoreCheckpoint({ source, trained, destination, unusedRowDecay: 0.5 });
     for (const name of selected) {
-      const [before, after] = [await rowsOf(source, name), await rowsOf(trained, name)];
+      const [before, after] = [await rowsIn(source, name), await rowsIn(trained, name)];
       // Only rows of the embedding were ever decayed.
       const decay = name === EMBEDDING ? 0.5 : 1;
       const expected = before.map((row, id) => {
         const kept = KEPT_TOKEN_IDS.findIndex((keptId) => keptId === id);
         return kept < 0 ? row.map((value) => value * decay) : after[kept];
       });
-      assert.deepEqual(await rowsOf(destination, name), expected, name);
+      assert.deepEqual(await rowsIn(destination, name), expected, name);
     }
-    assert.deepEqual(await rowsOf(destination, TRANSFORM), await rowsOf(trained, TRANSFORM));
+    assert.deepEqual(await rowsIn(destination, TRANSFORM), await rowsIn(trained, TRANSFORM));
     const report = await verifyRestored({ source, trained, restored: destination, unusedRowDecay: 0.5 });
     assert.deepEqual(report.problems, []);
     // A changed row of the bias is seen.

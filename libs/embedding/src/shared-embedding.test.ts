@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Checkpoint, toFloat32 } from '@pemmican/safetensors';
+import { Checkpoint } from '@pemmican/safetensors';
 
 import { MemoryFolder, type TestTensor } from '../test/memory-folder.ts';
 import { folderOf, HIDDEN_SIZE, KEPT_TOKEN_IDS, ramp, ROW_COUNT, smallTokenIdMap } from '../test/small-bert.ts';
+import { valuesOf } from '../test/tensor-values.ts';
 import { readManifest, reduceCheckpoint, restoreCheckpoint, verifyRestored, type RestoreInputs } from './mod.ts';
 
 const CONFIG = { model_type: 't5', is_encoder_decoder: true, pad_token_id: 0, vocab_size: ROW_COUNT };
@@ -49,9 +50,8 @@ async function restore(inputs: RestoreInputs): Promise<MemoryFolder> {
   return restored;
 }
 
-async function valuesOf(folder: MemoryFolder, name: string): Promise<number[]> {
-  const checkpoint = await Checkpoint.open(folder);
-  return [...toFloat32(checkpoint.get(name).dtype, await checkpoint.read(name))];
+async function valuesIn(folder: MemoryFolder, name: string): Promise<number[]> {
+  return valuesOf(await Checkpoint.open(folder), name);
 }
 
 /** The rows of a ramp from `source` on, the kept ones from `trained` on. */
@@ -68,10 +68,10 @@ for (const restrictsOutput of [false, true])
   test(`reduceCheckpoint keeps the same rows of the matrix by every name, the output's only with restrictsOutput (${restrictsOutput})`, async () => {
     const source = await folderOf('source', t5Of([...INPUTS, OUTPUT], 20, ROW_COUNT), CONFIG);
     const reduced = await reduce(source, restrictsOutput);
-    for (const name of INPUTS) assert.deepEqual(await valuesOf(reduced, name), keptRows, name);
+    for (const name of INPUTS) assert.deepEqual(await valuesIn(reduced, name), keptRows, name);
     assert.deepEqual(
-      await valuesOf(reduced, OUTPUT),
-      restrictsOutput ? keptRows : await valuesOf(source, OUTPUT),
+      await valuesIn(reduced, OUTPUT),
+      restrictsOutput ? keptRows : await valuesIn(source, OUTPUT),
       OUTPUT,
     );
     const manifest = await readManifest(reduced);
@@ -90,7 +90,7 @@ test('reduceCheckpoint says that an output matrix that differs is not tied, what
   });
   const reduced = await reduce(source, false);
   assert.equal((await readManifest(reduced)).tiedEmbeddings, false);
-  assert.deepEqual(await valuesOf(reduced, OUTPUT), await valuesOf(source, OUTPUT));
+  assert.deepEqual(await valuesIn(reduced, OUTPUT), await valuesIn(source, OUTPUT));
 });
 
 test('reduceCheckpoint refuses input matrices that differ, and names both', async () => {
@@ -126,8 +126,8 @@ test('restoreCheckpoint puts the rows of a matrix that was trained by one name b
     const trained = await trainedOf(source, t5Of([trainedName], 1000, KEPT_TOKEN_IDS.length), restrictsOutput);
     const restored = await restore({ source, trained, unusedRowDecay: 0.5 });
     for (const name of [...INPUTS, OUTPUT])
-      assert.deepEqual(await valuesOf(restored, name), mergedRows(20, 1000, 0.5), name);
-    assert.equal((await valuesOf(restored, NORM))[0], 1500);
+      assert.deepEqual(await valuesIn(restored, name), mergedRows(20, 1000, 0.5), name);
+    assert.equal((await valuesIn(restored, NORM))[0], 1500);
   }
 });
 
@@ -136,7 +136,7 @@ test('restoreCheckpoint gives the names of the source where the trained checkpoi
   const trained = await trainedOf(source, t5Of([...INPUTS, OUTPUT], 1000, KEPT_TOKEN_IDS.length));
   const restored = await restore({ source, trained });
   assert.deepEqual((await Checkpoint.open(restored)).tensorNames, [SHARED, NORM]);
-  assert.deepEqual(await valuesOf(restored, SHARED), mergedRows(20, 1000));
+  assert.deepEqual(await valuesIn(restored, SHARED), mergedRows(20, 1000));
 });
 
 test('restoreCheckpoint keeps an output matrix that training made one of its own', async () => {
@@ -144,8 +144,8 @@ test('restoreCheckpoint keeps an output matrix that training made one of its own
   const own = matrix(OUTPUT, 2000, KEPT_TOKEN_IDS.length);
   const trained = await trainedOf(source, [...t5Of([SHARED], 1000, KEPT_TOKEN_IDS.length), own], true);
   const restored = await restore({ source, trained, unusedRowDecay: 0.5 });
-  for (const name of INPUTS) assert.deepEqual(await valuesOf(restored, name), mergedRows(20, 1000, 0.5), name);
-  assert.deepEqual(await valuesOf(restored, OUTPUT), mergedRows(20, 2000));
+  for (const name of INPUTS) assert.deepEqual(await valuesIn(restored, name), mergedRows(20, 1000, 0.5), name);
+  assert.deepEqual(await valuesIn(restored, OUTPUT), mergedRows(20, 2000));
 });
 
 test('restoreCheckpoint refuses a trained checkpoint whose copies have grown apart', async () => {
