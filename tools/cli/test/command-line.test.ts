@@ -343,6 +343,13 @@ test('the launcher works under another program that starts it and passes the exi
   assert.equal(spawnSync(LAUNCHER, ['nonsense']).status, 2);
 });
 
+test('the command ends quietly when nobody reads its output any more', () => {
+  // `true` has gone long before the command writes, also on a busy machine.
+  const line = `(sleep 0.5; "${LAUNCHER}" restore --help) | true; echo "\${PIPESTATUS[0]}"`;
+  const { stdout, stderr } = spawnSync('bash', ['-c', line], { encoding: 'utf8' });
+  assert.deepEqual([stdout, stderr], ['141\n', '']);
+});
+
 test('the launcher says what to do when the pinned Node is missing', () => {
   using folder = new TemporaryFolder();
   mkdirSync(folder.join('tools/cli/bin'), { recursive: true });
